@@ -1,0 +1,1 @@
+export type { BlockCache, BlockCacheStatistics, BlockLoader, PinnedBlock } from './block-cache.ts';

@@ -1,0 +1,63 @@
+/**
+ * The schema of a namespace as plain values: what types its attributes have and how they are indexed.
+ * Names and defaults are those of the HTTP dialect.
+ */
+export type IdKind = 'u64' | 'uuid' | 'string';
+
+export const scalarTypes = ['string', 'int', 'uint', 'float', 'uuid', 'datetime', 'bool', 'bytes'] as const;
+export type ScalarType = (typeof scalarTypes)[number];
+
+export type VectorElement = 'f32' | 'f16' | 'i8';
+
+/**
+ * - `scalar`: one value per row. int is i64, uint is u64, float is f64, datetime is i64 ms since the epoch, UTC.
+ * - `array`: any number of scalars per row.
+ * - `vector`: `dims` elements per row.
+ */
+export type AttributeType =
+  | { readonly kind: 'scalar'; readonly scalar: ScalarType }
+  | { readonly kind: 'array'; readonly scalar: ScalarType }
+  | { readonly kind: 'vector'; readonly element: VectorElement; readonly dims: number };
+
+export const distanceMetrics = ['cosine_distance', 'euclidean_squared', 'dot_product'] as const;
+export type DistanceMetric = (typeof distanceMetrics)[number];
+
+export interface FullTextSearch {
+  readonly tokenizer: string;
+  readonly language: string;
+  readonly stemming: boolean;
+  readonly removeStopwords: boolean;
+  readonly caseSensitive: boolean;
+  readonly asciiFolding: boolean;
+  readonly maxTokenLength: number;
+  readonly k1: number;
+  readonly b: number;
+}
+
+export interface AttributeSchema {
+  readonly type: AttributeType;
+  readonly filterable: boolean;
+  /** Only string and []string attributes. */
+  readonly fullTextSearch?: FullTextSearch;
+  /** Only vector attributes: searched by ANN with this metric. */
+  readonly ann?: { readonly distanceMetric: DistanceMetric };
+}
+
+export interface Schema {
+  readonly idKind: IdKind;
+  /** By attribute name; `id` is not among them. Iteration order is creation order. */
+  readonly attributes: ReadonlyMap<string, AttributeSchema>;
+}
+
+export const limits = {
+  dimensionsMax: 10_752,
+  vectorColumnCountMax: 8,
+  attributeCountMax: 1_024,
+  attributeNameBytesMax: 128,
+  idBytesMax: 64,
+  namespaceNameBytesMax: 128,
+  valueBytesMax: 8 << 20,
+  filterableValueBytesMax: 4 << 10,
+  documentBytesMax: 64 << 20,
+  topKMax: 10_000,
+} as const;

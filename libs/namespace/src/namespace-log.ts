@@ -1,0 +1,83 @@
+import type { Schema } from '@lagoon/format';
+import type { IdempotencyRecord, Manifest, NamespaceView } from './view.ts';
+
+/**
+ * The generation sequence of namespaces on one store: finding the head, reading on, appending.
+ * Stateless: the view that goes in and comes out is all the state there is, so one log serves any number of namespaces.
+ */
+export interface NamespaceLog {
+  /**
+   * Finds the head and reads the newest manifest and the tail behind it. Proven when it returns.
+   * `batches` are those of the tail that is in the view, so that (manifest, batches) is the whole content.
+   */
+  open(name: string, signal?: AbortSignal): Promise<ReadResult>;
+
+  /**
+   * Reads what was appended behind the view, until a probe sent after this call comes back absent.
+   * With `probe: 'known'` only up to `generationMin`, for notices. Restarts at the head by itself where the view turns out to
+   * be below the floor; then `restarted` is true and the batches are those of a fresh `open`.
+   */
+  advance(view: NamespaceView, options: AdvanceOptions, signal?: AbortSignal): Promise<ReadResult>;
+
+  /**
+   * Appends one entry: builds it for the view, creates it, and on a lost race folds the winners in and asks for it again.
+   * `build` is pure and may be called several times; what it throws ends the append with nothing committed.
+   * Rejects `unavailable` with reason `outcome_unknown` where the outcome cannot be known; the view must then be dropped.
+   */
+  append(
+    view: NamespaceView,
+    build: (view: NamespaceView) => EntryDraft | 'nothing',
+    signal?: AbortSignal,
+  ): Promise<AppendResult>;
+
+  /** Writes the head hint for the view, best effort: failures are logged. */
+  writeHint(view: NamespaceView, signal?: AbortSignal): Promise<void>;
+
+  /** Records of the idempotency table that left the tail; cached by part. */
+  readIdempotencyParts(view: NamespaceView, signal?: AbortSignal): Promise<ReadonlyMap<string, IdempotencyRecord>>;
+}
+
+export interface AdvanceOptions {
+  /** Read at least up to here if it exists; 0: just until absent. */
+  readonly generationMin?: number;
+}
+
+export interface ReadResult {
+  readonly view: NamespaceView;
+  /** Whether the view that went in was given up, so that `batches` replaces rather than extends what the caller holds. */
+  readonly restarted: boolean;
+  /**
+   * What happened, in order. `batch`: rows to apply on top. `manifest`: bytes moved, content did not change.
+   * `birth` and `truncate`: everything before is gone.
+   */
+  readonly events: readonly NamespaceEvent[];
+}
+
+export type NamespaceEvent =
+  | { readonly kind: 'birth'; readonly generation: number; readonly incarnation: string }
+  | { readonly kind: 'batch'; readonly generation: number; readonly parts: readonly Uint8Array[] }
+  | { readonly kind: 'manifest'; readonly generation: number; readonly manifest: Manifest }
+  | { readonly kind: 'truncate'; readonly generation: number }
+  | { readonly kind: 'aborted'; readonly generation: number };
+
+/** What an entry says; the log adds the chain, ids and framing, and moves parts above 4 MiB to a body of their own. */
+export type EntryDraft =
+  | { readonly kind: 'birth'; readonly incarnation: string; readonly family: string; readonly batch: BatchDraft }
+  | ({ readonly kind: 'batch' } & BatchDraft)
+  | { readonly kind: 'manifest'; readonly commitId: string; readonly message: Uint8Array }
+  | { readonly kind: 'truncate' };
+
+export interface BatchDraft {
+  /** Columnar blocks in the order in which they apply; verified by the caller. */
+  readonly parts: readonly Uint8Array[];
+  readonly upsertedRowCount: number;
+  readonly deletedRowCount: number;
+  /** The whole schema after the entry, where it changes. */
+  readonly schema?: Schema;
+  /** `generation` is filled in by the log. */
+  readonly idempotency: readonly Omit<IdempotencyRecord, 'generation'>[];
+}
+
+export type AppendResult =
+  | { readonly outcome: 'committed'; readonly view: NamespaceView; readonly generation: number }
+  | { readonly outcome: 'nothing'; readonly view: NamespaceView };

@@ -1,0 +1,120 @@
+import type { Schema } from '@lagoon/format';
+
+/**
+ * A namespace at one generation: the value that folding its entries up to there gives. Pure data; holds no rows.
+ */
+export interface NamespaceView {
+  readonly name: string;
+  /** Newest generation folded in; 0 when the sequence is empty. */
+  readonly generation: number;
+  /** What the next entry chains to; undefined at generation 0. */
+  readonly tip: ChainLink | undefined;
+  /** Generation of the newest manifest of any incarnation; 0: none. */
+  readonly newestManifestGeneration: number;
+  /** Undefined: nothing lives under this name, it was never born or has ended. */
+  readonly live: LiveNamespace | undefined;
+  /** Undefined: the view is not proven (storage page, section 2). */
+  readonly proof: Proof | undefined;
+}
+
+export interface ChainLink {
+  /** SHA-256 of the entry's object. */
+  readonly hash: Uint8Array;
+  readonly commitId: string;
+}
+
+/** When a floor check proved the view, by three clocks; the largest elapsed one counts. */
+export interface Proof {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+  readonly storeTimeMs: number | undefined;
+}
+
+export interface LiveNamespace {
+  readonly incarnation: string;
+  readonly family: string;
+  readonly birthGeneration: number;
+  readonly createdAtMs: number;
+  readonly lastWriteAtMs: number;
+  /** As of the view's generation. */
+  readonly schema: Schema;
+  /** The newest manifest of this incarnation; the empty manifest before the first. */
+  readonly manifest: Manifest;
+  /** Batches behind `manifest.indexedThrough`, ascending by generation; no rows, only what they weigh. */
+  readonly tail: readonly TailBatch[];
+}
+
+export interface TailBatch {
+  readonly generation: number;
+  readonly sizeBytes: number;
+  readonly upsertedRowCount: number;
+  readonly deletedRowCount: number;
+  readonly writtenAtMs: number;
+  readonly idempotency: readonly IdempotencyRecord[];
+}
+
+export interface IdempotencyRecord {
+  readonly key: string;
+  readonly bodyHash: Uint8Array;
+  readonly generation: number;
+  readonly rowsUpserted: number;
+  readonly rowsDeleted: number;
+  readonly logicalBytesWritten: number;
+  readonly writtenAtMs: number;
+}
+
+/** A full description of the indexed part; pure edits make the next one. */
+export interface Manifest {
+  /** Generation of the entry that carries it; 0 for the empty manifest. */
+  readonly generation: number;
+  readonly incarnation: string;
+  readonly family: string;
+  readonly schema: Schema;
+  readonly indexedThrough: number;
+  /** Oldest first; a later segment's row supersedes an earlier one's of the same id. */
+  readonly segments: readonly SegmentReference[];
+  readonly rows: RowAccounting;
+  readonly recentCommitIds: readonly string[];
+  readonly idempotencyParts: readonly IdempotencyPartReference[];
+  readonly obsolete: readonly ObsoleteObject[];
+  readonly revokedJobs: readonly string[];
+  readonly createdAtMs: number;
+  readonly lastWriteAtMs: number;
+}
+
+export interface ObjectReference {
+  readonly key: string;
+  readonly size: number;
+  readonly sha256: Uint8Array;
+}
+
+export interface SegmentReference {
+  readonly object: ObjectReference;
+  readonly rowCount: number;
+  readonly liveRowCount: number;
+  readonly logicalBytes: number;
+  readonly deleteVector: DeleteVectorReference | undefined;
+  readonly generationFirst: number;
+  readonly generationLast: number;
+}
+
+export type DeleteVectorReference =
+  | { readonly kind: 'inline'; readonly bitmap: Uint8Array }
+  | { readonly kind: 'object'; readonly object: ObjectReference };
+
+export interface RowAccounting {
+  readonly added: number;
+  readonly superseded: number;
+  readonly deleted: number;
+  readonly live: number;
+}
+
+export interface IdempotencyPartReference {
+  readonly object: ObjectReference;
+  readonly writtenAtMsMax: number;
+}
+
+export interface ObsoleteObject {
+  readonly key: string;
+  readonly obsoleteSinceGeneration: number;
+}

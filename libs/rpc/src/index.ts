@@ -1,0 +1,1 @@
+export type { CallContext, CallOptions, ServiceClient, ServiceImplementation } from './service.ts';

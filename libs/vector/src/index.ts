@@ -1,0 +1,3 @@
+export type { Arena, ArenaBlock } from './arena.ts';
+export type { Kernels, TopRows, VectorScan } from './kernels.ts';
+export type { DistanceMetric } from './metric.ts';
