@@ -1,0 +1,61 @@
+# Lagoon's commands. `make help` lists them. Needs Node 20 or newer (npx), git and make; the S3 tests also Docker or Go.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PNPM := npx -y pnpm@10.20.0
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+JEST := NODE_OPTIONS="--experimental-vm-modules --disable-warning=ExperimentalWarning" jest
+DATA ?= .lagoon/data
+PORT ?= 8080
+GRPC_PORT ?= 8081
+
+.PHONY: help setup build run test unit e2e check format gen bench sim clean
+
+help: ## List the commands
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: node_modules/.modules.yaml ## Install the dependencies, Node 24 among them
+
+node_modules/.modules.yaml: pnpm-lock.yaml pnpm-workspace.yaml package.json
+	$(PNPM) install --frozen-lockfile
+	@touch $@
+
+build: setup ## Compile the WebAssembly kernels; everything else runs from its sources
+	@node libs/vector/kernels/build.mjs
+
+run: build ## Start Lagoon on a local directory with a real sample, show some searches, keep serving
+	@DATA=$(DATA) PORT=$(PORT) GRPC_PORT=$(GRPC_PORT) node examples/quickstart/run.ts
+
+test: build ## Every check and every test, with a real S3 server; ends with `N passed, N failed`
+	@$(MAKE) --no-print-directory check
+	$(JEST)
+
+unit: build ## Only the tests beside the code of libs and services
+	$(JEST) libs services
+
+e2e: build ## Only the tests against started servers
+	$(JEST) tests/e2e
+
+check: build ## Types, lint, layers, dead code, generated code, formatting
+	tsc -b
+	biome ci --reporter=summary .
+	eslint .
+	depcruise libs services --config .dependency-cruiser.mjs
+	knip --no-config-hints
+	@tests/check-generated.sh
+
+format: setup ## Format and fix what can be fixed
+	biome check --write .
+
+gen: setup ## Make generated code and documentation anew
+	cd proto && buf lint && buf generate
+	node services/lagoon/src/config/generate-reference.ts
+
+sim: build ## A long simulation: SEEDS=n (default 300), FIRST=n
+	SEEDS=$(or $(SEEDS),300) FIRST=$(or $(FIRST),1) node tests/sim/run.ts
+
+bench: build ## Measure, and print ratios
+	node bench/src/main.ts
+
+clean: ## Remove what was built, keep what was downloaded
+	rm -rf .cache/types .cache/jest libs/vector/dist
