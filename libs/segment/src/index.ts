@@ -1,1 +1,11 @@
-export {};
+export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
+export { createRowIdComparator, forEachSameId, type RowIdComparator } from './id-order.ts';
+export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
+export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
+export {
+  type DeleteVectorReference,
+  deleteVectorInlineBytesMax,
+  readDeleteVector,
+  readSegmentBlock,
+} from './read-segment.ts';
+export { addRow, countRows, hasRow, removeRow, rowBitmapSize } from './row-bitmap.ts';
