@@ -1,3 +1,6 @@
+export { createFileSystemStore, type FileSystemStoreOptions } from './filesystem.ts';
+export { checkKey, compareKeys } from './keys.ts';
+export { createMemoryStore, type MemoryStoreOptions } from './memory.ts';
 export {
   type ByteRange,
   type CreateResult,

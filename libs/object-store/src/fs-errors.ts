@@ -1,0 +1,31 @@
+import { type ErrorCode, LagoonError } from '@lagoon/base';
+
+const codes: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'resource_exhausted',
+  EDQUOT: 'resource_exhausted',
+  EACCES: 'permission_denied',
+  EPERM: 'permission_denied',
+  EROFS: 'permission_denied',
+  ENAMETOOLONG: 'invalid_argument',
+};
+
+const messages: Readonly<Partial<Record<ErrorCode, string>>> = {
+  resource_exhausted: 'the disk is full',
+  permission_denied: 'the file system does not allow it',
+  invalid_argument: 'the file system takes no such long path',
+};
+
+/** The system's code of a failed call, such as `ENOENT`. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** A failure of the file system as a LagoonError; one that may pass, as any unknown I/O error, is `unavailable`. */
+export function fileSystemError(error: unknown, path: string): unknown {
+  if (error instanceof LagoonError) return error;
+  const system = systemCode(error);
+  if (system === undefined) return error;
+  const code = codes[system] ?? 'unavailable';
+  const message = messages[code] ?? 'the file system failed';
+  return new LagoonError(code, message, { cause: error, context: { path, error: system } });
+}
