@@ -5,6 +5,8 @@
 export interface Arena {
   /** Shared memories, each of at most `memoryBytesMax`; grows as blocks need it. Position = `memoryIndex`. */
   readonly memories: readonly WebAssembly.Memory[];
+  /** Largest block that can be had at all, whatever the budget. */
+  readonly blockBytesMax: number;
   /** A block of at least `size` bytes, 64-byte aligned, content undefined; `undefined` when the budget does not allow it. */
   allocate(size: number): ArenaBlock | undefined;
   free(block: ArenaBlock): void;

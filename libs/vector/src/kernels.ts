@@ -26,6 +26,8 @@ export interface VectorScan {
   readonly inverseNormsOffset: number;
   /** dims values of the element type, as the user gave them. */
   readonly query: Float32Array | Int8Array;
+  /** `inverseNorm(query)` for cosine_distance, where one query meets many blocks; computed when absent. */
+  readonly queryInverseNorm?: number;
   readonly k: number;
   /** Bitmap of admitted rows, least significant bit first; 0: all rows. */
   readonly rowMaskOffset: number;
