@@ -1,3 +1,23 @@
+export { equalAttributeTypes, formatAttributeType, parseAttributeType } from './attribute-type.ts';
+export {
+  andInPlace,
+  andNotInPlace,
+  type Bitmap,
+  bitmapBytes,
+  clearBit,
+  countBits,
+  createBitmap,
+  createFullBitmap,
+  forEachBit,
+  getBit,
+  isBitmapOf,
+  nextBit,
+  notInPlace,
+  orInPlace,
+  setBit,
+  setBitRange,
+} from './bitmap.ts';
+export type { BlockInput, ColumnInput } from './block-input.ts';
 export type {
   ArrayColumn,
   Block,
@@ -8,7 +28,10 @@ export type {
   ScalarColumn,
   VectorColumn,
 } from './column.ts';
-export type { DocumentId } from './document-id.ts';
+export { type DocumentId, parseDocumentId } from './document-id.ts';
+export { encodeBlock } from './encode-block.ts';
+export { compareIds, findId, forEachCommonId, idAt } from './id-column.ts';
+export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
 export {
   type AttributeSchema,
   type AttributeType,
@@ -22,4 +45,6 @@ export {
   scalarTypes,
   type VectorElement,
 } from './schema.ts';
+export { formatUuid, parseUuid } from './uuid.ts';
 export type { AttributeValue } from './value.ts';
+export { isNull, valueAt } from './value-at.ts';

@@ -1,0 +1,55 @@
+import { invalidArgument, unimplemented } from '@lagoon/base';
+import { type AttributeType, limits, type ScalarType, scalarTypes, type VectorElement } from './schema.ts';
+
+const vectorPattern = /^\[([0-9]{1,9})\](f32|f16|i8)$/;
+
+/**
+ * A type as the HTTP dialect spells it: `string`, `[]string`, `[100]f32`.
+ * Throws `invalid_argument` for no type at all, `unimplemented` for sparse and multi-vector types.
+ */
+export function parseAttributeType(text: string): AttributeType {
+  if (isScalarType(text)) return { kind: 'scalar', scalar: text };
+  const element = text.startsWith('[]') ? text.slice(2) : '';
+  if (isScalarType(element)) return { kind: 'array', scalar: element };
+  const vector = vectorPattern.exec(text);
+  if (vector !== null) {
+    const dims = Number(vector[1]);
+    checkDims(dims);
+    return { kind: 'vector', element: vector[2] as VectorElement, dims };
+  }
+  if (/^\{\}(f16|f32|i8)$/.test(text)) throw unimplemented(`sparse vector type ${text}`);
+  if (vectorPattern.test(element)) throw unimplemented(`multi-vector type ${text}`);
+  throw invalidArgument('unknown attribute type', { type: text });
+}
+
+export function formatAttributeType(type: AttributeType): string {
+  switch (type.kind) {
+    case 'scalar':
+      return type.scalar;
+    case 'array':
+      return `[]${type.scalar}`;
+    case 'vector':
+      return `[${type.dims}]${type.element}`;
+  }
+}
+
+export function equalAttributeTypes(a: AttributeType, b: AttributeType): boolean {
+  if (a.kind === 'vector') return b.kind === 'vector' && a.element === b.element && a.dims === b.dims;
+  return a.kind === b.kind && a.scalar === (b as { scalar: ScalarType }).scalar;
+}
+
+/** Throws `invalid_argument` unless 1 ≤ dims ≤ the limit. */
+function checkDims(dims: number, attribute?: string): void {
+  if (Number.isInteger(dims) && dims >= 1 && dims <= limits.dimensionsMax) return;
+  throw invalidArgument('vector dimensions out of range', { attribute, dims, max: limits.dimensionsMax });
+}
+
+/** What blocks can hold so far: `unimplemented` for other elements than f32, `invalid_argument` for wrong dimensions. */
+export function checkVectorType(type: Extract<AttributeType, { kind: 'vector' }>, attribute: string): void {
+  if (type.element !== 'f32') throw unimplemented(`vector type ${formatAttributeType(type)}`);
+  checkDims(type.dims, attribute);
+}
+
+function isScalarType(text: string): text is ScalarType {
+  return (scalarTypes as readonly string[]).includes(text);
+}
