@@ -7,19 +7,23 @@ export interface BlockCache {
   /**
    * The block of `key`, loaded by `load` when absent. Pinned until disposed of: a pinned block is never evicted.
    * `resource_exhausted` when everything else is pinned and `size` does not fit.
+   * A waiter whose signal aborts leaves with the signal's reason; the load goes on for the others.
    */
   acquire(key: string, size: number, load: BlockLoader, signal?: AbortSignal): Promise<PinnedBlock>;
-  /** Drops the key's block as soon as nobody pins it. */
+  /** Drops the key's block as soon as nobody pins it. Who acquires the key from now on loads it anew. */
   drop(key: string): void;
   readonly statistics: BlockCacheStatistics;
 }
 
-/** Fills exactly `target.byteLength` bytes, or throws; nothing is cached then. */
-export type BlockLoader = (target: Uint8Array) => Promise<void>;
+/**
+ * Fills exactly `target.byteLength` bytes, or throws; nothing is cached then. `target` holds old bytes and must not be
+ * written to after the promise has settled. `signal` aborts when no waiter is left: use it, not that of one caller.
+ */
+export type BlockLoader = (target: Uint8Array, signal: AbortSignal) => Promise<void>;
 
 export interface PinnedBlock extends Disposable {
   readonly block: ArenaBlock;
-  /** Whether it was in the cache already. */
+  /** Whether it was in the cache already; false also for one who joined a load under way. */
   readonly hit: boolean;
 }
 
