@@ -1,0 +1,134 @@
+/**
+ * Exact kNN over all GloVe rows through the HTTP gateway of one process, against LanceDB embedded without an index. The queries of both
+ * alternate, so that both see the same machine. Beside it: how fast the rows came in through HTTP, start-up time and idle memory.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from '@lancedb/lancedb';
+import { type GloveVectors, loadGlove } from './glove.ts';
+import { createHttpClient, type HttpClient } from './http-client.ts';
+import { runLagoon, startLagoon } from './lagoon-process.ts';
+import { quantile } from './statistics.ts';
+
+const k = 10;
+const queryCount = 200;
+const warmUpCount = 20;
+
+async function main(): Promise<void> {
+  const glove = await loadGlove();
+  const folder = await mkdtemp(join(tmpdir(), 'lagoon-bench-'));
+  try {
+    await measure(glove, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(glove: GloveVectors, folder: string): Promise<void> {
+  const table = await loadLance(glove, join(folder, 'lance'));
+  await using lagoon = await startLagoon(join(folder, 'data'));
+  await new Promise((done) => setTimeout(done, 3_000));
+  print(
+    `start to ready ${(lagoon.readyMs / 1000).toFixed(2)} s; idle resident memory ${(lagoon.residentBytes() / 1e6).toFixed(0)} MB (all roles, no data)`,
+  );
+
+  const importedAt = performance.now();
+  await runLagoon([
+    'import',
+    '--url',
+    lagoon.url,
+    '--source',
+    'glove',
+    '--namespace',
+    'glove',
+    '--state',
+    join(folder, 'import.json'),
+  ]);
+  const importSeconds = (performance.now() - importedAt) / 1000;
+  print(
+    `import of ${glove.rowCount} × ${glove.dims} through HTTP: ${Math.round(glove.rowCount / importSeconds)} rows/s, process start included`,
+  );
+
+  using client = createHttpClient(lagoon.url, 1);
+  const indexSeconds = await indexed(client);
+  print(`index lag zero ${indexSeconds.toFixed(1)} s after the last write`);
+
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  let overlap = 0;
+  for (let i = 0; i < queryCount + warmUpCount; i++) {
+    const query = queryVector(glove, i);
+    const body = JSON.stringify({ rank_by: ['vector', 'kNN', Buffer.from(query.buffer).toString('base64')], limit: k });
+    const startedAt = performance.now();
+    const answer = (await client.post('/v2/namespaces/glove/query', body)) as { rows: { id: number }[] };
+    const betweenAt = performance.now();
+    const rows = await table
+      .query()
+      .nearestTo(query)
+      .distanceType('cosine')
+      .limit(k)
+      .select(['id', '_distance'])
+      .toArray();
+    const endedAt = performance.now();
+    if (i < warmUpCount) continue;
+    ours.push(betweenAt - startedAt);
+    theirs.push(endedAt - betweenAt);
+    const found = new Set(answer.rows.map((row) => row.id));
+    overlap += rows.filter((row: { id: number }) => found.has(Number(row.id))).length;
+  }
+  const [p50, lanceP50] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
+  print(
+    `exact kNN, k = ${k}, cosine, ${glove.rowCount} × ${glove.dims}, strong consistency, one client, ${queryCount} queries of each in turn`,
+  );
+  print(`  Lagoon through HTTP   p50 ${p50.toFixed(1)} ms   p99 ${quantile(ours, 0.99).toFixed(1)} ms`);
+  print(`  LanceDB embedded      p50 ${lanceP50.toFixed(1)} ms   p99 ${quantile(theirs, 0.99).toFixed(1)} ms`);
+  print(
+    `  ratio                 ${(p50 / lanceP50).toFixed(3)}×   same rows found ${((100 * overlap) / (queryCount * k)).toFixed(2)} %`,
+  );
+}
+
+async function loadLance(glove: GloveVectors, path: string) {
+  const database = await connect(path);
+  const rowsPerCall = 20_000;
+  const rows = (start: number) =>
+    Array.from({ length: Math.min(rowsPerCall, glove.rowCount - start) }, (_, i) => ({
+      id: start + i,
+      vector: glove.values.subarray((start + i) * glove.dims, (start + i + 1) * glove.dims),
+    }));
+  const table = await database.createTable(
+    'glove',
+    rows(0).map((row) => ({ id: row.id, vector: Array.from(row.vector) })),
+  );
+  for (let start = rowsPerCall; start < glove.rowCount; start += rowsPerCall) {
+    await table.add(rows(start).map((row) => ({ id: row.id, vector: Array.from(row.vector) })));
+  }
+  await table.optimize();
+  return table;
+}
+
+/** A row of the set, moved a little, so that no query is a stored vector. */
+function queryVector(glove: GloveVectors, index: number): Float32Array {
+  const row = (index * 7919) % glove.rowCount;
+  const query = glove.values.slice(row * glove.dims, (row + 1) * glove.dims);
+  for (let d = 0; d < query.length; d++) query[d] = (query[d] as number) + 0.05 * Math.sin(index * 31 + d);
+  return query;
+}
+
+/** Seconds until nothing waits to be indexed. */
+async function indexed(client: HttpClient): Promise<number> {
+  const startedAt = performance.now();
+  for (;;) {
+    const metadata = (await client.get('/v2/namespaces/glove/metadata')) as { index: { status: string } };
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (metadata.index.status === 'up-to-date') return seconds;
+    if (seconds > 120) throw new Error('the index is not up to date after two minutes');
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+await main();

@@ -1,0 +1,30 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { gloveDims, gloveRowCount, parseNumbers, readGloveEntries } from '@lagoon/server/datasets';
+
+export interface GloveVectors {
+  readonly rowCount: number;
+  readonly dims: number;
+  /** rowCount × dims, row-major; row r is the document with id r. */
+  readonly values: Float32Array;
+}
+
+/** All GloVe rows; parsed once, then kept as packed f32 in `.cache/`. */
+export async function loadGlove(): Promise<GloveVectors> {
+  const path = resolve(import.meta.dirname, '../../.cache/datasets/glove-100d.f32');
+  if (!existsSync(path)) await writePacked(path);
+  const bytes = await readFile(path);
+  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength));
+  return { rowCount: values.length / gloveDims, dims: gloveDims, values };
+}
+
+async function writePacked(path: string): Promise<void> {
+  const values = new Float32Array(gloveRowCount * gloveDims);
+  let row = 0;
+  for await (const entry of readGloveEntries())
+    values.set(parseNumbers(entry.numbers).slice(0, gloveDims), row++ * gloveDims);
+  await mkdir(join(path, '..'), { recursive: true });
+  await writeFile(`${path}.new`, new Uint8Array(values.buffer));
+  await rename(`${path}.new`, path);
+}
