@@ -83,14 +83,20 @@ export function isRetryable(error: unknown): boolean {
 /** Any thrown value as a LagoonError: aborts keep their meaning, everything else unknown is `internal`. */
 export function toLagoonError(error: unknown): LagoonError {
   if (error instanceof LagoonError) return error;
-  if (error instanceof Error && error.name === 'TimeoutError') {
-    return new LagoonError('deadline_exceeded', 'the deadline passed', { cause: error });
-  }
-  if (error instanceof Error && error.name === 'AbortError') {
-    return new LagoonError('cancelled', 'the call was cancelled', { cause: error });
-  }
-  const message = error instanceof Error ? error.message : String(error);
+  const { name, message } = describe(error);
+  if (name === 'TimeoutError') return new LagoonError('deadline_exceeded', 'the deadline passed', { cause: error });
+  if (name === 'AbortError') return new LagoonError('cancelled', 'the call was cancelled', { cause: error });
   return new LagoonError('internal', message, { cause: error });
+}
+
+/** By its fields and not by its class: errors also come from other realms. */
+function describe(error: unknown): { readonly name: string | undefined; readonly message: string } {
+  if (typeof error !== 'object' || error === null) return { name: undefined, message: String(error) };
+  const { name, message } = error as { name?: unknown; message?: unknown };
+  return {
+    name: typeof name === 'string' ? name : undefined,
+    message: typeof message === 'string' ? message : String(error),
+  };
 }
 
 export function invalidArgument(message: string, context?: ErrorContext): LagoonError {
