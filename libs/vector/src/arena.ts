@@ -5,6 +5,8 @@
 export interface Arena {
   /** Shared memories, each of at most `memoryBytesMax`; grows as blocks need it. Position = `memoryIndex`. */
   readonly memories: readonly WebAssembly.Memory[];
+  /** The same region of every memory, never part of a block: cut up among the threads that run kernels. */
+  readonly scratch: ScratchRegion;
   /** Largest block that can be had at all, whatever the budget. */
   readonly blockBytesMax: number;
   /** A block of at least `size` bytes, 64-byte aligned, content undefined; `undefined` when the budget does not allow it. */
@@ -21,4 +23,10 @@ export interface ArenaBlock {
   readonly size: number;
   /** View of exactly `size` bytes. */
   readonly bytes: Uint8Array;
+}
+
+/** Memory that belongs to one kernel instance alone: the query and the heap of a scan live there. 16-byte aligned. */
+export interface ScratchRegion {
+  readonly offset: number;
+  readonly size: number;
 }

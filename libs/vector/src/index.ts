@@ -1,8 +1,8 @@
-export type { Arena, ArenaBlock } from './arena.ts';
+export type { Arena, ArenaBlock, ScratchRegion } from './arena.ts';
 export { inverseNorm } from './inverse-norm.ts';
 export type { Kernels, TopRows, VectorScan } from './kernels.ts';
 export type { DistanceMetric } from './metric.ts';
 export { createScalarKernels } from './scalar-kernels.ts';
 export { type ArenaOptions, createArena } from './shared-arena.ts';
 export { kernelDimsMax, kernelTopMax } from './vector-scan.ts';
-export { createKernels, loadKernelModule, type ScratchRegion, scratchBytes } from './wasm-kernels.ts';
+export { createKernels, loadKernelModule, scratchBytes } from './wasm-kernels.ts';

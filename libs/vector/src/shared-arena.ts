@@ -1,5 +1,5 @@
-import { assert, invalidArgument } from '@lagoon/base';
-import type { Arena, ArenaBlock } from './arena.ts';
+import { alignUp, assert, invalidArgument } from '@lagoon/base';
+import type { Arena, ArenaBlock, ScratchRegion } from './arena.ts';
 import { classSize, createExtentHeap, type ExtentHeap, granule } from './extent-heap.ts';
 
 export interface ArenaOptions {
@@ -7,6 +7,8 @@ export interface ArenaOptions {
   readonly budgetBytes: number;
   /** Bytes of one memory at most, below 4 GiB; a block is smaller than that. */
   readonly memoryBytesMax?: number;
+  /** Bytes at the start of every memory that are never allocated: threads have their scratch regions there. Default 0. */
+  readonly scratchBytes?: number;
 }
 
 const pageBytes = 64 * 1024;
@@ -19,17 +21,20 @@ const growthBytesMin = 1024 ** 2;
  * A free range is reused before a memory grows, and neighbouring free ranges join at once.
  */
 export function createArena(options: ArenaOptions): Arena {
-  const { memoryBytesMax = 1024 ** 3 } = options;
+  const { memoryBytesMax = 1024 ** 3, scratchBytes = 0 } = options;
+  const scratch = { offset: granule, size: scratchBytes };
   const budgetBytes = Math.floor(options.budgetBytes / pageBytes) * pageBytes;
   if (!(memoryBytesMax >= growthBytesMin && memoryBytesMax <= memoryBytesLimit)) {
     throw invalidArgument('arena memories are of 1 MiB to just below 4 GiB', { memoryBytesMax });
   }
   if (!(budgetBytes >= growthBytesMin)) throw invalidArgument('arena budget is at least 1 MiB', { budgetBytes });
+  const firstBytes = alignUp(granule + scratchBytes + granule, pageBytes);
+  if (firstBytes > memoryBytesMax / 2) throw invalidArgument('scratch takes too much of a memory', { scratchBytes });
   const memories: WebAssembly.Memory[] = [];
   const regions: Region[] = [];
   const sizeByBlock = new WeakMap<ArenaBlock, number>();
   const memoryPagesMax = Math.floor(memoryBytesMax / pageBytes);
-  const blockBytesMax = memoryPagesMax * pageBytes - granule;
+  const blockBytesMax = memoryPagesMax * pageBytes - blocksOffset(scratch);
   let allocatedBytes = 0;
   let reservedBytes = 0;
 
@@ -39,19 +44,20 @@ export function createArena(options: ArenaOptions): Arena {
       reservedBytes += grown;
       if (grown > 0) return region;
     }
-    const budgetLeft = budgetBytes - reservedBytes - pageBytes;
-    if (size > budgetLeft + pageBytes - granule) return undefined;
-    // A last memory that is still at its first page could not grow: the system is out of memory, another will not help.
-    if (memories.at(-1)?.buffer.byteLength === pageBytes) return undefined;
-    const region = createRegion(memories.length, memoryPagesMax);
+    const budgetLeft = budgetBytes - reservedBytes - firstBytes;
+    if (budgetLeft < 0 || size > budgetLeft + firstBytes - blocksOffset(scratch)) return undefined;
+    // A last memory that is still at its first pages could not grow: the system is out of memory, another will not help.
+    if (memories.at(-1)?.buffer.byteLength === firstBytes) return undefined;
+    const region = createRegion(memories.length, firstBytes / pageBytes, memoryPagesMax, scratch);
     memories.push(region.memory);
     regions.push(region);
-    reservedBytes += pageBytes + region.grow(size, budgetLeft);
+    reservedBytes += firstBytes + region.grow(size, budgetLeft);
     return region;
   };
 
   return {
     memories,
+    scratch,
     blockBytesMax,
     allocate: (size) => {
       assert(Number.isSafeInteger(size) && size >= 0, 'block size is a whole number of bytes');
@@ -86,10 +92,15 @@ interface Region {
   grow(size: number, bytesMax: number): number;
 }
 
-function createRegion(index: number, pagesMax: number): Region {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: pagesMax, shared: true });
+/** Where blocks begin in a memory: offset 0 is nobody's, then comes the scratch. */
+function blocksOffset(scratch: ScratchRegion): number {
+  return alignUp(scratch.offset + scratch.size, granule);
+}
+
+function createRegion(index: number, pagesMin: number, pagesMax: number, scratch: ScratchRegion): Region {
+  const memory = new WebAssembly.Memory({ initial: pagesMin, maximum: pagesMax, shared: true });
   const extents = createExtentHeap();
-  extents.give(granule, pageBytes - granule); // offset 0 is nobody's
+  extents.give(blocksOffset(scratch), pagesMin * pageBytes - blocksOffset(scratch));
   return {
     index,
     memory,
@@ -114,9 +125,8 @@ function tryGrow(memory: WebAssembly.Memory, pages: number): boolean {
   try {
     memory.grow(pages);
     return true;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
+  } catch {
+    return false; // a RangeError, the only one it throws
   }
 }
 

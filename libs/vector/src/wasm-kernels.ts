@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { alignUp, assert, LagoonError } from '@lagoon/base';
+import type { ScratchRegion } from './arena.ts';
 import { inverseNorm } from './inverse-norm.ts';
 import type { Kernels, TopRows, VectorScan } from './kernels.ts';
 import type { DistanceMetric } from './metric.ts';
@@ -11,12 +12,6 @@ import {
   kernelTopMax,
   type UnrankedScan,
 } from './vector-scan.ts';
-
-/** Memory that belongs to one kernel instance alone: the query and the heap of a scan live there. 16-byte aligned. */
-export interface ScratchRegion {
-  readonly offset: number;
-  readonly size: number;
-}
 
 /** Bytes of scratch that scans of at most so many dims and results need. */
 export function scratchBytes(dimsMax: number = kernelDimsMax, kMax: number = kernelTopMax): number {
@@ -46,7 +41,7 @@ export function createKernels(module: WebAssembly.Module, memory: WebAssembly.Me
       const k = Math.min(scan.k, scan.rowCount);
       const heapOffset = scratch.offset + alignUp(scan.dims * 4, 16);
       assert(heapOffset + k * heapEntryBytes <= scratch.offset + scratch.size, 'scan fits its scratch');
-      writeQuery(memory, scratch.offset, scan.query);
+      writeQuery(memory, scratch.offset, scan);
       const count = wasm.scanTopK(
         metricCodes[scan.metric],
         scan.element === 'f32' ? 0 : 1,
@@ -68,7 +63,7 @@ export function createKernels(module: WebAssembly.Module, memory: WebAssembly.Me
       assertScan(scan, memory.buffer.byteLength);
       assertRange(outOffset, scan.rowCount * 4, memory.buffer.byteLength, 'distances');
       assert(alignUp(scan.dims * 4, 16) <= scratch.size, 'query fits its scratch');
-      writeQuery(memory, scratch.offset, scan.query);
+      writeQuery(memory, scratch.offset, scan);
       wasm.distances(
         metricCodes[scan.metric],
         scan.element === 'f32' ? 0 : 1,
@@ -114,12 +109,12 @@ function queryInverseNormOf(scan: UnrankedScan & Pick<VectorScan, 'queryInverseN
 }
 
 /** f32 as it is; i8 widened to i16, as the kernel multiplies it. Views are made anew: the memory may have grown. */
-function writeQuery(memory: WebAssembly.Memory, offset: number, query: Float32Array | Int8Array): void {
+function writeQuery(memory: WebAssembly.Memory, offset: number, scan: UnrankedScan): void {
   const target =
-    query instanceof Float32Array
-      ? new Float32Array(memory.buffer, offset, query.length)
-      : new Int16Array(memory.buffer, offset, query.length);
-  target.set(query);
+    scan.element === 'f32'
+      ? new Float32Array(memory.buffer, offset, scan.dims)
+      : new Int16Array(memory.buffer, offset, scan.dims);
+  target.set(scan.query);
 }
 
 function readTop(memory: WebAssembly.Memory, offset: number, count: number): TopRows {
