@@ -46,9 +46,9 @@ export function buildArrayColumn(
 }
 
 /** The row whose elements hold this index. */
-function rowOfElement(rowOffsets: Uint32Array, index: number): number {
+export function rowOfElement(rowOffsets: Uint32Array, index: number): number {
   let low = 0;
-  let high = rowOffsets.length - 1;
+  let high = rowOffsets.length - 2;
   while (low < high) {
     const middle = (low + high) >>> 1;
     if ((rowOffsets[middle + 1] as number) <= index) low = middle + 1;

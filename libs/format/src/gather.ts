@@ -1,3 +1,4 @@
+import { invalidArgument } from '@lagoon/base';
 import { createBitmap, getBit, setBit, setBitRange } from './bitmap.ts';
 import type { Column, IdColumn, NullBitmap, ScalarColumn } from './column.ts';
 import { scalarWidth } from './layout.v1.ts';
@@ -24,6 +25,17 @@ export function planOfOrder(order: Uint32Array): GatherPlan {
     length: new Uint32Array(rowCount).fill(1),
     rowCount,
   };
+}
+
+/** `rowCount` rows, all missing. */
+export function missingColumn(type: AttributeType, rowCount: number): Column {
+  return gatherColumn(type, [undefined], {
+    runCount: 1,
+    source: Uint32Array.of(0),
+    start: Uint32Array.of(0),
+    length: Uint32Array.of(rowCount),
+    rowCount,
+  });
 }
 
 /** Copies the planned rows of columns of one type; a source without the column (undefined) gives missing values. */
@@ -175,6 +187,7 @@ function gatherOffsets(sources: readonly (Uint32Array | undefined)[], plan: Gath
       out[++row] = end;
     }
   }
+  if (end > 0xffff_ffff) throw invalidArgument('values of one attribute are too large', { bytes: end });
   return out;
 }
 

@@ -18,6 +18,7 @@ export {
   setBitRange,
 } from './bitmap.ts';
 export type { BlockInput, ColumnInput } from './block-input.ts';
+export { coerceBlock } from './coerce-block.ts';
 export type {
   ArrayColumn,
   Block,
@@ -28,9 +29,12 @@ export type {
   ScalarColumn,
   VectorColumn,
 } from './column.ts';
+export { formatDatetime, parseDatetime } from './datetime.ts';
 export { type DocumentId, parseDocumentId } from './document-id.ts';
 export { encodeBlock } from './encode-block.ts';
 export { compareIds, findId, forEachCommonId, idAt } from './id-column.ts';
+export { type MergeSource, mergeBlocks } from './merge-blocks.ts';
+export { mergeSchema } from './merge-schema.ts';
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
 export {
   type AttributeSchema,
@@ -38,13 +42,18 @@ export {
   type DistanceMetric,
   distanceMetrics,
   type FullTextSearch,
+  fullTextSearchDefaults,
   type IdKind,
+  languages,
   limits,
   type ScalarType,
   type Schema,
   scalarTypes,
+  tokenizers,
   type VectorElement,
 } from './schema.ts';
+export type { AttributeDeclaration, SchemaDeclaration } from './schema-declaration.ts';
+export { canConvert } from './type-conversion.ts';
 export { formatUuid, parseUuid } from './uuid.ts';
 export type { AttributeValue } from './value.ts';
 export { isNull, valueAt } from './value-at.ts';

@@ -22,6 +22,42 @@ export type AttributeType =
 export const distanceMetrics = ['cosine_distance', 'euclidean_squared', 'dot_product'] as const;
 export type DistanceMetric = (typeof distanceMetrics)[number];
 
+export const tokenizers = ['word_v4', 'word_v3', 'word_v2', 'word_v1', 'word_v0', 'pre_tokenized_array'] as const;
+
+export const languages = [
+  'arabic',
+  'danish',
+  'dutch',
+  'english',
+  'finnish',
+  'french',
+  'german',
+  'greek',
+  'hungarian',
+  'italian',
+  'norwegian',
+  'portuguese',
+  'romanian',
+  'russian',
+  'spanish',
+  'swedish',
+  'tamil',
+  'turkish',
+] as const;
+
+/** What `full_text_search: true` means. */
+export const fullTextSearchDefaults: FullTextSearch = {
+  tokenizer: 'word_v4',
+  language: 'english',
+  stemming: false,
+  removeStopwords: false,
+  caseSensitive: false,
+  asciiFolding: false,
+  maxTokenLength: 39,
+  k1: 1.2,
+  b: 0.75,
+};
+
 export interface FullTextSearch {
   readonly tokenizer: string;
   readonly language: string;

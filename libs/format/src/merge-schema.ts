@@ -1,0 +1,214 @@
+import { invalidArgument } from '@lagoon/base';
+import { checkAttributeName } from './attribute-name.ts';
+import { checkVectorType, equalAttributeTypes, formatAttributeType } from './attribute-type.ts';
+import type { Block } from './column.ts';
+import { isAllNull } from './convert-column.ts';
+import { checkFilterableValues } from './filterable-values.ts';
+import { checkFullTextSearch, equalFullTextSearch } from './full-text-search.ts';
+import {
+  type AttributeSchema,
+  type AttributeType,
+  type DistanceMetric,
+  type FullTextSearch,
+  fullTextSearchDefaults,
+  type IdKind,
+  limits,
+  type Schema,
+} from './schema.ts';
+import type { AttributeDeclaration, SchemaDeclaration } from './schema-declaration.ts';
+import { canConvert } from './type-conversion.ts';
+
+/**
+ * The namespace's schema after a write: declarations first, then attributes that only the block has, by their inferred
+ * type. Returns `current` itself when nothing changes.
+ *
+ * - `metricDefault` is the request's distance metric (undefined: it names none). It is that of new vector attributes,
+ *   else cosine_distance; a vector attribute that the request touches must have it already.
+ * - Types, dimensions, metric and the kind of ids never change. `filterable` and full-text search may.
+ * - A column without any value creates no attribute.
+ *
+ * Throws `invalid_argument` naming the attribute, `unimplemented` for vector elements other than f32.
+ */
+export function mergeSchema(
+  current: Schema | undefined,
+  declared: SchemaDeclaration,
+  block: Block | undefined,
+  metricDefault?: DistanceMetric,
+): Schema {
+  const idKind = mergeIdKind(current?.idKind, declared.idKind, block);
+  const attributes = new Map(current?.attributes);
+  const blockTypes = inferredTypes(block);
+  const seen = new Set<string>();
+  for (const declaration of declared.attributes) {
+    if (seen.has(declaration.name))
+      throw invalidArgument('attribute is declared twice', { attribute: declaration.name });
+    seen.add(declaration.name);
+    const before = attributes.get(declaration.name);
+    const type = declaredType(before, declaration, blockTypes.get(declaration.name));
+    attributes.set(declaration.name, applyDeclaration(before, type, declaration, metricDefault));
+  }
+  for (const [name, type] of blockTypes) {
+    const before = attributes.get(name);
+    if (before === undefined) attributes.set(name, newAttribute(name, type, metricDefault));
+    else checkAgainst(name, type, before, seen.has(name) ? undefined : metricDefault);
+  }
+  if (block !== undefined) checkFilterableValues(block, attributes);
+  if (current !== undefined && isSame(current.attributes, attributes)) return current;
+  checkCounts(attributes);
+  return { idKind, attributes };
+}
+
+function mergeIdKind(current: IdKind | undefined, declared: IdKind | undefined, block: Block | undefined): IdKind {
+  if (current !== undefined && declared !== undefined && current !== declared) {
+    throw invalidArgument('type of the id cannot change', { type: current, declared });
+  }
+  const written = block === undefined || block.ids.count + block.deletes.count === 0 ? undefined : block.idKind;
+  const idKind = current ?? declared ?? written;
+  if (idKind === undefined)
+    throw invalidArgument('type of the id is not declared and there are no ids to infer it from');
+  if (written !== undefined && written !== idKind && !(written === 'string' && idKind === 'uuid')) {
+    throw invalidArgument('ids are of another type than the namespace has', { type: written, expected: idKind });
+  }
+  return idKind;
+}
+
+function inferredTypes(block: Block | undefined): Map<string, AttributeType> {
+  const types = new Map<string, AttributeType>();
+  for (const { name, type, column } of block?.columns.values() ?? []) {
+    if (!isAllNull(column, block?.rowCount ?? 0)) types.set(name, type);
+  }
+  return types;
+}
+
+function declaredType(
+  before: AttributeSchema | undefined,
+  { name, type }: AttributeDeclaration,
+  inferred: AttributeType | undefined,
+): AttributeType {
+  if (before === undefined) {
+    const found = type ?? inferred;
+    if (found === undefined) throw invalidArgument('type of the attribute is not declared', { attribute: name });
+    return found;
+  }
+  if (type !== undefined && !equalAttributeTypes(type, before.type)) {
+    throw invalidArgument('type of an attribute cannot change', {
+      attribute: name,
+      type: formatAttributeType(before.type),
+      declared: formatAttributeType(type),
+    });
+  }
+  return before.type;
+}
+
+function applyDeclaration(
+  before: AttributeSchema | undefined,
+  type: AttributeType,
+  declaration: AttributeDeclaration,
+  metricDefault: DistanceMetric | undefined,
+): AttributeSchema {
+  const { name } = declaration;
+  checkNew(name, type);
+  const fullTextSearch = mergeFullTextSearch(before?.fullTextSearch, declaration, type);
+  const toggled = (before?.fullTextSearch === undefined) !== (fullTextSearch === undefined);
+  const filterable =
+    declaration.filterable ?? (before === undefined || toggled ? fullTextSearch === undefined : before.filterable);
+  const distanceMetric = mergeMetric(before, type, declaration, metricDefault);
+  const merged: AttributeSchema = {
+    type,
+    filterable,
+    ...(fullTextSearch === undefined ? {} : { fullTextSearch }),
+    ...(distanceMetric === undefined ? {} : { ann: { distanceMetric } }),
+  };
+  return before !== undefined && equalAttributes(before, merged) ? before : merged;
+}
+
+function mergeFullTextSearch(
+  before: FullTextSearch | undefined,
+  { name, fullTextSearch }: AttributeDeclaration,
+  type: AttributeType,
+): FullTextSearch | undefined {
+  if (fullTextSearch === undefined) return before;
+  if (fullTextSearch === false) return undefined;
+  const settings = fullTextSearch === true ? (before ?? fullTextSearchDefaults) : fullTextSearch;
+  checkFullTextSearch(name, type, settings);
+  return settings;
+}
+
+function mergeMetric(
+  before: AttributeSchema | undefined,
+  type: AttributeType,
+  { name, ann }: AttributeDeclaration,
+  metricDefault: DistanceMetric | undefined,
+): DistanceMetric | undefined {
+  if (type.kind !== 'vector') {
+    if (ann === undefined || ann === false) return undefined;
+    throw invalidArgument('only vector attributes have an ann index', {
+      attribute: name,
+      type: formatAttributeType(type),
+    });
+  }
+  if (ann === false) return undefined;
+  const asked = (typeof ann === 'object' ? ann.distanceMetric : undefined) ?? metricDefault;
+  const existing = before?.ann?.distanceMetric;
+  if (existing !== undefined) {
+    checkMetric(name, existing, asked);
+    return existing;
+  }
+  if (before !== undefined && ann === undefined) return undefined;
+  return asked ?? 'cosine_distance';
+}
+
+function newAttribute(name: string, type: AttributeType, metricDefault: DistanceMetric | undefined): AttributeSchema {
+  return applyDeclaration(undefined, type, { name }, metricDefault);
+}
+
+function checkAgainst(
+  name: string,
+  type: AttributeType,
+  before: AttributeSchema,
+  metricDefault: DistanceMetric | undefined,
+): void {
+  if (!canConvert(type, before.type)) {
+    throw invalidArgument('attribute is of another type', {
+      attribute: name,
+      type: formatAttributeType(type),
+      expected: formatAttributeType(before.type),
+    });
+  }
+  if (before.ann !== undefined) checkMetric(name, before.ann.distanceMetric, metricDefault);
+}
+
+function checkMetric(name: string, existing: DistanceMetric, asked: DistanceMetric | undefined): void {
+  if (asked === undefined || asked === existing) return;
+  throw invalidArgument('distance metric of an attribute cannot change', { attribute: name, metric: existing, asked });
+}
+
+function checkNew(name: string, type: AttributeType): void {
+  checkAttributeName(name);
+  if (type.kind === 'vector') checkVectorType(type, name);
+}
+
+function checkCounts(attributes: ReadonlyMap<string, AttributeSchema>): void {
+  if (attributes.size > limits.attributeCountMax) {
+    throw invalidArgument('too many attributes', { attributes: attributes.size, max: limits.attributeCountMax });
+  }
+  let vectors = 0;
+  for (const { type } of attributes.values()) if (type.kind === 'vector') vectors++;
+  if (vectors > limits.vectorColumnCountMax) {
+    throw invalidArgument('too many vector attributes', { vectors, max: limits.vectorColumnCountMax });
+  }
+}
+
+function isSame(a: ReadonlyMap<string, AttributeSchema>, b: ReadonlyMap<string, AttributeSchema>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [name, attribute] of b) if (a.get(name) !== attribute) return false;
+  return true;
+}
+
+function equalAttributes(a: AttributeSchema, b: AttributeSchema): boolean {
+  return (
+    a.filterable === b.filterable &&
+    a.ann?.distanceMetric === b.ann?.distanceMetric &&
+    equalFullTextSearch(a.fullTextSearch, b.fullTextSearch)
+  );
+}
