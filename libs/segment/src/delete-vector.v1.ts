@@ -1,5 +1,5 @@
 import { corrupt, crc32, invalidArgument } from '@lagoon/base';
-import { countRows, hasRowsBeyond, rowBitmapSize } from './row-bitmap.ts';
+import { bitmapBytes, countBits, isBitmapOf } from '@lagoon/format';
 
 /**
  * Delete vector v1 (docs/formats/delete-vector.v1.md): which rows of a segment are dead.
@@ -11,14 +11,14 @@ const crcSize = 4;
 
 /** `dead`: 1 = dead. */
 export function encodeDeleteVector(dead: Uint8Array, rowCount: number): Uint8Array {
-  if (dead.length !== rowBitmapSize(rowCount) || hasRowsBeyond(dead, rowCount)) {
+  if (!isBitmapOf(dead, rowCount)) {
     throw invalidArgument('a delete vector has one bit per row', { rowCount, bytes: dead.length });
   }
   const bytes = new Uint8Array(headerSize + dead.length + crcSize);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, magic, true);
   view.setUint32(4, rowCount, true);
-  view.setUint32(8, countRows(dead), true);
+  view.setUint32(8, countBits(dead), true);
   bytes.set(dead, headerSize);
   view.setUint32(headerSize + dead.length, crc32(bytes.subarray(0, headerSize + dead.length)), true);
   return bytes;
@@ -26,7 +26,7 @@ export function encodeDeleteVector(dead: Uint8Array, rowCount: number): Uint8Arr
 
 /** The bitmap of dead rows, a view of `bytes`; `corrupt` where anything is not as it was written. */
 export function decodeDeleteVector(bytes: Uint8Array, rowCount: number): Uint8Array {
-  const size = headerSize + rowBitmapSize(rowCount) + crcSize;
+  const size = headerSize + bitmapBytes(rowCount) + crcSize;
   if (bytes.length !== size) throw corrupt('delete vector has the wrong size', { expected: size, found: bytes.length });
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(size - crcSize, true) !== crc32(bytes.subarray(0, size - crcSize))) {
@@ -38,13 +38,13 @@ export function decodeDeleteVector(bytes: Uint8Array, rowCount: number): Uint8Ar
   }
   const dead = bytes.subarray(headerSize, size - crcSize);
   checkDeadRows(dead, rowCount);
-  if (countRows(dead) !== view.getUint32(8, true)) throw corrupt('delete vector counts other rows than it holds');
+  if (countBits(dead) !== view.getUint32(8, true)) throw corrupt('delete vector counts other rows than it holds');
   return dead;
 }
 
 /** Shape of a bare bitmap, as manifests carry it inline. */
 export function checkDeadRows(dead: Uint8Array, rowCount: number): void {
-  if (dead.length !== rowBitmapSize(rowCount) || hasRowsBeyond(dead, rowCount)) {
+  if (!isBitmapOf(dead, rowCount)) {
     throw corrupt('delete vector does not fit its segment', { rowCount, bytes: dead.length });
   }
 }

@@ -1,5 +1,4 @@
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
-export { createRowIdComparator, forEachSameId, type RowIdComparator } from './id-order.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
 export {
@@ -8,4 +7,3 @@ export {
   readDeleteVector,
   readSegmentBlock,
 } from './read-segment.ts';
-export { addRow, countRows, hasRow, removeRow, rowBitmapSize } from './row-bitmap.ts';

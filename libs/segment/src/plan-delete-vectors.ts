@@ -1,12 +1,10 @@
 import { assert } from '@lagoon/base';
-import type { IdColumn } from '@lagoon/format';
-import { forEachSameId } from './id-order.ts';
-import { addRow, hasRow, rowBitmapSize } from './row-bitmap.ts';
+import { type Bitmap, createBitmap, forEachCommonId, getBit, type IdColumn, isBitmapOf, setBit } from '@lagoon/format';
 
 export interface OlderSegment {
   readonly ids: IdColumn;
   /** Rows dead so far, 1 = dead; undefined: none. Not changed. */
-  readonly dead: Uint8Array | undefined;
+  readonly dead: Bitmap | undefined;
 }
 
 /** What one later block does to older rows; an open `Block` is one. */
@@ -17,7 +15,7 @@ export interface LaterRows {
 
 export interface DeleteVectorPlan {
   /** Dead rows from now on; undefined: none. The same array as before where `changed` is false. */
-  readonly dead: Uint8Array | undefined;
+  readonly dead: Bitmap | undefined;
   readonly changed: boolean;
   readonly supersededRowCount: number;
   readonly deletedRowCount: number;
@@ -36,14 +34,14 @@ export function planDeleteVectors(
 
 function planOne(segment: OlderSegment, later: readonly LaterRows[]): DeleteVectorPlan {
   const { ids, dead: before } = segment;
-  assert(before === undefined || before.length === rowBitmapSize(ids.count), 'a delete vector fits its segment');
+  assert(before === undefined || isBitmapOf(before, ids.count), 'a delete vector fits its segment');
   let dead = before;
   const kill = (killers: IdColumn): number => {
     let count = 0;
-    forEachSameId(ids, killers, (row) => {
-      if (dead !== undefined && hasRow(dead, row)) return;
-      if (dead === before) dead = before?.slice() ?? new Uint8Array(rowBitmapSize(ids.count));
-      addRow(dead as Uint8Array, row);
+    forEachCommonId(ids, killers, (row) => {
+      if (dead !== undefined && getBit(dead, row)) return;
+      if (dead === before) dead = before?.slice() ?? createBitmap(ids.count);
+      setBit(dead as Bitmap, row);
       count++;
     });
     return count;
