@@ -46,8 +46,8 @@ export function createArena(options: ArenaOptions): Arena {
     }
     const budgetLeft = budgetBytes - reservedBytes - firstBytes;
     if (budgetLeft < 0 || size > budgetLeft + firstBytes - blocksOffset(scratch)) return undefined;
-    // A last memory that is still at its first pages could not grow: the system is out of memory, another will not help.
-    if (memories.at(-1)?.buffer.byteLength === firstBytes) return undefined;
+    // Where the system has no more memory for the last one, another would only take address space.
+    if (regions.at(-1)?.isRefused === true) return undefined;
     const region = createRegion(memories.length, firstBytes / pageBytes, memoryPagesMax, scratch);
     memories.push(region.memory);
     regions.push(region);
@@ -90,6 +90,8 @@ interface Region {
   readonly extents: ExtentHeap;
   /** Grows until `size` bytes are free at the end, by at most `bytesMax`; returns by how much, 0 when it cannot. */
   grow(size: number, bytesMax: number): number;
+  /** Whether the system refused the last growth. */
+  readonly isRefused: boolean;
 }
 
 /** Where blocks begin in a memory: offset 0 is nobody's, then comes the scratch. */
@@ -101,10 +103,14 @@ function createRegion(index: number, pagesMin: number, pagesMax: number, scratch
   const memory = new WebAssembly.Memory({ initial: pagesMin, maximum: pagesMax, shared: true });
   const extents = createExtentHeap();
   extents.give(blocksOffset(scratch), pagesMin * pageBytes - blocksOffset(scratch));
+  let isRefused = false;
   return {
     index,
     memory,
     extents,
+    get isRefused() {
+      return isRefused;
+    },
     grow: (size, bytesMax) => {
       const present = memory.buffer.byteLength;
       const room = Math.min(bytesMax, pagesMax * pageBytes - present);
@@ -113,7 +119,8 @@ function createRegion(index: number, pagesMin: number, pagesMax: number, scratch
       const step = Math.max(needed, Math.min(growthBytesMin, room));
       const pages = Math.min(Math.ceil(step / pageBytes), Math.floor(room / pageBytes));
       if (pages * pageBytes < needed) return 0;
-      if (!tryGrow(memory, pages)) return 0;
+      isRefused = !tryGrow(memory, pages);
+      if (isRefused) return 0;
       extents.give(present, pages * pageBytes);
       return pages * pageBytes;
     },

@@ -16,7 +16,7 @@ export function rowBytes(scan: Pick<VectorScan, 'element' | 'dims'>): number {
 export function assertScan(scan: UnrankedScan, memoryBytes: number): void {
   assert(scan.dims >= 1 && scan.dims <= kernelDimsMax, 'dims of a scan are in range');
   assert(scan.query.length === scan.dims, 'query has the dims of the rows');
-  assert(scan.query instanceof Int8Array === (scan.element === 'i8'), 'query has the element type of the rows');
+  assert(scan.query.byteLength === rowBytes(scan), 'query has the element type of the rows');
   assert(scan.element === 'i8' || scan.rowsOffset % 4 === 0, 'f32 rows are 4-byte aligned');
   assertRange(scan.rowsOffset, scan.rowCount * rowBytes(scan), memoryBytes, 'rows');
   if (scan.metric !== 'cosine_distance') return;

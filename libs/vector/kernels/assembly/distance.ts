@@ -78,16 +78,48 @@ function termI8(metric: i32, a: v128, b: v128): v128 {
   return i32x4.dot_i16x8_s(a, b);
 }
 
+/**
+ * Ones in the lanes of the last eight elements that full groups of eight leave over. The eight are loaded together,
+ * overlapping the last group, so that no byte past the row is read.
+ */
+// @ts-ignore: decorator
+@inline
+function tailLanes(dims: u32): v128 {
+  return i16x8.ge_s(i16x8(0, 1, 2, 3, 4, 5, 6, 7), i16x8.splat(<i16>(8 - (dims & 7))));
+}
+
+// @ts-ignore: decorator
+@inline
+function tailI8(metric: i32, row: usize, dims: u32, lanes: v128, queryTail: v128): v128 {
+  return termI8(metric, v128.and(v128.load_ext<i8>(row + <usize>(dims - 8), 0, 1), lanes), queryTail);
+}
+
+// @ts-ignore: decorator
+@inline
+function queryTailI8(query: usize, dims: u32, lanes: v128): v128 {
+  return v128.and(v128.load(query + (<usize>(dims - 8) << 1), 0, 1), lanes);
+}
+
+function sumFewI8(metric: i32, row: usize, query: usize, dims: u32): i32 {
+  let sum: i32 = 0;
+  for (let j: usize = 0; j < <usize>dims; j++) {
+    const x = <i32>load<i8>(row + j);
+    const y = <i32>load<i16>(query + (j << 1));
+    sum += metric == metricEuclidean ? (x - y) * (x - y) : x * y;
+  }
+  return sum;
+}
+
 // @ts-ignore: decorator
 @inline
 function sumI8(metric: i32, row: usize, query: usize, dims: u32): f32 {
+  if (dims < 8) return <f32>sumFewI8(metric, row, query, dims);
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
   let a3 = i32x4.splat(0);
   let p = row;
   let q = query;
-  const end = row + <usize>dims;
   const end32 = row + <usize>(dims & ~31);
   const end8 = row + <usize>(dims & ~7);
   while (p < end32) {
@@ -103,17 +135,90 @@ function sumI8(metric: i32, row: usize, query: usize, dims: u32): f32 {
     p += 8;
     q += 16;
   }
-  const a = i32x4.add(i32x4.add(a0, a1), i32x4.add(a2, a3));
-  let sum =
-    i32x4.extract_lane(a, 0) + i32x4.extract_lane(a, 1) + i32x4.extract_lane(a, 2) + i32x4.extract_lane(a, 3);
-  while (p < end) {
-    const x = <i32>load<i8>(p);
-    const y = <i32>load<i16>(q);
-    sum += metric == metricEuclidean ? (x - y) * (x - y) : x * y;
-    p += 1;
-    q += 2;
+  if (dims & 7) {
+    const lanes = tailLanes(dims);
+    a1 = i32x4.add(a1, tailI8(metric, row, dims, lanes, queryTailI8(query, dims, lanes)));
   }
+  const a = i32x4.add(i32x4.add(a0, a1), i32x4.add(a2, a3));
+  const sum =
+    i32x4.extract_lane(a, 0) + i32x4.extract_lane(a, 1) + i32x4.extract_lane(a, 2) + i32x4.extract_lane(a, 3);
   return <f32>sum;
+}
+
+/** Distances of four neighbouring rows of at least 8 dims, in row order. The query is loaded once for all four. */
+// @ts-ignore: decorator
+@inline
+export function distancesOf4I8(
+  metric: i32,
+  dims: u32,
+  row: usize,
+  query: usize,
+  inverseNorms: usize,
+  queryInverseNorm: f32,
+): v128 {
+  const stride = <usize>dims;
+  let p0 = row;
+  let p1 = row + stride;
+  let p2 = p1 + stride;
+  let p3 = p2 + stride;
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let q = query;
+  const end16 = row + <usize>(dims & ~15);
+  while (p0 < end16) {
+    const low = v128.load(q);
+    a0 = i32x4.add(a0, termI8(metric, v128.load_ext<i8>(p0, 0, 1), low));
+    a1 = i32x4.add(a1, termI8(metric, v128.load_ext<i8>(p1, 0, 1), low));
+    a2 = i32x4.add(a2, termI8(metric, v128.load_ext<i8>(p2, 0, 1), low));
+    a3 = i32x4.add(a3, termI8(metric, v128.load_ext<i8>(p3, 0, 1), low));
+    const high = v128.load(q, 16);
+    a0 = i32x4.add(a0, termI8(metric, v128.load_ext<i8>(p0, 8, 1), high));
+    a1 = i32x4.add(a1, termI8(metric, v128.load_ext<i8>(p1, 8, 1), high));
+    a2 = i32x4.add(a2, termI8(metric, v128.load_ext<i8>(p2, 8, 1), high));
+    a3 = i32x4.add(a3, termI8(metric, v128.load_ext<i8>(p3, 8, 1), high));
+    p0 += 16;
+    p1 += 16;
+    p2 += 16;
+    p3 += 16;
+    q += 32;
+  }
+  if (dims & 8) {
+    const low = v128.load(q);
+    a0 = i32x4.add(a0, termI8(metric, v128.load_ext<i8>(p0, 0, 1), low));
+    a1 = i32x4.add(a1, termI8(metric, v128.load_ext<i8>(p1, 0, 1), low));
+    a2 = i32x4.add(a2, termI8(metric, v128.load_ext<i8>(p2, 0, 1), low));
+    a3 = i32x4.add(a3, termI8(metric, v128.load_ext<i8>(p3, 0, 1), low));
+  }
+  if (dims & 7) {
+    const lanes = tailLanes(dims);
+    const tail = queryTailI8(query, dims, lanes);
+    a0 = i32x4.add(a0, tailI8(metric, row, dims, lanes, tail));
+    a1 = i32x4.add(a1, tailI8(metric, row + stride, dims, lanes, tail));
+    a2 = i32x4.add(a2, tailI8(metric, row + 2 * stride, dims, lanes, tail));
+    a3 = i32x4.add(a3, tailI8(metric, row + 3 * stride, dims, lanes, tail));
+  }
+  const sums = f32x4.convert_i32x4_s(sumsOfLanes(a0, a1, a2, a3));
+  if (metric == metricEuclidean) return sums;
+  if (metric == metricDot) return f32x4.sub(f32x4.splat(0), sums);
+  const scaled = f32x4.mul(f32x4.mul(sums, v128.load(inverseNorms, 0, 1)), f32x4.splat(queryInverseNorm));
+  return f32x4.sub(f32x4.splat(1), scaled);
+}
+
+/** Four sums over lanes as the lanes of one vector: two rounds of interleaving and adding. */
+// @ts-ignore: decorator
+@inline
+function sumsOfLanes(a0: v128, a1: v128, a2: v128, a3: v128): v128 {
+  const a01 = i32x4.add(
+    v128.shuffle<i32>(a0, a1, 0, 4, 1, 5),
+    v128.shuffle<i32>(a0, a1, 2, 6, 3, 7),
+  ); // a0[0]+a0[2], a1[0]+a1[2], a0[1]+a0[3], a1[1]+a1[3]
+  const a23 = i32x4.add(
+    v128.shuffle<i32>(a2, a3, 0, 4, 1, 5),
+    v128.shuffle<i32>(a2, a3, 2, 6, 3, 7),
+  );
+  return i32x4.add(v128.shuffle<i64>(a01, a23, 0, 2), v128.shuffle<i64>(a01, a23, 1, 3));
 }
 
 /**

@@ -2,8 +2,11 @@
  * Scans of one block. Nothing here has a fixed address: rows, query, mask and heap are where the caller says, so
  * several instances work on one shared memory. The scan's state is in globals, which belong to the instance.
  */
-import { distanceOf, elementF32, elementI8, metricCosine, metricDot, metricEuclidean } from './distance';
+import { distanceOf, distancesOf4I8, elementF32, elementI8, metricCosine, metricDot, metricEuclidean } from './distance';
 import { entryDistance, entryOf, heapFinish, heapPush, heapReplaceTop } from './heap';
+
+/** From here on four rows at a time are slower (by 1.2x at 384 dims, 3x at 512): prefetching follows one stream better. */
+const groupedDimsMax: u32 = 256;
 
 let rows: usize = 0;
 let rowStride: usize = 0;
@@ -47,10 +50,38 @@ function scanRow(metric: i32, element: i32, row: u32): void {
   else if (distance != distance) notANumberCount++;
 }
 
+/** Short i8 rows go four at a time: the work around a row counts there, and folding is shared. */
 // @ts-ignore: decorator
 @inline
 function scanRange(metric: i32, element: i32, from: u32, to: u32): void {
-  for (let row = from; row < to; row++) scanRow(metric, element, row);
+  let row = from;
+  if (element == elementI8 && rowDims >= 8 && rowDims < groupedDimsMax) {
+    for (; row + 4 <= to; row += 4) scan4I8(metric, row);
+  }
+  for (; row < to; row++) scanRow(metric, element, row);
+}
+
+// @ts-ignore: decorator
+@inline
+function scan4I8(metric: i32, row: u32): void {
+  const at = rows + <usize>row * rowStride;
+  const distances = distancesOf4I8(metric, rowDims, at, queryAt, norms + (<usize>row << 2), queryNorm);
+  if (v128.any_true(f32x4.le(distances, f32x4.splat(worst)))) {
+    for (let i: u32 = 0; i < 4; i++) offerLane(row + i, f32x4LaneOf(distances, i));
+  }
+  notANumberCount += <u32>popcnt(i32x4.bitmask(f32x4.ne(distances, distances)));
+}
+
+function offerLane(row: u32, distance: f32): void {
+  if (distance <= worst) offer(row, distance);
+}
+
+// @ts-ignore: decorator
+@inline
+function f32x4LaneOf(lanes: v128, index: u32): f32 {
+  if (index == 0) return f32x4.extract_lane(lanes, 0);
+  if (index == 1) return f32x4.extract_lane(lanes, 1);
+  return index == 2 ? f32x4.extract_lane(lanes, 2) : f32x4.extract_lane(lanes, 3);
 }
 
 /** 64 bits of the mask from `row` on; bits past `rowCount` are 0 and no byte past the mask is read. */
@@ -68,6 +99,10 @@ function maskWord(mask: usize, row: u32, rowCount: u32): u64 {
 function scanMasked(metric: i32, element: i32, rowCount: u32, mask: usize): void {
   for (let base: u32 = 0; base < rowCount; base += 64) {
     let word = maskWord(mask, base, rowCount);
+    if (word == u64.MAX_VALUE) {
+      scanRange(metric, element, base, base + 64);
+      continue;
+    }
     while (word != 0) {
       scanRow(metric, element, base + <u32>ctz(word));
       word &= word - 1;
