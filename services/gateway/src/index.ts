@@ -1,1 +1,5 @@
-export {};
+export { defaultGatewayConfig, type GatewayConfig } from './config.ts';
+export type { GatewayDeps } from './deps.ts';
+export { createGatewayRole, type GatewayRole } from './gateway-role.ts';
+export type { Handle } from './http/handler.ts';
+export type { GatewayRequest, GatewayResponse } from './http/message.ts';

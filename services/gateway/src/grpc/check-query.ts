@@ -1,0 +1,62 @@
+import { invalidArgument } from '@lagoon/base';
+import { limits } from '@lagoon/format';
+import { ComparisonOperator, type Filter, type QueryRequest, type RankBy } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import { wrongValue } from '../json/shape.ts';
+import { filterLimits } from '../query/parse-filter.ts';
+import { rankLimits } from '../query/parse-rank-by.ts';
+import { readVector } from '../write/vector-values.ts';
+
+/** The bounds that the HTTP parser keeps while it reads, for a query that comes as a message. */
+export function checkQuery(request: QueryRequest): void {
+  if (request.limit < 1 || request.limit > limits.topKMax) {
+    throw invalidArgument('limit is out of range', { found: request.limit, max: limits.topKMax });
+  }
+  checkRankBy(request.rankBy);
+  if (request.filter !== undefined) checkFilter(request.filter, 'filter', { nodeCount: 0 }, 1);
+}
+
+function checkRankBy(rankBy: RankBy | undefined): void {
+  const kind = rankBy?.kind;
+  switch (kind?.case) {
+    case 'vector':
+      readVector(kind.value.query, 'rank_by.vector.query');
+      return;
+    case 'text': {
+      const bytes = Buffer.byteLength(kind.value.query);
+      if (bytes <= rankLimits.queryTextBytesMax) return;
+      throw invalidArgument('the query text is too long', { bytes, bytesMax: rankLimits.queryTextBytesMax });
+    }
+    case 'orderBy': {
+      const found = kind.value.keys.length;
+      if (found >= 1 && found <= rankLimits.orderKeyCountMax) return;
+      throw invalidArgument('too few or too many attributes to order by', { found, max: rankLimits.orderKeyCountMax });
+    }
+    default:
+      throw invalidArgument('rank_by is missing');
+  }
+}
+
+function checkFilter(filter: Filter, path: string, budget: { nodeCount: number }, depth: number): void {
+  if (depth > filterLimits.depthMax || ++budget.nodeCount > filterLimits.nodeCountMax) {
+    throw wrongValue(path, 'the filter is too deep or has too many parts');
+  }
+  const kind = filter.kind;
+  switch (kind.case) {
+    case 'and':
+    case 'or':
+      for (const part of kind.value.filters) checkFilter(part, `${path}.${kind.case}`, budget, depth + 1);
+      return;
+    case 'not':
+      checkFilter(kind.value, `${path}.not`, budget, depth + 1);
+      return;
+    case 'comparison': {
+      const { operator, values } = kind.value;
+      const isList = operator === ComparisonOperator.IN || operator === ComparisonOperator.NOT_IN;
+      if (operator === ComparisonOperator.UNSPECIFIED) throw wrongValue(path, 'the comparison has no operator');
+      if (isList ? values.length <= filterLimits.valueCountMax : values.length === 1) return;
+      throw wrongValue(path, 'the comparison has too few or too many values', { found: values.length });
+    }
+    default:
+      throw wrongValue(path, 'the filter is empty');
+  }
+}

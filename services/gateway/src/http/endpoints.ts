@@ -1,0 +1,116 @@
+import type { CallOptions } from '@lagoon/rpc';
+import type { GatewayConfig } from '../config.ts';
+import type { GatewayDeps } from '../deps.ts';
+import { jsonInteger } from '../json/json-integer.ts';
+import { parseJson } from '../json/parse-json.ts';
+import { parseListParameters } from '../namespace/list-parameters.ts';
+import { metadataToJson } from '../namespace/metadata-json.ts';
+import { parseQuery } from '../query/parse-query.ts';
+import { queryResponseToJson, roundMs } from '../query/query-response.ts';
+import { parseSchema } from '../schema/parse-schema.ts';
+import { schemaToJson } from '../schema/schema-json.ts';
+import { parseWrite } from '../write/parse-write.ts';
+import type { GatewayRequest, GatewayResponse } from './message.ts';
+import type { EndpointName } from './routes.ts';
+import { jsonResponse } from './status.ts';
+
+export interface EndpointCall {
+  readonly request: GatewayRequest;
+  readonly namespace: string;
+  readonly startedMs: number;
+  readonly signal: AbortSignal;
+  readonly traceparent: string | undefined;
+}
+
+export type Endpoint = (call: EndpointCall) => Promise<GatewayResponse>;
+
+/** What each served endpoint does with a request that the router gave it. */
+export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Readonly<Record<EndpointName, Endpoint>> {
+  const elapsedMs = (call: EndpointCall) => deps.clock.monotonicMs() - call.startedMs;
+  const options = (call: EndpointCall, timeoutMs: number): CallOptions => ({
+    signal: call.signal,
+    timeoutMs,
+    ...(call.traceparent === undefined ? {} : { traceparent: call.traceparent }),
+  });
+  const getSchema: Endpoint = async (call) => {
+    const client = deps.queryNode(call.namespace);
+    const metadata = await client.getMetadata({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
+    return jsonResponse(200, schemaToJson(metadata.schema));
+  };
+  return {
+    write: async (call) => {
+      const append = parseWrite(parseJson(call.request.body), {
+        namespace: call.namespace,
+        idempotencyKey: call.request.headers['idempotency-key'],
+        body: call.request.body,
+        blockBytesMax: config.blockBytesMax,
+      });
+      const client = deps.ingester(call.namespace);
+      const answer = await client.append(append, options(call, config.writeTimeoutMs));
+      const upserted = Number(answer.rowsUpserted);
+      const deleted = Number(answer.rowsDeleted);
+      return jsonResponse(200, {
+        status: 'OK',
+        message: writeMessage(upserted, deleted),
+        rows_affected: upserted + deleted,
+        ...(upserted > 0 ? { rows_upserted: upserted } : {}),
+        ...(deleted > 0 ? { rows_deleted: deleted } : {}),
+        billing: { billable_logical_bytes_written: jsonInteger(answer.logicalBytesWritten) },
+        performance: { server_total_ms: roundMs(elapsedMs(call)) },
+        manifest_generation: jsonInteger(answer.manifestGeneration),
+      });
+    },
+    query: async (call) => {
+      const query = parseQuery(parseJson(call.request.body), call.namespace);
+      const client = deps.queryNode(call.namespace);
+      const answer = await client.query(query.request, options(call, config.queryTimeoutMs));
+      return jsonResponse(200, queryResponseToJson(answer, query, elapsedMs(call)));
+    },
+    getMetadata: async (call) => {
+      const client = deps.queryNode(call.namespace);
+      const metadata = await client.getMetadata({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
+      return jsonResponse(200, metadataToJson(metadata));
+    },
+    getSchema,
+    updateSchema: async (call) => {
+      if (call.request.body.length === 0) return getSchema(call);
+      const value = parseJson(call.request.body);
+      if (value === null || isObjectWithoutFields(value)) return getSchema(call);
+      const schema = parseSchema(value, 'schema');
+      const client = deps.ingester(call.namespace);
+      const answer = await client.updateSchema(
+        { namespace: call.namespace, schema: schema.message },
+        options(call, config.adminTimeoutMs),
+      );
+      return jsonResponse(200, schemaToJson(answer.schema));
+    },
+    deleteNamespace: async (call) => {
+      const client = deps.ingester(call.namespace);
+      const answer = await client.deleteNamespace({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
+      return jsonResponse(200, { status: 'OK', manifest_generation: jsonInteger(answer.manifestGeneration) });
+    },
+    warmCache: async (call) => {
+      await deps.queryNode(call.namespace).warm({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
+      return jsonResponse(202, { status: 'ACCEPTED', message: 'warming the cache' });
+    },
+    listNamespaces: async (call) => {
+      const parameters = parseListParameters(call.request.query);
+      const answer = await deps.anyQueryNode().listNamespaces(parameters, options(call, config.adminTimeoutMs));
+      return jsonResponse(200, {
+        namespaces: answer.names.map((id) => ({ id })),
+        next_cursor: answer.nextCursor === '' ? null : answer.nextCursor,
+      });
+    },
+  };
+}
+
+function isObjectWithoutFields(value: unknown): boolean {
+  return typeof value === 'object' && !Array.isArray(value) && Object.keys(value ?? {}).length === 0;
+}
+
+function writeMessage(upserted: number, deleted: number): string {
+  const parts: string[] = [];
+  if (upserted > 0) parts.push(`upserted ${upserted} ${upserted === 1 ? 'row' : 'rows'}`);
+  if (deleted > 0) parts.push(`deleted ${deleted} ${deleted === 1 ? 'row' : 'rows'}`);
+  return parts.length === 0 ? 'no rows changed' : parts.join(', ');
+}

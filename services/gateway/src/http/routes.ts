@@ -1,0 +1,109 @@
+import { invalidArgument, LagoonError } from '@lagoon/base';
+
+/**
+ * Every path of the dialect and of Lagoon beside it. A known endpoint that is not served yet is in the table with
+ * `endpoint: undefined`, so that it answers 501 with its name and never 404.
+ */
+export type EndpointName =
+  | 'write'
+  | 'query'
+  | 'getMetadata'
+  | 'getSchema'
+  | 'updateSchema'
+  | 'deleteNamespace'
+  | 'warmCache'
+  | 'listNamespaces';
+
+interface Route {
+  readonly method: string;
+  /** Segments; `{ns}` and `{…}` stand for any one segment. */
+  readonly path: string;
+  readonly endpoint?: EndpointName;
+}
+
+const routes: readonly Route[] = [
+  { method: 'GET', path: 'v1/namespaces', endpoint: 'listNamespaces' },
+  { method: 'POST', path: 'v2/namespaces/{ns}', endpoint: 'write' },
+  { method: 'DELETE', path: 'v2/namespaces/{ns}', endpoint: 'deleteNamespace' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/query', endpoint: 'query' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/metadata', endpoint: 'getMetadata' },
+  { method: 'GET', path: 'v2/namespaces/{ns}/metadata', endpoint: 'getMetadata' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/schema', endpoint: 'getSchema' },
+  { method: 'POST', path: 'v1/namespaces/{ns}/schema', endpoint: 'updateSchema' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/hint_cache_warm', endpoint: 'warmCache' },
+  { method: 'PATCH', path: 'v1/namespaces/{ns}/metadata' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/explain_query' },
+  { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/_debug/warm_cache' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/_debug/purge_cache' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/async' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}' },
+  { method: 'GET', path: 'v2/namespaces/{ns}/changes' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/snapshots' },
+  { method: 'GET', path: 'v2/namespaces/{ns}/snapshots' },
+  { method: 'DELETE', path: 'v2/namespaces/{ns}/snapshots/{name}' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/restore' },
+  { method: 'GET', path: 'v2/namespaces/{ns}/export' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/reindex' },
+  { method: 'GET', path: 'v1/keys' },
+  { method: 'POST', path: 'v1/keys' },
+  { method: 'GET', path: 'v1/cluster' },
+];
+
+const patterns = routes.map((route) => ({ ...route, segments: route.path.split('/') }));
+
+export type Match =
+  | { readonly kind: 'endpoint'; readonly endpoint: EndpointName; readonly namespace: string }
+  | { readonly kind: 'unimplemented'; readonly name: string }
+  | { readonly kind: 'wrong_method'; readonly allowed: readonly string[] }
+  | { readonly kind: 'unknown' };
+
+/** Finds the endpoint of a path, with or without one segment before the version. Throws on a bad namespace name. */
+export function matchRoute(method: string, path: string): Match {
+  const all = splitPath(path);
+  const segments = isVersion(all[0]) ? all : all.slice(1);
+  if (!isVersion(segments[0])) return { kind: 'unknown' };
+  const candidates = patterns.filter((pattern) => fits(pattern.segments, segments));
+  if (candidates.length === 0) return { kind: 'unknown' };
+  const found = candidates.find((pattern) => pattern.method === method);
+  if (found === undefined) return { kind: 'wrong_method', allowed: candidates.map((pattern) => pattern.method) };
+  if (found.endpoint === undefined) return { kind: 'unimplemented', name: `${found.method} /${found.path}` };
+  const position = found.segments.indexOf('{ns}');
+  const namespace = position < 0 ? '' : checkNamespaceName(segments[position]);
+  return { kind: 'endpoint', endpoint: found.endpoint, namespace };
+}
+
+const namespacePattern = /^[A-Za-z0-9\-_.]{1,128}$/;
+
+export function checkNamespaceName(name: string | undefined): string {
+  if (name !== undefined && namespacePattern.test(name)) return name;
+  throw invalidArgument('a namespace name has 1 to 128 characters of A-Z a-z 0-9 - _ .', {
+    found: name?.slice(0, 160),
+  });
+}
+
+export function wrongMethod(method: string, allowed: readonly string[]): LagoonError {
+  return invalidArgument('this path does not take this method', { method, allowed: allowed.join(', ') });
+}
+
+export function unknownPath(path: string): LagoonError {
+  return new LagoonError('not_found', 'no such path', { context: { path: path.slice(0, 256) } });
+}
+
+function splitPath(path: string): readonly string[] {
+  const trimmed = path.replace(/^\/+/, '').replace(/\/+$/, '');
+  try {
+    return trimmed.split('/').map(decodeURIComponent);
+  } catch {
+    throw invalidArgument('the path has a broken percent encoding');
+  }
+}
+
+function isVersion(segment: string | undefined): boolean {
+  return segment === 'v1' || segment === 'v2';
+}
+
+function fits(pattern: readonly string[], segments: readonly string[]): boolean {
+  if (pattern.length !== segments.length) return false;
+  return pattern.every((part, index) => part.startsWith('{') || part === segments[index]);
+}

@@ -1,0 +1,28 @@
+import type { NamespaceMetadata } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import { formatDatetime } from '../json/datetime.ts';
+import { jsonInteger } from '../json/json-integer.ts';
+import type { JsonObject } from '../json/shape.ts';
+import { schemaToJson } from '../schema/schema-json.ts';
+
+/** A namespace's metadata in the dialect's form. */
+export function metadataToJson(metadata: NamespaceMetadata): JsonObject {
+  const lastWriteAt = formatDatetime(metadata.lastWriteAtMs);
+  return {
+    schema: schemaToJson(metadata.schema),
+    approx_row_count: jsonInteger(metadata.approxRowCount),
+    approx_logical_bytes: jsonInteger(metadata.approxLogicalBytes),
+    created_at: formatDatetime(metadata.createdAtMs),
+    updated_at: lastWriteAt,
+    last_write_at: lastWriteAt,
+    encryption: { mode: 'default' },
+    index:
+      metadata.unindexedBytes === 0n && metadata.unindexedRowCount === 0n
+        ? { status: 'up-to-date' }
+        : {
+            status: 'updating',
+            unindexed_bytes: jsonInteger(metadata.unindexedBytes),
+            unindexed_rows: jsonInteger(metadata.unindexedRowCount),
+          },
+    manifest_generation: jsonInteger(metadata.manifestGeneration),
+  };
+}

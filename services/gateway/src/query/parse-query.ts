@@ -1,0 +1,166 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { unimplemented } from '@lagoon/base';
+import { limits } from '@lagoon/format';
+import {
+  Consistency_Level,
+  type ConsistencySchema,
+  type ProjectionSchema,
+  type QueryRequestSchema,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
+import {
+  asArray,
+  asBoolean,
+  asFiniteNumber,
+  asInteger,
+  asObject,
+  asOneOf,
+  asString,
+  isObject,
+  type JsonObject,
+  refuseUnknownFields,
+  wrongShape,
+  wrongValue,
+} from '../json/shape.ts';
+import { isGiven } from '../schema/parse-schema.ts';
+import { parseFilter } from './parse-filter.ts';
+import { parseRankBy } from './parse-rank-by.ts';
+
+export interface ParsedQuery {
+  /** `limit` counts the rows that `offset` skips. */
+  readonly request: MessageInitShape<typeof QueryRequestSchema>;
+  readonly offset: number;
+  readonly vectorEncoding: 'float' | 'base64';
+  readonly profile: boolean;
+}
+
+const servedFields = [
+  'rank_by',
+  'filters',
+  'limit',
+  'top_k',
+  'offset',
+  'include_attributes',
+  'exclude_attributes',
+  'consistency',
+  'vector_encoding',
+  'profile',
+] as const;
+
+const unservedFields = [
+  'aggregate_by',
+  'group_by',
+  'compute_attributes',
+  'queries',
+  'rerank_by',
+  'recall',
+  'distance_metric',
+] as const;
+
+const unservedFlags = ['disable_cache'] as const;
+
+const knownFields: ReadonlySet<string> = new Set([...servedFields, ...unservedFields, ...unservedFlags]);
+
+const limitDefault = 10;
+
+export function parseQuery(value: unknown, namespace: string): ParsedQuery {
+  const body = asObject(value, 'body');
+  refuseUnknownFields(body, '', knownFields);
+  refuseUnserved(body);
+  if (!isGiven(body.rank_by)) throw wrongShape('rank_by', 'an array as [attribute, "ANN", vector]', body.rank_by);
+  const offset = isGiven(body.offset) ? asInteger(body.offset, 'offset', 0, limits.topKMax) : 0;
+  const limit = parseLimit(body) + offset;
+  if (limit > limits.topKMax)
+    throw wrongValue('offset', 'offset and limit together are too large', { max: limits.topKMax });
+  return {
+    request: {
+      namespace,
+      rankBy: parseRankBy(body.rank_by, 'rank_by'),
+      ...(isGiven(body.filters) ? { filter: parseFilter(body.filters, 'filters') } : {}),
+      limit,
+      projection: parseProjection(body),
+      consistency: parseConsistency(body.consistency),
+    },
+    offset,
+    vectorEncoding: asOneOf(body.vector_encoding ?? 'float', 'vector_encoding', ['float', 'base64']),
+    profile: isGiven(body.profile) && asBoolean(body.profile, 'profile'),
+  };
+}
+
+function refuseUnserved(body: JsonObject): void {
+  for (const name of unservedFields) {
+    if (isGiven(body[name])) throw unimplemented(`${name} in a query`);
+  }
+  for (const name of unservedFlags) {
+    if (isGiven(body[name]) && asBoolean(body[name], name)) throw unimplemented(`${name} in a query`);
+  }
+}
+
+const limitFields = new Set(['total', 'per']);
+
+function parseLimit(body: JsonObject): number {
+  if (isGiven(body.limit) && isGiven(body.top_k))
+    throw wrongValue('top_k', 'is another name of limit: give one of them');
+  if (isGiven(body.top_k)) return asInteger(body.top_k, 'top_k', 1, limits.topKMax);
+  if (!isGiven(body.limit)) return limitDefault;
+  if (!isObject(body.limit)) return asInteger(body.limit, 'limit', 1, limits.topKMax);
+  refuseUnknownFields(body.limit, 'limit', limitFields);
+  if (isGiven(body.limit.per)) throw unimplemented('limit.per');
+  return asInteger(body.limit.total, 'limit.total', 1, limits.topKMax);
+}
+
+function parseProjection(body: JsonObject): MessageInitShape<typeof ProjectionSchema> {
+  const include = body.include_attributes;
+  if (isGiven(body.exclude_attributes)) {
+    if (isGiven(include) && include !== true) {
+      throw wrongValue('exclude_attributes', 'does not go together with include_attributes');
+    }
+    return { kind: { case: 'exclude', value: { names: parseNames(body.exclude_attributes, 'exclude_attributes') } } };
+  }
+  if (!isGiven(include)) return { kind: { case: 'all', value: false } };
+  if (typeof include === 'boolean') return { kind: { case: 'all', value: include } };
+  if (!Array.isArray(include)) throw wrongShape('include_attributes', 'a boolean or an array of names', include);
+  return { kind: { case: 'include', value: { names: parseNames(include, 'include_attributes') } } };
+}
+
+/** Ids are always in the answer, so naming them says nothing. */
+function parseNames(value: unknown, path: string): string[] {
+  const names = asArray(value, path, 'an array of names');
+  if (names.length > limits.attributeCountMax + 1) {
+    throw wrongValue(path, 'too many names', { found: names.length, max: limits.attributeCountMax });
+  }
+  const read = names.map((name, index) => asString(name, `${path}[${index}]`, 'the name of an attribute'));
+  return [...new Set(read)].filter((name) => name !== 'id');
+}
+
+const consistencyFields = new Set(['level', 'max_staleness_seconds', 'min_manifest_generation']);
+const stalenessSecondsDefault = 60;
+const stalenessSecondsMax = 7 * 24 * 3600;
+
+function parseConsistency(value: unknown): MessageInitShape<typeof ConsistencySchema> {
+  if (!isGiven(value)) return { level: Consistency_Level.STRONG };
+  const object = asObject(value, 'consistency');
+  refuseUnknownFields(object, 'consistency', consistencyFields);
+  const level = asOneOf(object.level ?? 'strong', 'consistency.level', ['strong', 'eventual']);
+  const minManifestGeneration = parseGeneration(object.min_manifest_generation);
+  if (level === 'strong') {
+    if (isGiven(object.max_staleness_seconds)) {
+      throw wrongValue('consistency.max_staleness_seconds', 'only goes with the level eventual');
+    }
+    return { level: Consistency_Level.STRONG, minManifestGeneration };
+  }
+  const path = 'consistency.max_staleness_seconds';
+  const seconds = isGiven(object.max_staleness_seconds)
+    ? asFiniteNumber(object.max_staleness_seconds, path)
+    : stalenessSecondsDefault;
+  if (seconds < 0 || seconds > stalenessSecondsMax) {
+    throw wrongValue(path, `must be from 0 to ${stalenessSecondsMax}`, { found: seconds });
+  }
+  return { level: Consistency_Level.EVENTUAL, stalenessMsMax: Math.round(seconds * 1000), minManifestGeneration };
+}
+
+function parseGeneration(value: unknown): bigint {
+  if (!isGiven(value)) return 0n;
+  const path = 'consistency.min_manifest_generation';
+  if (typeof value === 'bigint') throw wrongValue(path, 'no generation is that large', { found: value });
+  return BigInt(asInteger(value, path, 0, Number.MAX_SAFE_INTEGER));
+}

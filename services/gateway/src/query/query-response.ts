@@ -1,0 +1,139 @@
+import { LagoonError } from '@lagoon/base';
+import { formatUuid } from '@lagoon/format';
+import type { QueryResponse, QueryStatistics, ResultRow } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import { formatDatetime } from '../json/datetime.ts';
+import { shortestF32 } from '../json/f32-decimal.ts';
+import { jsonInteger } from '../json/json-integer.ts';
+import type { JsonObject } from '../json/shape.ts';
+import type { ParsedQuery } from './parse-query.ts';
+
+/** A query's answer in the dialect's form, ready for `JSON.stringify`. */
+export function queryResponseToJson(response: QueryResponse, query: ParsedQuery, totalMs: number): JsonObject {
+  const rows = response.rows.slice(query.offset);
+  const isF32Distance = query.request.rankBy?.kind?.case === 'vector';
+  const writer = createValueWriter(query.vectorEncoding);
+  return {
+    rows: rows.map((row) => rowToJson(row, writer, isF32Distance)),
+    billing: { billable_logical_bytes_queried: 0, billable_logical_bytes_returned: writer.logicalBytes() },
+    performance: performanceToJson(response.statistics, totalMs),
+    manifest_generation: jsonInteger(response.manifestGeneration),
+    ...(query.profile ? { profile: profileToJson(response.statistics) } : {}),
+  };
+}
+
+function rowToJson(row: ResultRow, writer: ValueWriter, isF32Distance: boolean): JsonObject {
+  // Without a prototype an attribute may have any name.
+  const out: Record<string, unknown> = Object.create(null);
+  out.id = writer.id(row.id);
+  if (row.dist !== undefined) {
+    out.$dist = isF32Distance && Math.fround(row.dist) === row.dist ? shortestF32(row.dist) : row.dist;
+  }
+  for (const attribute of row.attributes) out[attribute.name] = writer.value(attribute.value);
+  return out;
+}
+
+/** Turns values into JSON and counts their logical bytes on the way. */
+export interface ValueWriter {
+  id(id: Id | undefined): unknown;
+  value(value: Value | undefined): unknown;
+  logicalBytes(): number;
+}
+
+export function createValueWriter(vectorEncoding: 'float' | 'base64'): ValueWriter {
+  let bytes = 0;
+  const counted = <T>(size: number, value: T): T => {
+    bytes += size;
+    return value;
+  };
+  const writeText = (text: string) => counted(Buffer.byteLength(text), text);
+  const writeValue = (value: Value | undefined): unknown => {
+    const kind = value?.kind;
+    switch (kind?.case) {
+      case undefined:
+        return null;
+      case 'stringValue':
+        return writeText(kind.value);
+      case 'intValue':
+      case 'uintValue':
+        return counted(8, jsonInteger(kind.value));
+      case 'floatValue':
+        return counted(8, kind.value);
+      case 'boolValue':
+        return counted(1, kind.value);
+      case 'bytesValue':
+        return counted(kind.value.length, toBase64(kind.value));
+      case 'uuidValue':
+        return counted(16, formatUuid(kind.value));
+      case 'datetimeValue':
+        return counted(8, formatDatetime(kind.value));
+      case 'arrayValue':
+        return kind.value.values.map(writeValue);
+      case 'vectorValue': {
+        const packed = kind.value.encoding.value ?? new Uint8Array(0);
+        return counted(packed.length, vectorEncoding === 'base64' ? toBase64(packed) : toFloats(packed));
+      }
+    }
+  };
+  return {
+    id: (id) => {
+      const kind = id?.kind;
+      switch (kind?.case) {
+        case 'u64':
+          return counted(8, jsonInteger(kind.value));
+        case 'uuid':
+          return counted(16, formatUuid(kind.value));
+        case 'text':
+          return writeText(kind.value);
+        default:
+          throw new LagoonError('internal', 'a row came without an id');
+      }
+    },
+    value: writeValue,
+    logicalBytes: () => bytes,
+  };
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+function toFloats(bytes: Uint8Array): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const out = new Array<number>(Math.floor(bytes.byteLength / 4));
+  for (let index = 0; index < out.length; index++) out[index] = shortestF32(view.getFloat32(index * 4, true));
+  return out;
+}
+
+function performanceToJson(statistics: QueryStatistics | undefined, totalMs: number): JsonObject {
+  const hits = Number(statistics?.cacheHitCount ?? 0n);
+  const misses = Number(statistics?.cacheMissCount ?? 0n);
+  return {
+    cache_hit_ratio: misses === 0 ? 1 : hits / (hits + misses),
+    cache_temperature: misses === 0 ? 'hot' : hits === 0 ? 'cold' : 'warm',
+    server_total_ms: roundMs(totalMs),
+    query_execution_ms: roundMs(statistics?.executionMs ?? 0),
+    exhaustive_search_count: Number(statistics?.exhaustiveRowCount ?? 0n),
+    approx_namespace_size: Number(statistics?.rowCount ?? 0n),
+  };
+}
+
+function profileToJson(statistics: QueryStatistics | undefined): JsonObject {
+  if (statistics === undefined) return {};
+  return {
+    exact: statistics.exact,
+    scored_row_count: Number(statistics.scoredRowCount),
+    exhaustive_row_count: Number(statistics.exhaustiveRowCount),
+    row_count: Number(statistics.rowCount),
+    store_request_count: Number(statistics.storeRequestCount),
+    store_bytes: Number(statistics.storeBytes),
+    cache_hit_count: Number(statistics.cacheHitCount),
+    cache_miss_count: Number(statistics.cacheMissCount),
+    execution_ms: roundMs(statistics.executionMs),
+  };
+}
+
+/** To the microsecond: more digits are noise. */
+export function roundMs(durationMs: number): number {
+  return Math.round(durationMs * 1000) / 1000;
+}

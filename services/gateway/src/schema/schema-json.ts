@@ -1,0 +1,32 @@
+import type { AttributeSchema, Schema } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import type { JsonObject } from '../json/shape.ts';
+
+/** A schema as the dialect answers it: `{attribute: {type, …}}`, with `id` where its type is known. */
+export function schemaToJson(schema: Schema | undefined): JsonObject {
+  const out: Record<string, unknown> = Object.create(null);
+  if (schema === undefined) return out;
+  if (schema.idType !== '') out.id = { type: schema.idType === 'u64' ? 'uint' : schema.idType };
+  for (const attribute of schema.attributes) out[attribute.name] = attributeToJson(attribute);
+  return out;
+}
+
+function attributeToJson(attribute: AttributeSchema): JsonObject {
+  const out: Record<string, unknown> = { type: attribute.type };
+  if (attribute.filterable !== undefined) out.filterable = attribute.filterable;
+  const text = attribute.fullTextSearch;
+  if (text !== undefined) {
+    out.full_text_search = {
+      tokenizer: text.tokenizer,
+      language: text.language,
+      stemming: text.stemming,
+      remove_stopwords: text.removeStopwords,
+      case_sensitive: text.caseSensitive,
+      ascii_folding: text.asciiFolding,
+      max_token_length: text.maxTokenLength,
+      k1: text.k1,
+      b: text.b,
+    };
+  }
+  if (attribute.ann !== undefined) out.ann = { distance_metric: attribute.ann.distanceMetric };
+  return out;
+}

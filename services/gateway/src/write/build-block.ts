@@ -1,0 +1,57 @@
+import { type AttributeType, type ColumnInput, encodeBlock, limits } from '@lagoon/format';
+import { wrongValue } from '../json/shape.ts';
+import { checkBlockBytes, type RawColumns } from './collect-documents.ts';
+import type { IdList } from './ids.ts';
+import { inferColumn } from './infer-column.ts';
+import { packVectors } from './vector-values.ts';
+
+/** The name that makes an attribute a vector without a declaration. */
+const vectorName = 'vector';
+
+/** Types every attribute and encodes the documents and deletes as one columnar block; empty bytes when there are none. */
+export function buildBlock(
+  ids: IdList,
+  documents: RawColumns,
+  declared: ReadonlyMap<string, AttributeType>,
+  blockBytesMax: number,
+): Uint8Array {
+  if (ids.upserts.length === 0 && ids.deletes.length === 0) return new Uint8Array(0);
+  let bytes = 0;
+  const reserve = (more: number) => {
+    bytes += more;
+    checkBlockBytes(bytes, blockBytesMax);
+  };
+  const columns: ColumnInput[] = [];
+  let vectorColumnCount = 0;
+  for (const [name, raw] of documents.attributes) {
+    const pathOf = (row: number) => documents.pathOf(name, row);
+    const type = declared.get(name);
+    if (name === vectorName || type?.kind === 'vector') {
+      const column = vectorColumn(name, raw, type, pathOf, reserve);
+      if (column === undefined) continue;
+      columns.push(column);
+      if (++vectorColumnCount > limits.vectorColumnCountMax) {
+        throw wrongValue(pathOf(0), 'too many vector attributes', { max: limits.vectorColumnCountMax });
+      }
+      continue;
+    }
+    const inferred = inferColumn(raw, type, pathOf);
+    if (inferred !== undefined) columns.push({ name, ...inferred });
+  }
+  return encodeBlock({ idKind: ids.idKind, ids: ids.upserts, deletes: ids.deletes, columns });
+}
+
+function vectorColumn(
+  name: string,
+  raw: readonly unknown[],
+  declared: AttributeType | undefined,
+  pathOf: (row: number) => string,
+  reserve: (bytes: number) => void,
+): ColumnInput | undefined {
+  const dims = declared?.kind === 'vector' ? declared.dims : undefined;
+  const packed = packVectors(raw, dims, pathOf, reserve);
+  if (packed === undefined) return undefined;
+  const { values, nulls } = packed;
+  const type: AttributeType = { kind: 'vector', element: 'f32', dims: packed.dims };
+  return { name, type, values, ...(nulls === undefined ? {} : { nulls }) };
+}
