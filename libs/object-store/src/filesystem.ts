@@ -16,7 +16,7 @@ import {
 import { listFiles } from './fs-list.ts';
 import { pathOfKey, temporaryFolder } from './fs-paths.ts';
 import { checkKey, checkRange, pageLimit, resolveRange } from './keys.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ByteRange, ObjectStore } from './object-store.ts';
 
 export interface FileSystemStoreOptions {
   /** Made where it is missing. */
@@ -38,7 +38,7 @@ const deleteConcurrencyMax = 16;
  * - An object is written to `.tmp`, synced, and then appears under its name whole: by `link` (fails when the name is there) for
  *   `create`, by `rename` for `put`; then the folder is synced, before the answer.
  * - Keys become paths as `fs-paths.ts` says. Listings show only names that a key makes, so foreign files are ignored.
- * - `storeTimeMs` is the file system's own time for all verbs but `get`, which gives none.
+ * - `storeTimeMs` is the file system's own time; `get` looks at it only for `onStamp`.
  * - An abort is seen before the object appears; from then on a write runs to its end.
  *
  * Throws `permission_denied` for a root that cannot be written, `invalid_argument` for one that is not a directory.
@@ -78,13 +78,11 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
       if (getOptions?.range) checkRange(getOptions.range);
       const path = join(root, pathOfKey(key));
       return translated(path, async () => {
-        await using handle = await openIfPresent(path);
-        if (handle === undefined) return undefined;
-        const { size: objectSize } = await handle.stat();
-        const { offset, length } = resolveRange(getOptions?.range, objectSize);
-        const bytes = await readFully(handle, offset, length);
+        const object = await readObject(path, getOptions?.range);
+        const storeTimeMs = getOptions?.onStamp === undefined ? undefined : await fileSystemClock.nowMs();
+        getOptions?.onStamp?.({ storeTimeMs });
         signal?.throwIfAborted();
-        return { bytes, objectSize, storeTimeMs: undefined };
+        return object === undefined ? undefined : { ...object, storeTimeMs };
       });
     },
     put: async (key, bytes, signal) => {
@@ -163,6 +161,14 @@ async function openRoot(root: string, temporary: string, random: Random, log: Lo
     if (!isLagoonError(translatedError, 'permission_denied')) throw translatedError;
     throw new LagoonError('permission_denied', 'the directory cannot be written', { cause: error, context: { root } });
   }
+}
+
+async function readObject(path: string, range: ByteRange | undefined) {
+  await using handle = await openIfPresent(path);
+  if (handle === undefined) return undefined;
+  const { size: objectSize } = await handle.stat();
+  const { offset, length } = resolveRange(range, objectSize);
+  return { bytes: await readFully(handle, offset, length), objectSize };
 }
 
 async function openIfPresent(path: string): Promise<FileHandle | undefined> {

@@ -14,3 +14,7 @@ export {
   type Stamp,
   type StoredObject,
 } from './object-store.ts';
+export { type OpenStoreDeps, type OpenStoreOptions, openStore } from './open-store.ts';
+export { prefixed } from './prefixed.ts';
+export { type RetryingOptions, retrying } from './retrying.ts';
+export { createS3Store, type S3Credentials, type S3Encryption, type S3StoreOptions } from './s3.ts';

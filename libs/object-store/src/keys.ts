@@ -1,9 +1,12 @@
 import { invalidArgument } from '@lagoon/base';
 import { type ByteRange, keyBytesMax, type ListOptions, pageSizeMax } from './object-store.ts';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
+const notInXml = /[\u0000-\u001f\u007f\ufffe\uffff]/;
+
 /**
- * Refuses what no store takes: the empty key, one above 1,024 UTF-8 bytes, one that is not well-formed Unicode.
- * Throws `invalid_argument`.
+ * Refuses what no store takes: the empty key, one above 1,024 UTF-8 bytes, one that is not well-formed Unicode or holds a character
+ * that XML, in which S3 talks of keys, cannot carry. Throws `invalid_argument`.
  */
 export function checkKey(key: string): void {
   if (key.length === 0) throw invalidArgument('the key is empty');
@@ -11,6 +14,7 @@ export function checkKey(key: string): void {
     throw invalidArgument('the key is too long', { key: key.slice(0, 64), bytesMax: keyBytesMax });
   }
   if (!key.isWellFormed()) throw invalidArgument('the key is not well-formed unicode');
+  if (notInXml.test(key)) throw invalidArgument('the key holds a control character', { key: JSON.stringify(key) });
 }
 
 /** The order of listings: by the bytes of the keys' UTF-8, which for surrogate pairs is not the order of `<`. */

@@ -35,6 +35,7 @@ export function createMemoryStore(options: MemoryStoreOptions): ObjectStore {
       signal?.throwIfAborted();
       checkKey(key);
       const held = objects.get(key);
+      getOptions?.onStamp?.(stamp());
       const { offset, length } = resolveRange(getOptions?.range, held?.bytes.byteLength ?? 0);
       if (held === undefined) return undefined;
       const bytes = held.bytes.slice(offset, offset + length);

@@ -38,6 +38,8 @@ export interface ObjectStore {
 
 export interface GetOptions {
   readonly range?: ByteRange;
+  /** Called once with the answer's own stamp, also when the key is absent: a proof of freshness needs the store's time. */
+  readonly onStamp?: (stamp: Stamp) => void;
 }
 
 /**
