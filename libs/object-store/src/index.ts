@@ -1,6 +1,15 @@
+export {
+  type FaultInjectingStore,
+  type FaultName,
+  type FaultPolicy,
+  faultInjecting,
+  faultNames,
+} from './fault-injecting.ts';
 export { createFileSystemStore, type FileSystemStoreOptions } from './filesystem.ts';
 export { checkKey, compareKeys } from './keys.ts';
+export { type LatencyModel, type LatencyOfVerb, latencyModel } from './latency-model.ts';
 export { createMemoryStore, type MemoryStoreOptions } from './memory.ts';
+export { type MeteredStore, metered, type StoreCounts } from './metered.ts';
 export {
   type ByteRange,
   type CreateResult,
