@@ -13,15 +13,17 @@ export interface NamespaceLog {
   open(name: string, signal?: AbortSignal): Promise<ReadResult>;
 
   /**
-   * Reads what was appended behind the view, until a probe sent after this call comes back absent.
-   * With `probe: 'known'` only up to `generationMin`, for notices. Restarts at the head by itself where the view turns out to
+   * Reads what was appended behind the view, until a probe sent after this call comes back absent: one GET where nothing was.
+   * Restarts at the head by itself where the view turns out to
    * be below the floor; then `restarted` is true and the batches are those of a fresh `open`.
    */
   advance(view: NamespaceView, options: AdvanceOptions, signal?: AbortSignal): Promise<ReadResult>;
 
   /**
    * Appends one entry: builds it for the view, creates it, and on a lost race folds the winners in and asks for it again.
-   * `build` is pure and may be called several times; what it throws ends the append with nothing committed.
+   * `build` is pure (but for looking at the time) and may be called several times, each time with the newest view. What it throws,
+   * like 'nothing', is believed only after a probe behind the view came back absent; then nothing was committed.
+   * A birth writes its catalogue marker first; a truncate removes the marker after it.
    * Rejects `unavailable` with reason `outcome_unknown` where the outcome cannot be known; the view must then be dropped.
    */
   append(
@@ -33,12 +35,15 @@ export interface NamespaceLog {
   /** Writes the head hint for the view, best effort: failures are logged. */
   writeHint(view: NamespaceView, signal?: AbortSignal): Promise<void>;
 
-  /** Records of the idempotency table that left the tail; cached by part. */
+  /** The store's time now, as well as this process knows it: for the start of jobs and their age. */
+  storeTimeMs(): number;
+
+  /** Records of the idempotency table that left the tail; cached by manifest. */
   readIdempotencyParts(view: NamespaceView, signal?: AbortSignal): Promise<ReadonlyMap<string, IdempotencyRecord>>;
 }
 
 export interface AdvanceOptions {
-  /** Read at least up to here if it exists; 0: just until absent. */
+  /** A generation that is said to exist: it and those before it are asked for at once. The answer may still end before it. */
   readonly generationMin?: number;
 }
 
@@ -64,7 +69,14 @@ export type NamespaceEvent =
 export type EntryDraft =
   | { readonly kind: 'birth'; readonly incarnation: string; readonly family: string; readonly batch: BatchDraft }
   | ({ readonly kind: 'batch' } & BatchDraft)
-  | { readonly kind: 'manifest'; readonly commitId: string; readonly message: Uint8Array }
+  | {
+      readonly kind: 'manifest';
+      readonly commitId: string;
+      /** ManifestEntry. */
+      readonly message: Uint8Array;
+      /** Its body, where the appender has it already; else it is read. */
+      readonly manifest?: Manifest;
+    }
   | { readonly kind: 'truncate' };
 
 export interface BatchDraft {

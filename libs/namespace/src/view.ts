@@ -69,11 +69,14 @@ export interface Manifest {
   readonly generation: number;
   readonly incarnation: string;
   readonly family: string;
+  readonly birthGeneration: number;
+  /** As of `indexedThrough`; the tail adds to it. */
   readonly schema: Schema;
   readonly indexedThrough: number;
   /** Oldest first; a later segment's row supersedes an earlier one's of the same id. */
   readonly segments: readonly SegmentReference[];
   readonly rows: RowAccounting;
+  /** Commit ids of the newest manifests, its own last: whoever appends one looks for its id here first. */
   readonly recentCommitIds: readonly string[];
   readonly idempotencyParts: readonly IdempotencyPartReference[];
   readonly obsolete: readonly ObsoleteObject[];
@@ -116,5 +119,6 @@ export interface IdempotencyPartReference {
 
 export interface ObsoleteObject {
   readonly key: string;
+  /** Generation of the last manifest that named it. */
   readonly obsoleteSinceGeneration: number;
 }

@@ -239,6 +239,13 @@ export declare type ManifestEntry = Message<"lagoon.storage.v1.ManifestEntry"> &
    * @generated from field: uint64 live_row_count = 7;
    */
   liveRowCount: bigint;
+
+  /**
+   * Of the namespace that the job read. It differs from the entry's own only by a bug: then readers ignore the manifest.
+   *
+   * @generated from field: string incarnation = 8;
+   */
+  incarnation: string;
 };
 
 /**
@@ -523,6 +530,13 @@ export declare type Manifest = Message<"lagoon.storage.v1.Manifest"> & {
    * @generated from field: int64 last_write_at_ms = 12;
    */
   lastWriteAtMs: bigint;
+
+  /**
+   * Generation of the birth entry of the incarnation.
+   *
+   * @generated from field: uint64 birth_generation = 13;
+   */
+  birthGeneration: bigint;
 };
 
 /**
@@ -673,7 +687,7 @@ export declare type ObsoleteObject = Message<"lagoon.storage.v1.ObsoleteObject">
   key: string;
 
   /**
-   * Generation of the manifest that stopped naming it.
+   * Generation of the last manifest that named it.
    *
    * @generated from field: uint64 obsolete_since_generation = 2;
    */
@@ -807,4 +821,32 @@ export declare type StoreCheckResult = Message<"lagoon.storage.v1.StoreCheckResu
  * Use `create(StoreCheckResultSchema)` to create a new message.
  */
 export declare const StoreCheckResultSchema: GenMessage<StoreCheckResult>;
+
+/**
+ * A member of a lineage, written before its first segment: family/<family>/<incarnation>.
+ *
+ * @generated from message lagoon.storage.v1.FamilyMember
+ */
+export declare type FamilyMember = Message<"lagoon.storage.v1.FamilyMember"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string incarnation = 2;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: uint64 birth_generation = 3;
+   */
+  birthGeneration: bigint;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.FamilyMember.
+ * Use `create(FamilyMemberSchema)` to create a new message.
+ */
+export declare const FamilyMemberSchema: GenMessage<FamilyMember>;
 

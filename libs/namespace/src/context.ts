@@ -1,0 +1,31 @@
+import type { Clock, Log, Metrics, Random } from '@lagoon/base';
+import type { ObjectStore } from '@lagoon/object-store';
+import type { TimeKeeper } from './proof.ts';
+
+/** What the parts of a namespace log share. */
+export interface LogContext {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: LogMetrics;
+  readonly time: TimeKeeper;
+  readonly writerId: string;
+}
+
+export interface LogMetrics {
+  appended(outcome: 'won' | 'lost' | 'unknown'): void;
+  restarted(): void;
+  hint(use: 'used' | 'absent' | 'ignored'): void;
+}
+
+export function createLogMetrics(metrics: Metrics): LogMetrics {
+  const appends = metrics.counter('lagoon_log_appends_total', 'attempts to create a log entry', ['outcome']);
+  const restarts = metrics.counter('lagoon_log_restarts_total', 'views given up because they were below the floor');
+  const hints = metrics.counter('lagoon_log_hints_total', 'head hints met when a namespace was opened', ['use']);
+  return {
+    appended: (outcome) => appends.add(1, { outcome }),
+    restarted: () => restarts.add(1),
+    hint: (use) => hints.add(1, { use }),
+  };
+}

@@ -1,0 +1,188 @@
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { assert, createRandomId, emptyBytes, LagoonError, sha256 } from '@lagoon/base';
+import {
+  type BatchEntry,
+  BatchEntrySchema,
+  BirthEntrySchema,
+  type Entry,
+  EntrySchema,
+  IdempotencyRecordSchema,
+  ManifestEntrySchema,
+  TruncateEntrySchema,
+} from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import type { LogContext } from './context.ts';
+import { decodeEntry, encodeEntry, layoutParts } from './entry.v1.ts';
+import { type ReadEntry, readManifest } from './entry-reader.ts';
+import { bodyKey, logKey } from './keys.ts';
+import { referenceFromStored, referenceToStored } from './manifest-codec.ts';
+import type { BatchDraft, EntryDraft } from './namespace-log.ts';
+import { elapsedMs } from './proof.ts';
+import { schemaToStored } from './schema-codec.ts';
+import type { NamespaceView, ObjectReference, Proof } from './view.ts';
+
+/** Parts up to here lie in the entry; above, in a body of their own. */
+export const inlinePartsBytesMax = 4 << 20;
+
+/** A body that is older is written again: the day after which it may be revoked as garbage is far away. */
+const bodyAgeMsMax = 3_600_000;
+
+/** An entry ready to be created: its object, and itself as a reader would read it. */
+export interface SealedEntry {
+  readonly key: string;
+  readonly commitId: string;
+  readonly object: Uint8Array;
+  readonly entry: ReadEntry;
+  readonly body: WrittenBody | undefined;
+}
+
+/** Parts written to an object of their own; serves again when the entry has to take another number. */
+export interface WrittenBody {
+  readonly parts: readonly Uint8Array[];
+  readonly incarnation: string;
+  readonly reference: ObjectReference;
+  readonly writtenAt: Proof;
+}
+
+export function isBodyTooOld(context: LogContext, body: WrittenBody | undefined): boolean {
+  return body !== undefined && elapsedMs(body.writtenAt, context.time.now()) > bodyAgeMsMax;
+}
+
+/**
+ * Makes the entry that follows the view: chain, ids, framing; writes the body of a large batch first.
+ * `commitId` is kept where the entry is made again for the same number.
+ */
+export async function sealEntry(
+  context: LogContext,
+  view: NamespaceView,
+  draft: EntryDraft,
+  earlier: WrittenBody | undefined,
+  commitId?: string,
+  signal?: AbortSignal,
+): Promise<SealedEntry> {
+  const generation = view.generation + 1;
+  const key = logKey(view.name, generation);
+  const incarnation = incarnationOf(view, draft);
+  const batch = draft.kind === 'birth' ? draft.batch : draft.kind === 'batch' ? draft : undefined;
+  const body =
+    batch === undefined ? undefined : await writeBody(context, view.name, incarnation, batch, earlier, signal);
+  const id = draft.kind === 'manifest' ? draft.commitId : (commitId ?? createRandomId(context.random));
+  const header = create(EntrySchema, {
+    commitId: id,
+    writerId: context.writerId,
+    incarnation,
+    previousHash: view.tip?.hash ?? emptyBytes,
+    previousCommitId: view.tip?.commitId ?? '',
+    newestManifestGeneration: BigInt(view.newestManifestGeneration),
+    writtenAtMs: BigInt(Math.max(0, Math.round(context.clock.wallMs()))),
+    kind: kindOf(draft, batch, body),
+  });
+  const object = encodeEntry(header, body === undefined ? (batch?.parts ?? []) : []);
+  const { hash } = decodeEntry(key, object); // what cannot be read back must not be written
+  const entry: ReadEntry = {
+    generation,
+    header,
+    hash,
+    sizeBytes: object.byteLength + (body?.reference.size ?? 0),
+    parts: batch?.parts ?? [],
+    ...(draft.kind === 'manifest' ? { manifest: await manifestOf(context, view, draft, signal) } : {}),
+  };
+  return { key, commitId: id, object, entry, body };
+}
+
+function incarnationOf(view: NamespaceView, draft: EntryDraft): string {
+  if (draft.kind === 'birth') {
+    assert(view.live === undefined, 'a birth where nothing lives');
+    assert(draft.batch.schema !== undefined, 'a birth carries the schema');
+    return draft.incarnation;
+  }
+  assert(view.live !== undefined, 'a change of a namespace that lives');
+  return view.live.incarnation;
+}
+
+function kindOf(draft: EntryDraft, batch: BatchDraft | undefined, body: WrittenBody | undefined): Entry['kind'] {
+  switch (draft.kind) {
+    case 'birth':
+      return {
+        case: 'birth',
+        value: create(BirthEntrySchema, { family: draft.family, batch: batchMessage(draft.batch, body) }),
+      };
+    case 'batch':
+      return { case: 'batch', value: batchMessage(batch ?? draft, body) };
+    case 'manifest':
+      return { case: 'manifest', value: decodeManifestEntry(draft.message) };
+    case 'truncate':
+      return { case: 'truncate', value: create(TruncateEntrySchema, {}) };
+  }
+}
+
+function decodeManifestEntry(message: Uint8Array) {
+  try {
+    return fromBinary(ManifestEntrySchema, message);
+  } catch (cause) {
+    throw new LagoonError('invalid_argument', 'manifest entry does not decode', { cause });
+  }
+}
+
+function batchMessage(batch: BatchDraft, body: WrittenBody | undefined): BatchEntry {
+  return create(BatchEntrySchema, {
+    partSizes: batch.parts.map((part) => BigInt(part.byteLength)),
+    ...(body === undefined ? {} : { body: referenceToStored(body.reference) }),
+    ...(batch.schema === undefined ? {} : { schema: schemaToStored(batch.schema) }),
+    idempotency: batch.idempotency.map((record) =>
+      create(IdempotencyRecordSchema, {
+        key: record.key,
+        bodyHash: record.bodyHash,
+        rowsUpserted: BigInt(record.rowsUpserted),
+        rowsDeleted: BigInt(record.rowsDeleted),
+        logicalBytesWritten: BigInt(record.logicalBytesWritten),
+        writtenAtMs: BigInt(Math.max(0, Math.round(record.writtenAtMs))),
+      }),
+    ),
+    upsertedRowCount: BigInt(batch.upsertedRowCount),
+    deletedRowCount: BigInt(batch.deletedRowCount),
+  });
+}
+
+/** Undefined for a batch that fits into its entry. */
+async function writeBody(
+  context: LogContext,
+  name: string,
+  incarnation: string,
+  batch: BatchDraft,
+  earlier: WrittenBody | undefined,
+  signal?: AbortSignal,
+): Promise<WrittenBody | undefined> {
+  const { parts } = batch;
+  const { starts, end } = layoutParts(
+    0,
+    parts.map((part) => part.byteLength),
+  );
+  if (end <= inlinePartsBytesMax) return undefined;
+  if (earlier !== undefined && serves(context, earlier, incarnation, parts)) return earlier;
+  const bytes = new Uint8Array(end);
+  parts.forEach((part, index) => {
+    bytes.set(part, starts[index]);
+  });
+  const key = bodyKey(name, incarnation, createRandomId(context.random), 0);
+  const writtenAt = context.time.now();
+  context.time.answered(await context.store.put(key, bytes, signal));
+  return { parts, incarnation, reference: { key, size: end, sha256: sha256(bytes) }, writtenAt };
+}
+
+function serves(context: LogContext, body: WrittenBody, incarnation: string, parts: readonly Uint8Array[]): boolean {
+  if (isBodyTooOld(context, body) || body.incarnation !== incarnation) return false;
+  return body.parts.length === parts.length && body.parts.every((part, index) => part === parts[index]);
+}
+
+/** The appender folds the manifest too, so it reads the body unless it is the one that made it. */
+async function manifestOf(
+  context: LogContext,
+  view: NamespaceView,
+  draft: Extract<EntryDraft, { kind: 'manifest' }>,
+  signal?: AbortSignal,
+) {
+  const generation = view.generation + 1;
+  if (draft.manifest !== undefined) return { ...draft.manifest, generation };
+  const reference = referenceFromStored('manifest entry', decodeManifestEntry(draft.message).body);
+  return readManifest(context.store, view.name, reference, generation, signal);
+}

@@ -1,0 +1,152 @@
+import { corrupt, equalBytes } from '@lagoon/base';
+import type { BatchEntry, BirthEntry, Entry, ManifestEntry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { emptyManifest } from './manifest.ts';
+import { toSafeNumber } from './proto-number.ts';
+import { schemaFromStored } from './schema-codec.ts';
+import type { LiveNamespace, Manifest, NamespaceView, TailBatch } from './view.ts';
+
+/** What folding needs of an entry; its rows are not among it. */
+export interface FoldEntry {
+  readonly generation: number;
+  readonly header: Entry;
+  /** SHA-256 of the entry's object. */
+  readonly hash: Uint8Array;
+  /** Bytes of the entry and of its body. */
+  readonly sizeBytes: number;
+  /** The body of a manifest entry, read and verified. */
+  readonly manifest?: Manifest;
+}
+
+export interface Folded {
+  readonly view: NamespaceView;
+  /** A manifest that belongs to another incarnation: reported, and no reader sees it. */
+  readonly ignored: boolean;
+}
+
+/**
+ * The view with one more entry; pure. Carries the proof on as it is. Throws `corrupt` where the entry does not chain to the
+ * view or breaks the rules of incarnations. A view without a tip (the start of a walk) takes any predecessor.
+ */
+export function fold(view: NamespaceView, entry: FoldEntry): Folded {
+  checkChain(view, entry);
+  const next = {
+    ...view,
+    generation: entry.generation,
+    tip: { hash: entry.hash, commitId: entry.header.commitId },
+    newestManifestGeneration: Math.max(view.newestManifestGeneration, declaredManifest(entry)),
+  };
+  const { kind } = entry.header;
+  switch (kind.case) {
+    case 'birth':
+      return { view: { ...next, live: born(view, entry, kind.value) }, ignored: false };
+    case 'batch':
+      return { view: { ...next, live: withBatch(sameLife(view, entry), entry, kind.value) }, ignored: false };
+    case 'manifest':
+      return foldManifest(view, next, entry, kind.value);
+    case 'truncate':
+      if (view.tip !== undefined) sameLife(view, entry);
+      return { view: { ...next, live: undefined }, ignored: false };
+    case 'aborted':
+      return { view: next, ignored: false };
+    default:
+      throw broken(view, entry, 'unknown kind');
+  }
+}
+
+/** Whether a manifest entry counts: it belongs to the life that its appender saw. */
+export function isForeignManifest(header: Entry, message: ManifestEntry): boolean {
+  return message.incarnation !== header.incarnation;
+}
+
+function checkChain(view: NamespaceView, entry: FoldEntry): void {
+  if (entry.generation !== view.generation + 1) throw broken(view, entry, 'not the next generation');
+  const { previousHash, previousCommitId } = entry.header;
+  if (view.generation === 0) {
+    if (previousHash.byteLength !== 0 || previousCommitId !== '')
+      throw broken(view, entry, 'a first entry that has a past');
+    return;
+  }
+  if (view.tip === undefined) return;
+  const fits = equalBytes(previousHash, view.tip.hash) && previousCommitId === view.tip.commitId;
+  if (!fits) throw broken(view, entry, 'does not chain to the entry before');
+}
+
+/** The generation of the newest manifest before the entry, for a walk that starts behind it. */
+function declaredManifest(entry: FoldEntry): number {
+  return toSafeNumber(entry.header.newestManifestGeneration, { generation: entry.generation });
+}
+
+function born(view: NamespaceView, entry: FoldEntry, birth: BirthEntry): LiveNamespace {
+  const { incarnation, writtenAtMs } = entry.header;
+  if (view.live !== undefined) {
+    // The walk from a manifest that has indexed nothing passes the birth of what it already describes.
+    const isOwn = view.live.incarnation === incarnation && view.live.birthGeneration === entry.generation;
+    if (!isOwn) throw broken(view, entry, 'a birth while the namespace lives');
+    return birth.batch === undefined ? view.live : withBatch(view.live, entry, birth.batch);
+  }
+  if (birth.batch?.schema === undefined) throw broken(view, entry, 'a birth without a schema');
+  const createdAtMs = toSafeNumber(writtenAtMs);
+  const schema = schemaFromStored(birth.batch.schema);
+  const identity = { incarnation, family: birth.family, birthGeneration: entry.generation, schema, createdAtMs };
+  const live = { ...identity, lastWriteAtMs: createdAtMs, manifest: emptyManifest(identity), tail: [] };
+  return withBatch(live, entry, birth.batch);
+}
+
+function sameLife(view: NamespaceView, entry: FoldEntry): LiveNamespace {
+  if (view.live === undefined) throw broken(view, entry, 'nothing lives that it could change');
+  if (view.live.incarnation !== entry.header.incarnation) throw broken(view, entry, 'another incarnation');
+  return view.live;
+}
+
+function withBatch(live: LiveNamespace, entry: FoldEntry, batch: BatchEntry): LiveNamespace {
+  const writtenAtMs = toSafeNumber(entry.header.writtenAtMs);
+  const tailBatch: TailBatch = {
+    generation: entry.generation,
+    sizeBytes: entry.sizeBytes,
+    upsertedRowCount: toSafeNumber(batch.upsertedRowCount),
+    deletedRowCount: toSafeNumber(batch.deletedRowCount),
+    writtenAtMs,
+    idempotency: batch.idempotency.map((record) => ({
+      key: record.key,
+      bodyHash: record.bodyHash,
+      generation: entry.generation,
+      rowsUpserted: toSafeNumber(record.rowsUpserted),
+      rowsDeleted: toSafeNumber(record.rowsDeleted),
+      logicalBytesWritten: toSafeNumber(record.logicalBytesWritten),
+      writtenAtMs: toSafeNumber(record.writtenAtMs),
+    })),
+  };
+  return {
+    ...live,
+    schema: batch.schema === undefined ? live.schema : schemaFromStored(batch.schema),
+    lastWriteAtMs: Math.max(live.lastWriteAtMs, writtenAtMs),
+    tail: [...live.tail, tailBatch],
+  };
+}
+
+function foldManifest(view: NamespaceView, next: NamespaceView, entry: FoldEntry, message: ManifestEntry): Folded {
+  const live = view.live;
+  if (isForeignManifest(entry.header, message) || live?.incarnation !== message.incarnation) {
+    return { view: next, ignored: true };
+  }
+  // The walk from a manifest passes the ones before it, and itself.
+  if (entry.generation <= live.manifest.generation) return { view: next, ignored: false };
+  const { manifest } = entry;
+  if (manifest === undefined) throw broken(view, entry, 'a manifest without its body');
+  if (toSafeNumber(message.editsManifestGeneration) !== live.manifest.generation) {
+    throw broken(view, entry, 'a manifest that does not edit the newest');
+  }
+  const goesOn =
+    manifest.incarnation === live.incarnation &&
+    manifest.birthGeneration === live.birthGeneration &&
+    manifest.indexedThrough >= live.manifest.indexedThrough &&
+    manifest.indexedThrough < entry.generation;
+  if (!goesOn) throw broken(view, entry, 'a manifest that does not go on from the newest');
+  const tail = live.tail.filter((batch) => batch.generation > manifest.indexedThrough);
+  const folded = { ...next, newestManifestGeneration: entry.generation, live: { ...live, manifest, tail } };
+  return { view: folded, ignored: false };
+}
+
+function broken(view: NamespaceView, entry: FoldEntry, problem: string): Error {
+  return corrupt(`log: ${problem}`, { namespace: view.name, generation: entry.generation, after: view.generation });
+}

@@ -1,0 +1,96 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { LagoonError, sha256 } from '@lagoon/base';
+import type { ObjectStore } from '@lagoon/object-store';
+import {
+  IdempotencyPartSchema,
+  IdempotencyRecordSchema,
+  type IdempotencyPart as StoredPart,
+} from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { readBody } from './entry-reader.ts';
+import { bodyKey } from './keys.ts';
+import { toSafeNumber } from './proto-number.ts';
+import type { IdempotencyPartReference, IdempotencyRecord, LiveNamespace, NamespaceView } from './view.ts';
+
+/**
+ * The table of idempotency keys of one incarnation: records of the tail are in the view, older ones in immutable parts that the
+ * manifest names. A part serves for at least an hour after its newest record.
+ */
+export function encodeIdempotencyPart(records: readonly IdempotencyRecord[]): Uint8Array {
+  const message = create(IdempotencyPartSchema, {
+    records: records.map((record) =>
+      create(IdempotencyRecordSchema, {
+        key: record.key,
+        bodyHash: record.bodyHash,
+        generation: BigInt(record.generation),
+        rowsUpserted: BigInt(record.rowsUpserted),
+        rowsDeleted: BigInt(record.rowsDeleted),
+        logicalBytesWritten: BigInt(record.logicalBytesWritten),
+        writtenAtMs: BigInt(record.writtenAtMs),
+      }),
+    ),
+  });
+  return toBinary(IdempotencyPartSchema, message);
+}
+
+/** Throws `corrupt`. */
+export function decodeIdempotencyPart(key: string, bytes: Uint8Array): IdempotencyRecord[] {
+  let part: StoredPart;
+  try {
+    part = fromBinary(IdempotencyPartSchema, bytes);
+  } catch (cause) {
+    throw new LagoonError('corrupt', 'idempotency part does not decode', { context: { key }, cause });
+  }
+  return part.records.map((record) => ({
+    key: record.key,
+    bodyHash: record.bodyHash,
+    generation: toSafeNumber(record.generation, { key }),
+    rowsUpserted: toSafeNumber(record.rowsUpserted, { key }),
+    rowsDeleted: toSafeNumber(record.rowsDeleted, { key }),
+    logicalBytesWritten: toSafeNumber(record.logicalBytesWritten, { key }),
+    writtenAtMs: toSafeNumber(record.writtenAtMs, { key }),
+  }));
+}
+
+/** What the key did before in this incarnation, if anything. `parts` is from `readIdempotencyParts`. */
+export function findIdempotent(
+  view: NamespaceView,
+  parts: ReadonlyMap<string, IdempotencyRecord>,
+  key: string,
+): IdempotencyRecord | undefined {
+  const tail = view.live?.tail ?? [];
+  for (let index = tail.length - 1; index >= 0; index--) {
+    const record = tail[index]?.idempotency.find((candidate) => candidate.key === key);
+    if (record !== undefined) return record;
+  }
+  return view.live === undefined ? undefined : parts.get(key);
+}
+
+/** Records that leave the tail when everything up to `indexedThrough` is indexed. */
+export function recordsLeavingTail(live: LiveNamespace, indexedThrough: number): IdempotencyRecord[] {
+  return live.tail.filter((batch) => batch.generation <= indexedThrough).flatMap((batch) => batch.idempotency);
+}
+
+/** Writes the part of an index job; undefined where there is nothing to keep. */
+export async function writeIdempotencyPart(
+  store: ObjectStore,
+  place: { readonly name: string; readonly incarnation: string; readonly job: string; readonly n: number },
+  records: readonly IdempotencyRecord[],
+  signal?: AbortSignal,
+): Promise<IdempotencyPartReference | undefined> {
+  if (records.length === 0) return undefined;
+  const bytes = encodeIdempotencyPart(records);
+  const key = bodyKey(place.name, place.incarnation, place.job, place.n);
+  await store.put(key, bytes, signal);
+  let writtenAtMsMax = 0;
+  for (const record of records) writtenAtMsMax = Math.max(writtenAtMsMax, record.writtenAtMs);
+  return { object: { key, size: bytes.byteLength, sha256: sha256(bytes) }, writtenAtMsMax };
+}
+
+export async function readIdempotencyPart(
+  store: ObjectStore,
+  name: string,
+  reference: IdempotencyPartReference,
+  signal?: AbortSignal,
+): Promise<IdempotencyRecord[]> {
+  return decodeIdempotencyPart(reference.object.key, await readBody(store, name, reference.object, signal));
+}

@@ -1,0 +1,194 @@
+import { type Clock, createRandomId, LagoonError, type Log, type Metrics, mapBounded, type Random } from '@lagoon/base';
+import type { ObjectStore } from '@lagoon/object-store';
+import { type CommitResult, commit } from './append.ts';
+import { removeCatalogMarker, writeCatalogMarker } from './catalog.ts';
+import { createLogMetrics, type LogContext } from './context.ts';
+import type { WrittenBody } from './draft.ts';
+import { writeHint } from './hint.ts';
+import { readIdempotencyPart } from './idempotency.ts';
+import { logKey } from './keys.ts';
+import type { AppendResult, EntryDraft, NamespaceLog, ReadResult } from './namespace-log.ts';
+import { openNamespace } from './open.ts';
+import { createTimeKeeper } from './proof.ts';
+import { createRecent } from './recent.ts';
+import type { IdempotencyRecord, NamespaceView } from './view.ts';
+import { walk } from './walk.ts';
+
+export interface NamespaceLogDeps {
+  /** Reads may be retried below; `create` must be sent once. */
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface NamespaceLogOptions {
+  /** For people: who wrote an entry. A random one by default. */
+  readonly writerId?: string;
+  /** How often an append is resolved again after lost races; default 64. */
+  readonly resolutionCountMax?: number;
+}
+
+type Build = (view: NamespaceView) => EntryDraft | 'nothing';
+
+export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLogOptions = {}): NamespaceLog {
+  const context: LogContext = {
+    store: deps.store,
+    clock: deps.clock,
+    random: deps.random,
+    log: deps.log,
+    metrics: createLogMetrics(deps.metrics),
+    time: createTimeKeeper(deps.clock),
+    writerId: options.writerId ?? createRandomId(deps.random),
+  };
+  const resolutionCountMax = options.resolutionCountMax ?? 64;
+  const manifestEntryObjects = createRecent<Uint8Array>(256);
+  const idempotencyTables = createRecent<ReadonlyMap<string, IdempotencyRecord>>(256);
+
+  return {
+    open: (name, signal) => openNamespace(context, name, signal),
+
+    advance: (view, { generationMin = 0 }, signal) => readOn(context, view, generationMin, signal),
+
+    append: async (view, build, signal) => {
+      const result = await append(context, view, build, resolutionCountMax, signal);
+      if (result.sealed?.entry.header.kind.case === 'manifest') {
+        manifestEntryObjects.set(result.sealed.key, result.sealed.object);
+      }
+      return result.answer;
+    },
+
+    writeHint: (view, signal) =>
+      writeHint(
+        context,
+        view,
+        async (generation) => {
+          const key = logKey(view.name, generation);
+          return manifestEntryObjects.get(key) ?? (await context.store.get(key, undefined, signal))?.bytes;
+        },
+        signal,
+      ),
+
+    storeTimeMs: () => context.time.storeTimeMs(),
+
+    readIdempotencyParts: async (view, signal) => {
+      const { live } = view;
+      if (live === undefined || live.manifest.idempotencyParts.length === 0) return new Map();
+      const key = `${live.incarnation} ${live.manifest.generation}`;
+      const present = idempotencyTables.get(key);
+      if (present !== undefined) return present;
+      const table = await readTable(context, view.name, live.manifest.idempotencyParts, signal);
+      idempotencyTables.set(key, table);
+      return table;
+    },
+  };
+}
+
+async function readOn(
+  context: LogContext,
+  view: NamespaceView,
+  knownThrough: number,
+  signal?: AbortSignal,
+): Promise<ReadResult> {
+  const walked = await walk(context, view, { knownThrough }, signal);
+  if (walked.outcome === 'at_head') return { view: walked.view, restarted: false, events: walked.events };
+  context.metrics.restarted();
+  context.log.warn('view was below the floor', { namespace: view.name, generation: view.generation });
+  return openNamespace(context, view.name, signal);
+}
+
+type Sealed = Extract<CommitResult, { outcome: 'won' }>['sealed'];
+
+async function append(
+  context: LogContext,
+  from: NamespaceView,
+  build: Build,
+  resolutionCountMax: number,
+  signal?: AbortSignal,
+): Promise<{ readonly answer: AppendResult; readonly sealed?: Sealed }> {
+  const markers = createMarkers(context, from.name);
+  let view = from;
+  let body: WrittenBody | undefined;
+  for (let resolution = 0; resolution < resolutionCountMax; resolution++) {
+    const resolved = resolve(build, view);
+    if (resolved.outcome !== 'draft') {
+      const read = await readOn(context, view, 0, signal);
+      const isNewest = !read.restarted && read.view.generation === view.generation;
+      view = read.view;
+      if (!isNewest) continue;
+      await markers.removeAllBut(undefined, signal);
+      if (resolved.outcome === 'failed') throw resolved.error;
+      return { answer: { outcome: 'nothing', view } };
+    }
+    const { draft } = resolved;
+    if (draft.kind === 'birth') await markers.write(draft.incarnation, signal);
+    const isStillValid = () => draft.kind !== 'manifest' || resolve(build, view).outcome === 'draft';
+    const result = await commit(context, view, draft, { earlierBody: body, isStillValid }, signal);
+    if (result.outcome === 'won') {
+      await markers.removeAllBut(draft.kind === 'birth' ? draft.incarnation : undefined, signal);
+      if (draft.kind === 'truncate' && view.live !== undefined) {
+        await removeCatalogMarker(context, view.name, view.live.incarnation, signal);
+      }
+      return {
+        answer: { outcome: 'committed', view: result.view, generation: result.view.generation },
+        sealed: result.sealed,
+      };
+    }
+    body = result.body;
+    view = result.outcome === 'lost' ? result.view : (await openNamespace(context, from.name, signal)).view;
+  }
+  await markers.removeAllBut(undefined, signal);
+  throw new LagoonError('unavailable', 'too many lost races', {
+    context: { namespace: from.name, generation: view.generation },
+    retryAfterMs: 100,
+  });
+}
+
+type Resolved =
+  | { readonly outcome: 'draft'; readonly draft: EntryDraft }
+  | { readonly outcome: 'nothing' }
+  | { readonly outcome: 'failed'; readonly error: unknown };
+
+function resolve(build: Build, view: NamespaceView): Resolved {
+  try {
+    const draft = build(view);
+    return draft === 'nothing' ? { outcome: 'nothing' } : { outcome: 'draft', draft };
+  } catch (error) {
+    return { outcome: 'failed', error };
+  }
+}
+
+/** Catalogue markers of the births that one append tries: each written once, those of refused births removed by exact key. */
+function createMarkers(context: LogContext, name: string) {
+  const written = new Set<string>();
+  return {
+    write: async (incarnation: string, signal?: AbortSignal): Promise<void> => {
+      if (written.has(incarnation)) return;
+      written.add(incarnation);
+      await writeCatalogMarker(context, name, incarnation, signal);
+    },
+    removeAllBut: async (born: string | undefined, signal?: AbortSignal): Promise<void> => {
+      for (const incarnation of written) {
+        if (incarnation !== born) await removeCatalogMarker(context, name, incarnation, signal);
+      }
+    },
+  };
+}
+
+const partsAtOnceMax = 8;
+
+async function readTable(
+  context: LogContext,
+  name: string,
+  references: NonNullable<NamespaceView['live']>['manifest']['idempotencyParts'],
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, IdempotencyRecord>> {
+  const parts = await mapBounded(
+    references,
+    partsAtOnceMax,
+    (reference, _, inner) => readIdempotencyPart(context.store, name, reference, inner),
+    signal,
+  );
+  return new Map(parts.flat().map((record) => [record.key, record]));
+}

@@ -1,0 +1,154 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { corrupt, LagoonError } from '@lagoon/base';
+import {
+  type BodyReference,
+  BodyReferenceSchema,
+  DeleteVectorReferenceSchema,
+  IdempotencyPartReferenceSchema,
+  ManifestSchema,
+  ObsoleteObjectSchema,
+  RowAccountingSchema,
+  SegmentReferenceSchema,
+  type DeleteVectorReference as StoredDeleteVector,
+  type Manifest as StoredManifest,
+  type SegmentReference as StoredSegment,
+} from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { toSafeNumber } from './proto-number.ts';
+import { schemaFromStored, schemaToStored } from './schema-codec.ts';
+import type { DeleteVectorReference, Manifest, ObjectReference, RowAccounting, SegmentReference } from './view.ts';
+
+/** A manifest's body. Its generation is not in it: the entry that names the body gives it. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const message = create(ManifestSchema, {
+    incarnation: manifest.incarnation,
+    family: manifest.family,
+    birthGeneration: BigInt(manifest.birthGeneration),
+    schema: schemaToStored(manifest.schema),
+    indexedThrough: BigInt(manifest.indexedThrough),
+    segments: manifest.segments.map(segmentToStored),
+    rows: create(RowAccountingSchema, {
+      added: BigInt(manifest.rows.added),
+      superseded: BigInt(manifest.rows.superseded),
+      deleted: BigInt(manifest.rows.deleted),
+      live: BigInt(manifest.rows.live),
+    }),
+    recentCommitIds: [...manifest.recentCommitIds],
+    idempotencyParts: manifest.idempotencyParts.map((part) =>
+      create(IdempotencyPartReferenceSchema, {
+        object: referenceToStored(part.object),
+        writtenAtMsMax: BigInt(part.writtenAtMsMax),
+      }),
+    ),
+    obsolete: manifest.obsolete.map((object) =>
+      create(ObsoleteObjectSchema, {
+        key: object.key,
+        obsoleteSinceGeneration: BigInt(object.obsoleteSinceGeneration),
+      }),
+    ),
+    revokedJobs: [...manifest.revokedJobs],
+    createdAtMs: BigInt(manifest.createdAtMs),
+    lastWriteAtMs: BigInt(manifest.lastWriteAtMs),
+  });
+  return toBinary(ManifestSchema, message);
+}
+
+/** Throws `corrupt`; the caller has verified the bytes against the entry's hash and checks the invariants behind. */
+export function decodeManifest(key: string, bytes: Uint8Array, generation: number): Manifest {
+  let stored: StoredManifest;
+  try {
+    stored = fromBinary(ManifestSchema, bytes);
+  } catch (cause) {
+    throw new LagoonError('corrupt', 'manifest does not decode', { context: { key }, cause });
+  }
+  if (stored.schema === undefined || stored.rows === undefined) throw corrupt('manifest lacks a field', { key });
+  return {
+    generation,
+    incarnation: stored.incarnation,
+    family: stored.family,
+    birthGeneration: toSafeNumber(stored.birthGeneration, { key }),
+    schema: schemaFromStored(stored.schema),
+    indexedThrough: toSafeNumber(stored.indexedThrough, { key }),
+    segments: stored.segments.map((segment) => segmentFromStored(key, segment)),
+    rows: rowsFromStored(key, stored.rows),
+    recentCommitIds: stored.recentCommitIds,
+    idempotencyParts: stored.idempotencyParts.map((part) => ({
+      object: referenceFromStored(key, part.object),
+      writtenAtMsMax: toSafeNumber(part.writtenAtMsMax, { key }),
+    })),
+    obsolete: stored.obsolete.map((object) => ({
+      key: object.key,
+      obsoleteSinceGeneration: toSafeNumber(object.obsoleteSinceGeneration, { key }),
+    })),
+    revokedJobs: stored.revokedJobs,
+    createdAtMs: toSafeNumber(stored.createdAtMs, { key }),
+    lastWriteAtMs: toSafeNumber(stored.lastWriteAtMs, { key }),
+  };
+}
+
+export function referenceToStored(reference: ObjectReference): BodyReference {
+  return create(BodyReferenceSchema, {
+    key: reference.key,
+    size: BigInt(reference.size),
+    sha256: reference.sha256,
+  });
+}
+
+/** `within` is the key of what names the reference, for the error. */
+export function referenceFromStored(within: string, stored: BodyReference | undefined): ObjectReference {
+  if (stored === undefined || stored.key === '' || stored.sha256.byteLength !== 32) {
+    throw corrupt('object reference is not whole', { key: within });
+  }
+  return { key: stored.key, size: toSafeNumber(stored.size, { key: within }), sha256: stored.sha256 };
+}
+
+function segmentToStored(segment: SegmentReference): StoredSegment {
+  const deleteVector = segment.deleteVector === undefined ? {} : { deleteVector: vectorToStored(segment.deleteVector) };
+  return create(SegmentReferenceSchema, {
+    object: referenceToStored(segment.object),
+    rowCount: BigInt(segment.rowCount),
+    liveRowCount: BigInt(segment.liveRowCount),
+    logicalBytes: BigInt(segment.logicalBytes),
+    generationFirst: BigInt(segment.generationFirst),
+    generationLast: BigInt(segment.generationLast),
+    ...deleteVector,
+  });
+}
+
+function segmentFromStored(key: string, stored: StoredSegment): SegmentReference {
+  return {
+    object: referenceFromStored(key, stored.object),
+    rowCount: toSafeNumber(stored.rowCount, { key }),
+    liveRowCount: toSafeNumber(stored.liveRowCount, { key }),
+    logicalBytes: toSafeNumber(stored.logicalBytes, { key }),
+    deleteVector: stored.deleteVector === undefined ? undefined : vectorFromStored(key, stored.deleteVector),
+    generationFirst: toSafeNumber(stored.generationFirst, { key }),
+    generationLast: toSafeNumber(stored.generationLast, { key }),
+  };
+}
+
+function vectorToStored(vector: DeleteVectorReference): StoredDeleteVector {
+  return create(DeleteVectorReferenceSchema, {
+    place:
+      vector.kind === 'inline'
+        ? { case: 'inline', value: vector.bitmap }
+        : { case: 'object', value: referenceToStored(vector.object) },
+  });
+}
+
+function vectorFromStored(key: string, stored: StoredDeleteVector): DeleteVectorReference {
+  if (stored.place.case === 'inline') return { kind: 'inline', bitmap: stored.place.value };
+  if (stored.place.case === 'object') return { kind: 'object', object: referenceFromStored(key, stored.place.value) };
+  throw corrupt('delete vector without a place', { key });
+}
+
+function rowsFromStored(
+  key: string,
+  rows: { added: bigint; superseded: bigint; deleted: bigint; live: bigint },
+): RowAccounting {
+  return {
+    added: toSafeNumber(rows.added, { key }),
+    superseded: toSafeNumber(rows.superseded, { key }),
+    deleted: toSafeNumber(rows.deleted, { key }),
+    live: toSafeNumber(rows.live, { key }),
+  };
+}

@@ -1,0 +1,88 @@
+import { create } from '@bufbuild/protobuf';
+import { corrupt } from '@lagoon/base';
+import {
+  type AttributeSchema,
+  type AttributeType,
+  type DistanceMetric,
+  distanceMetrics,
+  type FullTextSearch,
+  type IdKind,
+  limits,
+  type Schema,
+  scalarTypes,
+  type VectorElement,
+} from '@lagoon/format';
+import {
+  type StoredAttribute,
+  StoredAttributeSchema,
+  StoredFullTextSearchSchema,
+  type StoredSchema,
+  StoredSchemaSchema,
+} from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+
+const idKinds: readonly string[] = ['u64', 'uuid', 'string'] satisfies IdKind[];
+const vectorElements: readonly string[] = ['f32', 'f16', 'i8'] satisfies VectorElement[];
+
+export function schemaToStored(schema: Schema): StoredSchema {
+  return create(StoredSchemaSchema, {
+    idKind: schema.idKind,
+    attributes: [...schema.attributes].map(([name, attribute]) => attributeToStored(name, attribute)),
+  });
+}
+
+/** Throws `corrupt` for types, metrics or counts that this version does not know. */
+export function schemaFromStored(stored: StoredSchema): Schema {
+  if (!idKinds.includes(stored.idKind)) throw corrupt('unknown kind of id', { idKind: stored.idKind });
+  if (stored.attributes.length > limits.attributeCountMax) throw corrupt('too many attributes in a stored schema');
+  const attributes = new Map(stored.attributes.map((attribute) => [attribute.name, attributeFromStored(attribute)]));
+  if (attributes.size !== stored.attributes.length) throw corrupt('an attribute twice in a stored schema');
+  return { idKind: stored.idKind as IdKind, attributes };
+}
+
+function attributeToStored(name: string, attribute: AttributeSchema): StoredAttribute {
+  return create(StoredAttributeSchema, {
+    name,
+    type: typeToText(attribute.type),
+    filterable: attribute.filterable,
+    annDistanceMetric: attribute.ann?.distanceMetric ?? '',
+    ...(attribute.fullTextSearch === undefined
+      ? {}
+      : { fullTextSearch: create(StoredFullTextSearchSchema, attribute.fullTextSearch) }),
+  });
+}
+
+function attributeFromStored(stored: StoredAttribute): AttributeSchema {
+  const metric = stored.annDistanceMetric;
+  if (metric !== '' && !(distanceMetrics as readonly string[]).includes(metric)) {
+    throw corrupt('unknown distance metric', { attribute: stored.name, metric });
+  }
+  return {
+    type: typeFromText(stored.type, stored.name),
+    filterable: stored.filterable,
+    ...(metric === '' ? {} : { ann: { distanceMetric: metric as DistanceMetric } }),
+    ...(stored.fullTextSearch === undefined ? {} : { fullTextSearch: fullTextFromStored(stored.fullTextSearch) }),
+  };
+}
+
+function fullTextFromStored(stored: FullTextSearch): FullTextSearch {
+  const { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b } = stored;
+  return { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b };
+}
+
+/** The dialect's spelling: `string`, `[]int`, `[100]f32`. */
+function typeToText(type: AttributeType): string {
+  if (type.kind === 'scalar') return type.scalar;
+  return type.kind === 'array' ? `[]${type.scalar}` : `[${type.dims}]${type.element}`;
+}
+
+function typeFromText(text: string, attribute: string): AttributeType {
+  const match = /^(?:\[([1-9][0-9]{0,5})?\])?([a-z0-9]+)$/.exec(text);
+  const dims = match?.[1];
+  const word = match?.[2] ?? '';
+  const scalar = scalarTypes.find((type) => type === word);
+  if (dims !== undefined && vectorElements.includes(word) && Number(dims) <= limits.dimensionsMax) {
+    return { kind: 'vector', element: word as VectorElement, dims: Number(dims) };
+  }
+  if (dims === undefined && scalar !== undefined) return { kind: text.startsWith('[') ? 'array' : 'scalar', scalar };
+  throw corrupt('unknown attribute type', { attribute, type: text });
+}
