@@ -96,8 +96,8 @@ function planMerge(blocks: readonly Block[], live: readonly (Bitmap | undefined)
 }
 
 function nextLiveRow(block: Block, live: Bitmap | undefined, from: number): number {
-  if (live !== undefined) return nextBit(live, from);
-  return from < block.rowCount ? from : -1;
+  const row = live === undefined ? from : nextBit(live, from);
+  return row < block.rowCount ? row : -1;
 }
 
 function removeTop(heap: number[]): void {
