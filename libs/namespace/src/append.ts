@@ -121,7 +121,7 @@ function conclude(view: NamespaceView, attempt: Attempt, verdict: Verdict): Comm
   const { sealed, proof } = attempt;
   switch (verdict.kind) {
     case 'won':
-      return { outcome: 'won', view: { ...fold(view, sealed.entry).view, proof: verdict.proof }, sealed };
+      return { outcome: 'won', view: { ...sealed.folded, proof: verdict.proof }, sealed };
     case 'lost':
       return { outcome: 'lost', view: { ...fold(view, verdict.winner).view, proof }, body: sealed.body };
     case 'unreadable':

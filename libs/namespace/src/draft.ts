@@ -13,6 +13,7 @@ import {
 import type { LogContext } from './context.ts';
 import { decodeEntry, encodeEntry, layoutParts } from './entry.v1.ts';
 import { type ReadEntry, readManifest } from './entry-reader.ts';
+import { fold } from './fold.ts';
 import { bodyKey, logKey } from './keys.ts';
 import { referenceFromStored, referenceToStored } from './manifest-codec.ts';
 import type { BatchDraft, EntryDraft } from './namespace-log.ts';
@@ -32,6 +33,8 @@ export interface SealedEntry {
   readonly commitId: string;
   readonly object: Uint8Array;
   readonly entry: ReadEntry;
+  /** The view with the entry folded in: what breaks a rule fails before anything is written. */
+  readonly folded: NamespaceView;
   readonly body: WrittenBody | undefined;
 }
 
@@ -86,7 +89,7 @@ export async function sealEntry(
     parts: batch?.parts ?? [],
     ...(draft.kind === 'manifest' ? { manifest: await manifestOf(context, view, draft, signal) } : {}),
   };
-  return { key, commitId: id, object, entry, body };
+  return { key, commitId: id, object, entry, folded: fold(view, entry).view, body };
 }
 
 function incarnationOf(view: NamespaceView, draft: EntryDraft): string {

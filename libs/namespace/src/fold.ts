@@ -47,7 +47,7 @@ export function fold(view: NamespaceView, entry: FoldEntry): Folded {
       if (view.tip !== undefined) sameLife(view, entry);
       return { view: { ...next, live: undefined }, ignored: false };
     case 'aborted':
-      return { view: next, ignored: false };
+      return { view: { ...next, live: withRevoked(view.live, kind.value.revokedJobs) }, ignored: false };
     default:
       throw broken(view, entry, 'unknown kind');
   }
@@ -88,7 +88,13 @@ function born(view: NamespaceView, entry: FoldEntry, birth: BirthEntry): LiveNam
   const createdAtMs = toSafeNumber(writtenAtMs);
   const schema = schemaFromStored(birth.batch.schema);
   const identity = { incarnation, family: birth.family, birthGeneration: entry.generation, schema, createdAtMs };
-  const live = { ...identity, lastWriteAtMs: createdAtMs, manifest: emptyManifest(identity), tail: [] };
+  const live = {
+    ...identity,
+    lastWriteAtMs: createdAtMs,
+    manifest: emptyManifest(identity),
+    tail: [],
+    revokedJobs: [],
+  };
   return withBatch(live, entry, birth.batch);
 }
 
@@ -124,6 +130,11 @@ function withBatch(live: LiveNamespace, entry: FoldEntry, batch: BatchEntry): Li
   };
 }
 
+function withRevoked(live: LiveNamespace | undefined, jobs: readonly string[]): LiveNamespace | undefined {
+  if (live === undefined || jobs.length === 0) return live;
+  return { ...live, revokedJobs: [...new Set([...live.revokedJobs, ...jobs])] };
+}
+
 function foldManifest(view: NamespaceView, next: NamespaceView, entry: FoldEntry, message: ManifestEntry): Folded {
   const live = view.live;
   if (isForeignManifest(entry.header, message) || live?.incarnation !== message.incarnation) {
@@ -143,7 +154,9 @@ function foldManifest(view: NamespaceView, next: NamespaceView, entry: FoldEntry
     manifest.indexedThrough < entry.generation;
   if (!goesOn) throw broken(view, entry, 'a manifest that does not go on from the newest');
   const tail = live.tail.filter((batch) => batch.generation > manifest.indexedThrough);
-  const folded = { ...next, newestManifestGeneration: entry.generation, live: { ...live, manifest, tail } };
+  const revokedJobs = live.revokedJobs.filter((job) => !manifest.revokedJobs.includes(job));
+  const alive = { ...live, manifest, tail, revokedJobs };
+  const folded = { ...next, newestManifestGeneration: entry.generation, live: alive };
   return { view: folded, ignored: false };
 }
 

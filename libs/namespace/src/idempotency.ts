@@ -1,13 +1,13 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { LagoonError, sha256 } from '@lagoon/base';
+import { LagoonError } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
 import {
   IdempotencyPartSchema,
   IdempotencyRecordSchema,
   type IdempotencyPart as StoredPart,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { type BodyDeps, type BodyPlace, createBody } from './body.ts';
 import { readBody } from './entry-reader.ts';
-import { bodyKey } from './keys.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { IdempotencyPartReference, IdempotencyRecord, LiveNamespace, NamespaceView } from './view.ts';
 
@@ -72,18 +72,16 @@ export function recordsLeavingTail(live: LiveNamespace, indexedThrough: number):
 
 /** Writes the part of an index job; undefined where there is nothing to keep. */
 export async function writeIdempotencyPart(
-  store: ObjectStore,
-  place: { readonly name: string; readonly incarnation: string; readonly job: string; readonly n: number },
+  deps: BodyDeps,
+  place: BodyPlace,
   records: readonly IdempotencyRecord[],
   signal?: AbortSignal,
 ): Promise<IdempotencyPartReference | undefined> {
   if (records.length === 0) return undefined;
-  const bytes = encodeIdempotencyPart(records);
-  const key = bodyKey(place.name, place.incarnation, place.job, place.n);
-  await store.put(key, bytes, signal);
+  const object = await createBody(deps, place, encodeIdempotencyPart(records), signal);
   let writtenAtMsMax = 0;
   for (const record of records) writtenAtMsMax = Math.max(writtenAtMsMax, record.writtenAtMs);
-  return { object: { key, size: bytes.byteLength, sha256: sha256(bytes) }, writtenAtMsMax };
+  return { object, writtenAtMsMax };
 }
 
 export async function readIdempotencyPart(

@@ -1,4 +1,16 @@
+export type { BodyDeps, BodyPlace } from './body.ts';
 export { type ListNamespacesOptions, listNamespaces, type NamespacePage } from './catalog.ts';
+export {
+  type Certificate,
+  type Cluster,
+  type ClusterDeps,
+  clusterFormatVersion,
+  openCluster,
+  readCluster,
+  recordCertificate,
+} from './cluster.ts';
+export { clearDirtyMarkers, type DirtyMarker, listDirtyMarkers, writeDirtyMarker } from './dirty.ts';
+export { writeFamilyRecord } from './family.ts';
 export { isHintDue } from './hint.ts';
 export { findIdempotent, recordsLeavingTail, writeIdempotencyPart } from './idempotency.ts';
 export {
@@ -29,7 +41,15 @@ export {
   namedKeys,
   type SegmentDeletes,
 } from './manifest.ts';
-export type { ManifestCommitter, ManifestJob, ManifestOutcome, PreparedManifest } from './manifest-commit.ts';
+export {
+  createManifestCommitter,
+  jobAgeMsMax,
+  type ManifestCommitter,
+  type ManifestCommitterDeps,
+  type ManifestJob,
+  type ManifestOutcome,
+  type PreparedManifest,
+} from './manifest-commit.ts';
 export { checkNamespaceName } from './name-escape.ts';
 export type {
   AdvanceOptions,

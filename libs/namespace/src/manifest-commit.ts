@@ -1,5 +1,13 @@
-import type { NamespaceLog } from './namespace-log.ts';
-import type { Manifest, NamespaceView } from './view.ts';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type Clock, createRandomId, LagoonError, type Log, type Random } from '@lagoon/base';
+import type { ObjectStore } from '@lagoon/object-store';
+import { type ManifestEntry, ManifestEntrySchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { createBody } from './body.ts';
+import { checkManifest, withCommitId, withRevokedJobs } from './manifest.ts';
+import { encodeManifest, referenceToStored } from './manifest-codec.ts';
+import type { EntryDraft, NamespaceLog } from './namespace-log.ts';
+import { toSafeNumber } from './proto-number.ts';
+import type { LiveNamespace, Manifest, NamespaceView } from './view.ts';
 
 /** A manifest entry that is ready to be appended by whoever can: its message (ManifestEntry) and its commit id. */
 export interface PreparedManifest {
@@ -10,11 +18,12 @@ export interface PreparedManifest {
 /** What a job wants to commit: the pure edit of the newest manifest, and who made it. */
 export interface ManifestJob {
   readonly job: string;
-  /** Store time when the job began. */
+  /** Store time when the job began: `NamespaceLog.storeTimeMs()`. */
   readonly startedAtMs: number;
 }
 
 export type ManifestOutcome =
+  /** `generation` is the manifest's, or that of a later one which knows of it. */
   | { readonly outcome: 'committed'; readonly generation: number; readonly view: NamespaceView }
   /** Another manifest came first: rebase the edit, or drop the job. */
   | { readonly outcome: 'superseded'; readonly view: NamespaceView }
@@ -22,7 +31,10 @@ export type ManifestOutcome =
   | { readonly outcome: 'refused'; readonly view: NamespaceView };
 
 export interface ManifestCommitter {
-  /** Checks the manifest's invariants, writes its body object and returns the small entry. */
+  /**
+   * Checks the manifest's invariants, writes its body object and returns the small entry. `manifest` is an edit of the view's: it still
+   * has the generation of the manifest that it edits.
+   */
   prepare(view: NamespaceView, manifest: Manifest, job: ManifestJob, signal?: AbortSignal): Promise<PreparedManifest>;
   /** Appends a prepared entry: by the ingester between two groups, by the compactor when no ingester answers. Both may. */
   append(
@@ -31,4 +43,99 @@ export interface ManifestCommitter {
     prepared: PreparedManifest,
     signal?: AbortSignal,
   ): Promise<ManifestOutcome>;
+}
+
+export interface ManifestCommitterDeps {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** A job gives up by itself at half the age at which garbage collection may revoke it. */
+export const jobAgeMsMax = 12 * 3_600_000;
+
+export function createManifestCommitter(deps: ManifestCommitterDeps): ManifestCommitter {
+  // Whoever prepared an entry need not read its body again to append it.
+  const bodies = new WeakMap<PreparedManifest, Manifest>();
+  return {
+    prepare: async (view, edited, job, signal) => {
+      const live = requireEdited(view, edited);
+      const commitId = createRandomId(deps.random);
+      const manifest = withCommitId(withRevokedJobs(edited, live.revokedJobs), commitId);
+      checkManifest(manifest);
+      const place = { name: view.name, incarnation: live.incarnation, job: job.job };
+      const body = await createBody(deps, place, encodeManifest(manifest), signal);
+      const message = create(ManifestEntrySchema, {
+        body: referenceToStored(body),
+        editsManifestGeneration: BigInt(edited.generation),
+        job: job.job,
+        jobStartedAtMs: BigInt(Math.round(job.startedAtMs)),
+        indexedThrough: BigInt(manifest.indexedThrough),
+        segmentCount: BigInt(manifest.segments.length),
+        liveRowCount: BigInt(manifest.rows.live),
+        incarnation: manifest.incarnation,
+      });
+      const prepared = { commitId, message: toBinary(ManifestEntrySchema, message) };
+      bodies.set(prepared, manifest);
+      return prepared;
+    },
+
+    append: async (log, view, prepared, signal) => {
+      const entry = decode(prepared.message);
+      let last: Resolution = 'refused';
+      const build = (newest: NamespaceView): EntryDraft | 'nothing' => {
+        last = resolvePrepared(newest, prepared.commitId, entry, log.storeTimeMs());
+        if (last !== 'append') return 'nothing';
+        const manifest = bodies.get(prepared);
+        return { kind: 'manifest', ...prepared, ...(manifest === undefined ? {} : { manifest }) };
+      };
+      const result = await log.append(view, build, signal);
+      if (result.outcome === 'committed') return result;
+      const outcome = last as Resolution; // assigned in the callback
+      deps.log.info('manifest not appended', { namespace: view.name, job: entry.job, outcome });
+      if (outcome === 'committed') {
+        return { outcome, generation: result.view.newestManifestGeneration, view: result.view };
+      }
+      return { outcome: outcome === 'superseded' ? 'superseded' : 'refused', view: result.view };
+    },
+  };
+}
+
+type Resolution = 'append' | 'committed' | 'superseded' | 'refused';
+
+/** What a handed entry may do on this view; pure, and asked again before every attempt. */
+export function resolvePrepared(
+  view: NamespaceView,
+  commitId: string,
+  entry: ManifestEntry,
+  storeTimeMs: number,
+): Resolution {
+  const { live } = view;
+  if (live === undefined || live.incarnation !== entry.incarnation) return 'refused';
+  if (live.manifest.recentCommitIds.includes(commitId)) return 'committed';
+  if (live.revokedJobs.includes(entry.job) || live.manifest.revokedJobs.includes(entry.job)) return 'refused';
+  if (storeTimeMs - toSafeNumber(entry.jobStartedAtMs) > jobAgeMsMax) return 'refused';
+  return toSafeNumber(entry.editsManifestGeneration) === live.manifest.generation ? 'append' : 'superseded';
+}
+
+function requireEdited(view: NamespaceView, edited: Manifest): LiveNamespace {
+  const { live } = view;
+  if (live === undefined || live.incarnation !== edited.incarnation) {
+    throw new LagoonError('conflict', 'the incarnation that the manifest describes has ended', {
+      context: { namespace: view.name },
+    });
+  }
+  if (live.manifest.generation !== edited.generation) {
+    throw new LagoonError('conflict', 'the manifest does not edit the newest', { context: { namespace: view.name } });
+  }
+  return live;
+}
+
+function decode(message: Uint8Array): ManifestEntry {
+  try {
+    return fromBinary(ManifestEntrySchema, message);
+  } catch (cause) {
+    throw new LagoonError('invalid_argument', 'manifest entry does not decode', { cause });
+  }
 }

@@ -20,6 +20,8 @@ import type {
  * They are checked before a commit and after every read.
  */
 export const recentCommitIdCountMax = 64;
+/** Revocations are kept for two days; so many jobs are not revoked in that time. */
+export const revokedJobCountMax = 10_000;
 export const segmentCountMax = 5_000;
 
 /** What an index job did: rows of the tail up to `indexedThrough` are in segments now. */
@@ -111,6 +113,12 @@ export function expireIdempotencyParts(manifest: Manifest, nowMs: number, keepMs
 /** The manifest as commit `commitId` writes it: the id is the newest of the bounded list. */
 export function withCommitId(manifest: Manifest, commitId: string): Manifest {
   return { ...manifest, recentCommitIds: [...manifest.recentCommitIds, commitId].slice(-recentCommitIdCountMax) };
+}
+
+/** Copies revocations that came behind the manifest that is edited; the newest are kept. */
+export function withRevokedJobs(manifest: Manifest, jobs: readonly string[]): Manifest {
+  const revokedJobs = [...new Set([...manifest.revokedJobs, ...jobs])].slice(-revokedJobCountMax);
+  return { ...manifest, revokedJobs };
 }
 
 /** Throws `corrupt` naming the invariant that does not hold. */

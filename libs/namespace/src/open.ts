@@ -112,7 +112,17 @@ function startAt(name: string, entry: ReadEntry, manifest: Manifest, knownThroug
     ...emptyView(name),
     generation: indexedThrough,
     newestManifestGeneration: entry.generation,
-    live: { incarnation, family, birthGeneration, createdAtMs, lastWriteAtMs, schema, manifest, tail: [] },
+    live: {
+      incarnation,
+      family,
+      birthGeneration,
+      createdAtMs,
+      lastWriteAtMs,
+      schema,
+      manifest,
+      tail: [],
+      revokedJobs: [],
+    },
   };
   return { view, knownThrough, preloaded: new Map([[entry.generation, entry]]) };
 }

@@ -42,6 +42,8 @@ export interface LiveNamespace {
   readonly manifest: Manifest;
   /** Batches behind `manifest.indexedThrough`, ascending by generation; no rows, only what they weigh. */
   readonly tail: readonly TailBatch[];
+  /** Jobs revoked by entries that the manifest does not know of yet; the next one copies them. */
+  readonly revokedJobs: readonly string[];
 }
 
 export interface TailBatch {
