@@ -1,0 +1,196 @@
+import { equalBytes, LagoonError } from '@lagoon/base';
+import type { Block, Schema } from '@lagoon/format';
+import type { BatchDraft, EntryDraft, IdempotencyRecord, NamespaceView } from '@lagoon/namespace';
+import type { IngesterConfig } from './config.ts';
+import type { BlockResolver, WriteRequest } from './write-request.ts';
+
+/** What became of one write of a group, once the group's entry is committed. */
+export type WriteOutcome =
+  | { readonly kind: 'applied'; readonly counts: WriteCounts }
+  /** An earlier write with the same key decided; nothing was applied now. */
+  | { readonly kind: 'kept'; readonly record: IdempotencyRecord }
+  /** Nothing to change: the answer is the view's generation. */
+  | { readonly kind: 'unchanged' }
+  | { readonly kind: 'failed'; readonly error: LagoonError };
+
+export interface WriteCounts {
+  readonly rowsUpserted: number;
+  /** Ids that the request deletes: the ingester does not know which of them exist. */
+  readonly rowsDeleted: number;
+  readonly logicalBytesWritten: number;
+}
+
+export interface ResolvedGroup {
+  readonly draft: EntryDraft | 'nothing';
+  /** In the order of the writes. */
+  readonly outcomes: readonly WriteOutcome[];
+}
+
+/** Ids that a birth in this group would take, the same however often it is resolved. */
+export interface BirthIds {
+  readonly incarnation: string;
+  readonly family: string;
+}
+
+export interface GroupContext {
+  readonly view: NamespaceView;
+  readonly birth: BirthIds;
+  readonly nowMs: number;
+  readonly resolveBlock: BlockResolver;
+  findRecord(key: string): IdempotencyRecord | undefined;
+  readonly recordCount: number;
+}
+
+type Bounds = Pick<
+  IngesterConfig,
+  'unindexedBytesMax' | 'unindexedEntryCountMax' | 'backpressureRetryAfterMs' | 'idempotencyRecordCountMax'
+>;
+
+/**
+ * Resolves the writes of a closed group against the view that its entry will follow, each seeing those before it.
+ * A write that fails, fails alone. Pure but for the memo of converted blocks, so it can be repeated after a lost race.
+ */
+export function resolveGroup(writes: readonly WriteRequest[], context: GroupContext, bounds: Bounds): ResolvedGroup {
+  const group = openGroup(context, bounds);
+  const outcomes = writes.map((write) => {
+    try {
+      return group.add(write);
+    } catch (error) {
+      if (error instanceof LagoonError) return { kind: 'failed', error } as const;
+      throw error;
+    }
+  });
+  return { outcomes, draft: group.close() };
+}
+
+interface OpenGroup {
+  add(write: WriteRequest): WriteOutcome;
+  close(): EntryDraft | 'nothing';
+}
+
+function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
+  const live = context.view.live;
+  const tail = weighTail(context.view);
+  const records = new Map<string, GroupRecord>();
+  const parts: Block[] = [];
+  let schema: Schema | undefined = live?.schema;
+  let born = false;
+  let bytes = 0;
+
+  /** False: nothing to change, for there is nothing. */
+  const ensureNamespace = (write: WriteRequest): boolean => {
+    if (schema !== undefined || write.mayCreate) return true;
+    const declares = write.declared.attributes.length > 0;
+    if (write.createNamespace === false || declares || write.block === undefined) {
+      throw noSuchNamespace(context.view.name);
+    }
+    return false;
+  };
+
+  const checkBackpressure = (write: WriteRequest, size: number): void => {
+    if (write.disableBackpressure || size === 0) return;
+    if (tail.bytes + bytes + size <= bounds.unindexedBytesMax && tail.entryCount < bounds.unindexedEntryCountMax) {
+      return;
+    }
+    throw new LagoonError('resource_exhausted', 'too much unindexed data', {
+      reason: 'backpressure',
+      context: { namespace: context.view.name, bytes: tail.bytes + bytes, entries: tail.entryCount },
+      retryAfterMs: bounds.backpressureRetryAfterMs,
+    });
+  };
+
+  const remember = (write: WriteRequest, counts: WriteCounts): void => {
+    if (write.idempotency === undefined) return;
+    if (context.recordCount + records.size >= bounds.idempotencyRecordCountMax) {
+      throw new LagoonError('resource_exhausted', 'too many idempotency keys are remembered', {
+        reason: 'backpressure',
+        context: { namespace: context.view.name, countMax: bounds.idempotencyRecordCountMax },
+        retryAfterMs: bounds.backpressureRetryAfterMs,
+      });
+    }
+    records.set(write.idempotency.key, { bodyHash: write.idempotency.bodyHash, counts });
+  };
+
+  const earlierOutcome = (write: WriteRequest): WriteOutcome | undefined => {
+    if (write.idempotency === undefined) return undefined;
+    const inGroup = records.get(write.idempotency.key);
+    const kept = live === undefined ? undefined : context.findRecord(write.idempotency.key);
+    const earlier = inGroup ?? kept;
+    if (earlier === undefined) return undefined;
+    if (!equalBytes(earlier.bodyHash, write.idempotency.bodyHash)) {
+      throw new LagoonError('conflict', 'the idempotency key was used with another body', {
+        reason: 'idempotency_mismatch',
+        context: { key: write.idempotency.key },
+      });
+    }
+    if (inGroup !== undefined) return { kind: 'applied', counts: inGroup.counts };
+    return kept === undefined ? undefined : { kind: 'kept', record: kept };
+  };
+
+  return {
+    add: (write) => {
+      const earlier = earlierOutcome(write);
+      if (earlier !== undefined) return earlier;
+      if (!ensureNamespace(write)) return { kind: 'unchanged' };
+      const resolved = context.resolveBlock(write, schema);
+      const size = resolved.block?.bytes.byteLength ?? 0;
+      checkBackpressure(write, size);
+      const changes = size > 0 || resolved.schema !== schema || write.idempotency !== undefined;
+      if (!changes) return { kind: 'unchanged' };
+      const counts = countsOf(resolved.block);
+      remember(write, counts);
+      born ||= live === undefined;
+      schema = resolved.schema;
+      bytes += size;
+      if (resolved.block !== undefined) parts.push(resolved.block);
+      return { kind: 'applied', counts };
+    },
+    close: () => {
+      const schemaChanged = schema !== live?.schema;
+      if (parts.length === 0 && records.size === 0 && !schemaChanged && !born) return 'nothing';
+      const batch: BatchDraft = {
+        parts: parts.map((part) => part.bytes),
+        upsertedRowCount: sum(parts, (part) => part.rowCount),
+        deletedRowCount: sum(parts, (part) => part.deletes.count),
+        ...(schemaChanged && schema !== undefined ? { schema } : {}),
+        idempotency: [...records].map(([key, record]) => ({
+          key,
+          bodyHash: record.bodyHash,
+          ...record.counts,
+          writtenAtMs: context.nowMs,
+        })),
+      };
+      if (!born) return { kind: 'batch', ...batch };
+      return { kind: 'birth', ...context.birth, batch };
+    },
+  };
+}
+
+interface GroupRecord {
+  readonly bodyHash: Uint8Array;
+  readonly counts: WriteCounts;
+}
+
+function countsOf(block: Block | undefined): WriteCounts {
+  return {
+    rowsUpserted: block?.rowCount ?? 0,
+    rowsDeleted: block?.deletes.count ?? 0,
+    logicalBytesWritten: block?.logicalBytes ?? 0,
+  };
+}
+
+export function noSuchNamespace(namespace: string): LagoonError {
+  return new LagoonError('not_found', 'no such namespace', { context: { namespace } });
+}
+
+/** What is not indexed yet, in bytes and entries. */
+export function weighTail(view: NamespaceView): { readonly bytes: number; readonly entryCount: number } {
+  const tail = view.live?.tail ?? [];
+  return { bytes: sum(tail, (batch) => batch.sizeBytes), entryCount: tail.length };
+}
+
+function sum<T>(items: readonly T[], weigh: (item: T) => number): number {
+  let total = 0;
+  for (const item of items) total += weigh(item);
+  return total;
+}

@@ -1,0 +1,231 @@
+import { type Clock, deadlineSignal, isLagoonError, LagoonError, toLagoonError } from '@lagoon/base';
+import type { EntryDraft, ManifestCommitter, ManifestOutcome, NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import type { IngesterConfig } from './config.ts';
+import { noSuchNamespace, type WriteOutcome } from './group.ts';
+import { type CommittedGroup, commitGroup, type GroupCommitDeps } from './group-commit.ts';
+import { createIdempotencyTable } from './idempotency-table.ts';
+import type { IngesterMetrics } from './ingester-metrics.ts';
+import { createWorkQueue, type Pending } from './work-queue.ts';
+import { createBlockResolver, type WriteRequest } from './write-request.ts';
+
+/**
+ * The one writer of a namespace in this process: an actor with a queue and at most one entry in flight.
+ *
+ * Invariants:
+ * - `view` is what the last outcome left; undefined after an outcome that could not be known.
+ * - A group is resolved when it is closed, on a view that includes its predecessor's outcome.
+ * - Every caller is answered exactly once, after the outcome of its entry is known.
+ */
+export interface NamespaceWriter {
+  write(request: WriteRequest, signal?: AbortSignal): Promise<WriteAnswer>;
+  /** Ends the namespace; `not_found` where there is none. Resolves with the generation of its end. */
+  truncate(): Promise<number>;
+  /** Appends a compactor's entry between two groups. */
+  appendManifest(manifest: HandedManifest): Promise<ManifestOutcome>;
+  /** Resolves when everything queued has its answer. */
+  drain(): Promise<void>;
+  readonly isIdle: boolean;
+  readonly queuedBytes: number;
+  readonly view: NamespaceView | undefined;
+}
+
+export interface WriteAnswer {
+  readonly outcome: Exclude<WriteOutcome, { readonly kind: 'failed' }>;
+  /** The generation that holds the write, or at which it changed nothing. */
+  readonly generation: number;
+  readonly view: NamespaceView;
+}
+
+export interface HandedManifest {
+  readonly commitId: string;
+  readonly message: Uint8Array;
+}
+
+export interface NamespaceWriterDeps extends Omit<GroupCommitDeps, 'table' | 'resolveBlock'> {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly namespaceLog: NamespaceLog;
+  readonly committer: ManifestCommitter;
+  readonly metrics: IngesterMetrics;
+  /** Called after the answers of every commit; must not wait. */
+  onCommit(before: NamespaceView | undefined, after: NamespaceView): void;
+}
+
+type PendingWrite = Pending<WriteRequest, WriteAnswer>;
+type PendingTruncate = Pending<undefined, number>;
+type PendingManifest = Pending<HandedManifest, ManifestOutcome>;
+
+export function createNamespaceWriter(deps: NamespaceWriterDeps, config: IngesterConfig): NamespaceWriter {
+  const queue = createWorkQueue<PendingWrite, PendingTruncate, PendingManifest>(config);
+  const table = createIdempotencyTable(config.idempotencyKeepMs);
+  const resolveBlock = createBlockResolver();
+  let view: NamespaceView | undefined;
+  /** As of the last commit's notices. */
+  let noticed: NamespaceView | undefined;
+  let running: Promise<void> | undefined;
+  let lastGroupStartMs = Number.NEGATIVE_INFINITY;
+
+  /** One append behind the view, under the commit's deadline. Drops the view where the outcome leaves none. */
+  const append = async <R extends { readonly view: NamespaceView }>(
+    step: (view: NamespaceView, signal: AbortSignal) => Promise<R>,
+  ): Promise<R> => {
+    using deadline = deadlineSignal(deps.clock, config.commitTimeoutMs);
+    let isSent = false;
+    try {
+      view ??= (await deps.namespaceLog.open(deps.name, deadline.signal)).view;
+      noticed ??= view;
+      isSent = true;
+      const result = await step(view, deadline.signal);
+      view = result.view;
+      return result;
+    } catch (error) {
+      view = undefined;
+      throw commitError(error, isSent);
+    }
+  };
+
+  const noticeCommit = (after: NamespaceView): void => {
+    deps.onCommit(noticed, after);
+    noticed = after;
+  };
+
+  const commitWrites = async (pending: readonly PendingWrite[]): Promise<void> => {
+    const startMs = deps.clock.monotonicMs();
+    const writes = pending.map((write) => write.item);
+    try {
+      const group = await append((at, signal) =>
+        commitGroup({ ...deps, table, resolveBlock }, config, at, writes, signal),
+      );
+      answerGroup(pending, group);
+      if (!group.isCommitted) return;
+      observeGroup(deps.metrics, group, writes.length, deps.clock.monotonicMs() - startMs);
+      noticeCommit(group.view);
+    } catch (error) {
+      deps.metrics.commits.add(1, { outcome: failureOutcome(error) });
+      for (const write of pending) write.reject(error);
+    }
+  };
+
+  const commitTruncate = async (pending: PendingTruncate): Promise<void> => {
+    const build = (at: NamespaceView): EntryDraft | 'nothing' =>
+      at.live === undefined ? 'nothing' : { kind: 'truncate' };
+    try {
+      const result = await append((at, signal) => deps.namespaceLog.append(at, build, signal));
+      if (result.outcome === 'nothing') throw noSuchNamespace(deps.name);
+      pending.resolve(result.generation);
+      noticeCommit(result.view);
+    } catch (error) {
+      pending.reject(error);
+    }
+  };
+
+  const commitManifest = async (pending: PendingManifest): Promise<void> => {
+    try {
+      const result = await append((at, signal) => deps.committer.append(deps.namespaceLog, at, pending.item, signal));
+      deps.metrics.manifests.add(1, { outcome: result.outcome });
+      pending.resolve(result);
+      if (result.outcome === 'committed') noticeCommit(result.view);
+    } catch (error) {
+      deps.metrics.manifests.add(1, { outcome: failureOutcome(error) });
+      pending.reject(error);
+    }
+  };
+
+  const pace = async (): Promise<void> => {
+    const waitMs = lastGroupStartMs + config.minCommitIntervalMs - deps.clock.monotonicMs();
+    if (waitMs > 0) await deps.clock.sleep(waitMs);
+    lastGroupStartMs = deps.clock.monotonicMs();
+  };
+
+  const run = async (): Promise<void> => {
+    for (;;) {
+      if (config.minCommitIntervalMs > 0 && queue.nextIsGroup) await pace();
+      const work = queue.next();
+      if (work === undefined) return;
+      if (work.kind === 'group') await commitWrites(work.writes);
+      else if (work.kind === 'truncate') await commitTruncate(work.truncate);
+      else await commitManifest(work.manifest);
+    }
+  };
+
+  const start = (): void => {
+    running ??= run().finally(() => {
+      running = undefined;
+      if (queue.length > 0) start(); // pushed after the last look, before this
+    });
+  };
+
+  const enqueue = <T, R>(item: T, push: (pending: Pending<T, R>) => void): Promise<R> =>
+    new Promise<R>((resolve, reject) => {
+      push({ item, enqueuedAtMs: deps.clock.monotonicMs(), resolve, reject });
+      start();
+    });
+
+  return {
+    write: async (request, signal) => {
+      signal?.throwIfAborted();
+      let leave: (() => void) | undefined;
+      try {
+        return await enqueue<WriteRequest, WriteAnswer>(request, (pending) => {
+          queue.pushWrite(pending, request.sizeBytes);
+          leave = () => {
+            if (queue.removeWrite(pending)) pending.reject(signal?.reason);
+          };
+          signal?.addEventListener('abort', leave, { once: true });
+        });
+      } finally {
+        if (leave !== undefined) signal?.removeEventListener('abort', leave);
+      }
+    },
+    truncate: () => enqueue<undefined, number>(undefined, queue.pushTruncate),
+    appendManifest: (manifest) => enqueue<HandedManifest, ManifestOutcome>(manifest, queue.pushManifest),
+    drain: async () => {
+      while (running !== undefined) await running;
+    },
+    get isIdle() {
+      return running === undefined && queue.length === 0;
+    },
+    get queuedBytes() {
+      return queue.queuedBytes;
+    },
+    get view() {
+      return view;
+    },
+  };
+}
+
+function answerGroup(pending: readonly PendingWrite[], group: CommittedGroup): void {
+  for (const [index, write] of pending.entries()) {
+    const outcome = group.resolved.outcomes[index];
+    if (outcome === undefined) write.reject(new LagoonError('internal', 'a write of the group has no outcome'));
+    else if (outcome.kind === 'failed') write.reject(outcome.error);
+    else {
+      const generation = outcome.kind === 'kept' ? outcome.record.generation : group.view.generation;
+      write.resolve({ outcome, generation, view: group.view });
+    }
+  }
+}
+
+function observeGroup(metrics: IngesterMetrics, group: CommittedGroup, writeCount: number, durationMs: number): void {
+  let rows = 0;
+  for (const outcome of group.resolved.outcomes) if (outcome.kind === 'applied') rows += outcome.counts.rowsUpserted;
+  metrics.commits.add(1, { outcome: 'committed' });
+  metrics.commitSeconds.observe(durationMs / 1000);
+  metrics.groupWrites.observe(writeCount);
+  metrics.groupBytes.observe(group.view.live?.tail.at(-1)?.sizeBytes ?? 0);
+  metrics.rowsWritten.add(rows);
+}
+
+/** After the entry may have been sent, running out of time says nothing about its outcome. */
+function commitError(error: unknown, isSent: boolean): LagoonError {
+  const failure = toLagoonError(error);
+  if (!isSent || (failure.code !== 'deadline_exceeded' && failure.code !== 'cancelled')) return failure;
+  return new LagoonError('unavailable', 'the outcome of the write is unknown', {
+    reason: 'outcome_unknown',
+    cause: error,
+  });
+}
+
+function failureOutcome(error: unknown): string {
+  return isLagoonError(error) && error.reason === 'outcome_unknown' ? 'unknown' : 'failed';
+}

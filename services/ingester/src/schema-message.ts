@@ -1,0 +1,59 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { invalidArgument } from '@lagoon/base';
+import {
+  type AttributeDeclaration,
+  type DistanceMetric,
+  distanceMetrics,
+  formatAttributeType,
+  type IdKind,
+  parseAttributeType,
+  type Schema,
+  type SchemaDeclaration,
+} from '@lagoon/format';
+import type { AttributeSchema, Schema as SchemaMessage, SchemaSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
+
+const idKinds: readonly IdKind[] = ['u64', 'uuid', 'string'];
+
+/** What a request declares; throws `invalid_argument` for types and metrics that do not exist. */
+export function readSchemaDeclaration(message: SchemaMessage | undefined): SchemaDeclaration {
+  if (message === undefined) return { attributes: [] };
+  return { idKind: readIdKind(message.idType), attributes: message.attributes.map(readAttribute) };
+}
+
+/** Undefined for the empty string. */
+export function readDistanceMetric(text: string): DistanceMetric | undefined {
+  if (text === '') return undefined;
+  const metric = distanceMetrics.find((known) => known === text);
+  if (metric === undefined) throw invalidArgument('unknown distance metric', { metric: text });
+  return metric;
+}
+
+export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSchema> {
+  return {
+    idType: schema.idKind,
+    attributes: [...schema.attributes].map(([name, attribute]) => ({
+      name,
+      type: formatAttributeType(attribute.type),
+      filterable: attribute.filterable,
+      ...(attribute.fullTextSearch === undefined ? {} : { fullTextSearch: { ...attribute.fullTextSearch } }),
+      ...(attribute.ann === undefined ? {} : { ann: { distanceMetric: attribute.ann.distanceMetric } }),
+    })),
+  };
+}
+
+function readIdKind(text: string): IdKind | undefined {
+  if (text === '') return undefined;
+  const kind = idKinds.find((known) => known === text);
+  if (kind === undefined) throw invalidArgument('unknown type of id', { type: text });
+  return kind;
+}
+
+function readAttribute(message: AttributeSchema): AttributeDeclaration {
+  return {
+    name: message.name,
+    type: message.type === '' ? undefined : parseAttributeType(message.type),
+    filterable: message.filterable,
+    fullTextSearch: message.fullTextSearch,
+    ann: message.ann === undefined ? undefined : { distanceMetric: readDistanceMetric(message.ann.distanceMetric) },
+  };
+}

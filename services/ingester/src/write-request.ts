@@ -1,0 +1,128 @@
+import { invalidArgument, isLagoonError, LagoonError } from '@lagoon/base';
+import {
+  type Block,
+  coerceBlock,
+  type DistanceMetric,
+  mergeSchema,
+  openBlock,
+  type Schema,
+  type SchemaDeclaration,
+} from '@lagoon/format';
+import type { AppendManifestRequest, AppendRequest } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import type { UpdateSchemaRequest } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import { readDistanceMetric, readSchemaDeclaration } from './schema-message.ts';
+
+/** One caller's write, its bytes verified; what it means depends on the view that it is resolved against. */
+export interface WriteRequest {
+  /** Undefined: no rows and no deletes. */
+  readonly block: Block | undefined;
+  readonly declared: SchemaDeclaration;
+  readonly distanceMetric: DistanceMetric | undefined;
+  readonly idempotency: { readonly key: string; readonly bodyHash: Uint8Array } | undefined;
+  readonly createNamespace: boolean | undefined;
+  readonly disableBackpressure: boolean;
+  /** Whether it may bring an absent namespace into being. */
+  readonly mayCreate: boolean;
+  readonly sizeBytes: number;
+}
+
+export interface ResolvedBlock {
+  /** Of the schema's types. */
+  readonly block: Block | undefined;
+  /** After the write; the very object that went in where nothing changes. */
+  readonly schema: Schema;
+}
+
+/** Turns requests into blocks of the namespace's types; the last result of each request is kept for the next try. */
+export type BlockResolver = (write: WriteRequest, schema: Schema | undefined) => ResolvedBlock;
+
+const idempotencyKeyBytesMax = 256;
+const bodyHashBytes = 32;
+const manifestMessageBytesMax = 64 << 10;
+/** What a write weighs besides its block, so that empty ones count too. */
+const requestOverheadBytes = 256;
+
+/** Throws `invalid_argument` for anything that is not well-formed, whatever the namespace holds. */
+export function readWriteRequest(request: AppendRequest, blockBytesMax: number): WriteRequest {
+  const opened = readBlock(request.block, blockBytesMax);
+  const hasRows = opened !== undefined && opened.rowCount > 0;
+  return {
+    block: opened !== undefined && (hasRows || opened.deletes.count > 0) ? opened : undefined,
+    declared: readSchemaDeclaration(request.schema),
+    distanceMetric: readDistanceMetric(request.distanceMetric),
+    idempotency: readIdempotency(request),
+    createNamespace: request.createNamespace,
+    disableBackpressure: request.disableBackpressure,
+    mayCreate: request.createNamespace === true || (hasRows && request.createNamespace !== false),
+    sizeBytes: request.block.byteLength + requestOverheadBytes,
+  };
+}
+
+/** A change of the schema is a write without rows that never makes a namespace. */
+export function readSchemaUpdate(request: UpdateSchemaRequest): WriteRequest {
+  return {
+    block: undefined,
+    declared: readSchemaDeclaration(request.schema),
+    distanceMetric: undefined,
+    idempotency: undefined,
+    createNamespace: false,
+    disableBackpressure: true,
+    mayCreate: false,
+    sizeBytes: requestOverheadBytes,
+  };
+}
+
+export function readHandedManifest(request: AppendManifestRequest) {
+  const size = request.manifestEntry.byteLength;
+  if (request.commitId === '' || request.commitId.length > 64 || size === 0 || size > manifestMessageBytesMax) {
+    throw invalidArgument('not a manifest entry', { commitId: request.commitId.slice(0, 64), size });
+  }
+  return { commitId: request.commitId, message: request.manifestEntry };
+}
+
+export function createBlockResolver(): BlockResolver {
+  const last = new WeakMap<WriteRequest, { readonly from: Schema | undefined; readonly resolved: ResolvedBlock }>();
+  return (write, schema) => {
+    const known = last.get(write);
+    if (known !== undefined && known.from === schema && schema !== undefined) return known.resolved;
+    const resolved = resolve(write, schema);
+    last.set(write, { from: schema, resolved });
+    return resolved;
+  };
+}
+
+function resolve(write: WriteRequest, schema: Schema | undefined): ResolvedBlock {
+  const merged = mergeSchema(schema, write.declared, write.block, write.distanceMetric);
+  if (write.block === undefined) return { block: undefined, schema: merged };
+  const coerced = coerceBlock(write.block, merged);
+  return { schema: merged, block: coerced instanceof Uint8Array ? openBlock(coerced, { verify: false }) : coerced };
+}
+
+/** A request's bytes that do not check out are the caller's mistake, not a stored fault. */
+function readBlock(bytes: Uint8Array, bytesMax: number): Block | undefined {
+  if (bytes.byteLength === 0) return undefined;
+  if (bytes.byteLength > bytesMax) {
+    throw new LagoonError('invalid_argument', 'the block is too large', {
+      reason: 'too_large',
+      context: { bytes: bytes.byteLength, bytesMax },
+    });
+  }
+  try {
+    return openBlock(bytes);
+  } catch (error) {
+    if (!isLagoonError(error, 'corrupt')) throw error;
+    throw new LagoonError('invalid_argument', 'the block is damaged', { cause: error, context: error.context });
+  }
+}
+
+function readIdempotency(request: AppendRequest): WriteRequest['idempotency'] {
+  const { idempotencyKey: key, bodyHash } = request;
+  if (key === '') return undefined;
+  if (Buffer.byteLength(key) > idempotencyKeyBytesMax) {
+    throw invalidArgument('the idempotency key is too long', { bytesMax: idempotencyKeyBytesMax });
+  }
+  if (bodyHash.byteLength !== bodyHashBytes) {
+    throw invalidArgument('the body hash of a keyed write has 32 bytes', { bytes: bodyHash.byteLength });
+  }
+  return { key, bodyHash };
+}
