@@ -11,11 +11,11 @@ import { assertRankedScan, assertScan } from './vector-scan.ts';
 export function createScalarKernels(memory: WebAssembly.Memory): Kernels {
   return {
     scanTopK: (scan) => {
-      assertRankedScan(scan, memory.buffer.byteLength);
+      assertRankedScan(scan, memory);
       return topRows(scan, distancesOf(scan, memory), maskOf(scan, memory));
     },
     distances: (scan, outOffset) => {
-      assertScan(scan, memory.buffer.byteLength);
+      assertScan(scan, memory);
       new Float32Array(memory.buffer, outOffset, scan.rowCount).set(distancesOf(scan, memory));
     },
   };

@@ -32,11 +32,11 @@ export function loadKernelModule(file: URL = new URL('../dist/kernels.wasm', imp
  */
 export function createKernels(module: WebAssembly.Module, memory: WebAssembly.Memory, scratch: ScratchRegion): Kernels {
   assert(scratch.offset % 16 === 0, 'scratch is 16-byte aligned');
-  assertRange(scratch.offset, scratch.size, memory.buffer.byteLength, 'scratch');
+  assertRange(scratch.offset, scratch.size, memory, 'scratch');
   const wasm = exportsOf(new WebAssembly.Instance(module, { env: { memory } }));
   return {
     scanTopK: (scan) => {
-      assertRankedScan(scan, memory.buffer.byteLength);
+      assertRankedScan(scan, memory);
       if (scan.k === 0 || scan.rowCount === 0) return noRows;
       const k = Math.min(scan.k, scan.rowCount);
       const heapOffset = scratch.offset + alignUp(scan.dims * 4, 16);
@@ -60,8 +60,8 @@ export function createKernels(module: WebAssembly.Module, memory: WebAssembly.Me
       return readTop(memory, heapOffset, count);
     },
     distances: (scan, outOffset) => {
-      assertScan(scan, memory.buffer.byteLength);
-      assertRange(outOffset, scan.rowCount * 4, memory.buffer.byteLength, 'distances');
+      assertScan(scan, memory);
+      assertRange(outOffset, scan.rowCount * 4, memory, 'distances');
       assert(alignUp(scan.dims * 4, 16) <= scratch.size, 'query fits its scratch');
       writeQuery(memory, scratch.offset, scan);
       wasm.distances(
