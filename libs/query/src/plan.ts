@@ -1,0 +1,121 @@
+import { invalidArgument, LagoonError, utf8Encode } from '@lagoon/base';
+import { type AttributeSchema, formatAttributeType, limits, type Schema } from '@lagoon/format';
+import { planFilter } from './plan-filter.ts';
+import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
+import { type OrderKey, type Projection, type QuerySpec, queryLimits, type RankBy } from './query-spec.ts';
+
+/**
+ * Checks a query against the schema at its snapshot. Whatever is wrong is `invalid_argument` that names the attribute; nothing
+ * is dropped in silence.
+ */
+export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
+  if (!Number.isInteger(spec.limit) || spec.limit < 1 || spec.limit > limits.topKMax) {
+    throw invalidArgument('limit out of range', { limit: spec.limit, min: 1, max: limits.topKMax });
+  }
+  return {
+    rank: planRank(schema, spec.rankBy),
+    filter: spec.filter === undefined ? undefined : planFilter(schema, spec.filter),
+    limit: spec.limit,
+    projection: planProjection(schema, spec.projection),
+  };
+}
+
+function planRank(schema: Schema, rankBy: RankBy): RankPlan {
+  switch (rankBy.kind) {
+    case 'vector':
+      return planVector(rankedAttribute(schema, rankBy.attribute), rankBy.attribute, rankBy.query);
+    case 'text':
+      return planText(rankedAttribute(schema, rankBy.attribute), rankBy.attribute, rankBy.query);
+    case 'order':
+      return planOrder(schema, rankBy.keys);
+  }
+}
+
+function rankedAttribute(schema: Schema, name: string): AttributeSchema {
+  const attribute = schema.attributes.get(name);
+  if (attribute === undefined) throw invalidArgument('unknown attribute in rank_by', { attribute: name });
+  return attribute;
+}
+
+function planVector(attribute: AttributeSchema, name: string, query: Float32Array): RankPlan {
+  const { type } = attribute;
+  if (type.kind !== 'vector') {
+    throw invalidArgument('attribute is not a vector', { attribute: name, type: formatAttributeType(type) });
+  }
+  if (query.length !== type.dims) {
+    throw invalidArgument('query vector has the wrong number of dimensions', {
+      attribute: name,
+      expected: type.dims,
+      found: query.length,
+    });
+  }
+  checkFinite(query, name);
+  return { kind: 'vector', attribute: name, metric: attribute.ann?.distanceMetric ?? 'cosine_distance', query };
+}
+
+/** A squared norm that f32 cannot hold would make distances that are not numbers. */
+function checkFinite(query: Float32Array, attribute: string): void {
+  let squaredNorm = 0;
+  for (const value of query) squaredNorm += value * value;
+  if (!Number.isFinite(Math.fround(squaredNorm))) {
+    throw invalidArgument('query vector must be finite, its squared norm too', { attribute });
+  }
+}
+
+function planText(attribute: AttributeSchema, name: string, query: string): RankPlan {
+  const { fullTextSearch } = attribute;
+  if (fullTextSearch === undefined) {
+    throw invalidArgument('attribute has no full_text_search', {
+      attribute: name,
+      type: formatAttributeType(attribute.type),
+    });
+  }
+  const sizeBytes = utf8Encode(query).length;
+  if (sizeBytes > queryLimits.queryTextBytesMax) {
+    throw new LagoonError('invalid_argument', 'query text is too long', {
+      context: { attribute: name, bytes: sizeBytes, bytesMax: queryLimits.queryTextBytesMax },
+    });
+  }
+  return { kind: 'text', attribute: name, settings: fullTextSearch, query };
+}
+
+function planOrder(schema: Schema, keys: readonly OrderKey[]): RankPlan {
+  if (keys.length === 0 || keys.length > queryLimits.orderKeyCountMax) {
+    throw invalidArgument('wrong number of order keys', { count: keys.length, max: queryLimits.orderKeyCountMax });
+  }
+  return { kind: 'order', keys: keys.map((key) => planOrderKey(schema, key)) };
+}
+
+function planOrderKey(schema: Schema, key: OrderKey): OrderKeyPlan {
+  const { attribute, descending } = key;
+  if (attribute === 'id') return { attribute, scalar: undefined, descending };
+  const { type } = rankedAttribute(schema, attribute);
+  if (type.kind !== 'scalar') {
+    throw invalidArgument('rows are ordered by scalar attributes only', {
+      attribute,
+      type: formatAttributeType(type),
+    });
+  }
+  return { attribute, scalar: type.scalar, descending };
+}
+
+/** `id` is always answered and may be named. */
+function planProjection(schema: Schema, projection: Projection): readonly string[] {
+  const names = [...schema.attributes.keys()];
+  switch (projection.kind) {
+    case 'none':
+      return [];
+    case 'all':
+      return names;
+    case 'include':
+    case 'exclude': {
+      const wanted = new Set(projection.names);
+      for (const name of wanted) {
+        if (name !== 'id' && !schema.attributes.has(name)) {
+          throw invalidArgument(`unknown attribute in ${projection.kind}_attributes`, { attribute: name });
+        }
+      }
+      return names.filter((name) => wanted.has(name) === (projection.kind === 'include'));
+    }
+  }
+}

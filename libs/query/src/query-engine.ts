@@ -1,0 +1,255 @@
+import {
+  type Clock,
+  corrupt,
+  createSemaphore,
+  deadlineSignal,
+  isLagoonError,
+  LagoonError,
+  type Log,
+  type Metrics,
+  toLagoonError,
+} from '@lagoon/base';
+import type { BlockCache } from '@lagoon/cache';
+import type { NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import type { ObjectStore } from '@lagoon/object-store';
+import { createEngineMeter } from './engine-meter.ts';
+import { planQuery } from './plan.ts';
+import type { QueryPlan } from './query-plan.ts';
+import type { QueryResult, QueryStatistics } from './query-result.ts';
+import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
+import { readRows } from './read-rows.ts';
+import { createReplica, type HeldSnapshot, namespaceNotFound, type Replica } from './replica.ts';
+import type { ReadUsage } from './replica-content.ts';
+import { createReplicaSet } from './replica-set.ts';
+import type { SearchOutcome } from './search-job.ts';
+import type { SearchPool } from './search-pool.ts';
+
+/** Queries on any number of namespaces of one store. Holds nothing but caches. */
+export interface QueryEngine {
+  /**
+   * Answers a query at one generation. `not_found` where no namespace lives, `invalid_argument` for a query that does not fit
+   * the schema, `unavailable` where a wanted generation does not come, `resource_exhausted` past the bounds.
+   */
+  query(name: string, spec: QuerySpec, consistency: ConsistencySpec, signal?: AbortSignal): Promise<QueryResult>;
+  /** The namespace as of a probe sent after this call; `not_found`. */
+  metadata(name: string, signal?: AbortSignal): Promise<NamespaceView & { readonly live: object }>;
+  /** Begins to bring a namespace into memory. */
+  warm(name: string): void;
+  /** A hint that a generation exists: read ahead where the namespace was queried lately. */
+  notify(name: string, generation: number): void;
+  close(): Promise<void>;
+}
+
+export interface QueryEngineDeps {
+  readonly store: ObjectStore;
+  readonly namespaceLog: NamespaceLog;
+  readonly cache: BlockCache;
+  readonly pool: SearchPool;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+export interface QueryEngineOptions {
+  /** Namespaces in memory at most. */
+  readonly replicaCountMax?: number;
+  readonly readTimeoutMs?: number;
+  readonly loadTimeoutMs?: number;
+  readonly generationWaitMsMax?: number;
+  /** How long after its last query a namespace is read ahead on notices. */
+  readonly readAheadMs?: number;
+}
+
+/** Snapshots that a query tries when objects of older ones are gone. */
+const attemptCountMax = 3;
+const backgroundCountMax = 4;
+const backgroundWaitingCountMax = 256;
+
+export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOptions = {}): QueryEngine {
+  const { clock, log, pool } = deps;
+  const { replicaCountMax = 1024, readAheadMs = 10_000 } = options;
+  const replicaOptions = {
+    readTimeoutMs: options.readTimeoutMs ?? 30_000,
+    loadTimeoutMs: options.loadTimeoutMs ?? 120_000,
+    generationWaitMsMax: options.generationWaitMsMax ?? 10_000,
+  };
+  const meter = createEngineMeter(deps.metrics);
+  const closing = new AbortController();
+  const background = createSemaphore({
+    name: 'background reads',
+    permitCount: backgroundCountMax,
+    waitingCountMax: backgroundWaitingCountMax,
+  });
+  const running = new Set<Promise<void>>();
+  const lastQueriedMs = new WeakMap<Replica, number>();
+  let lastId = 0;
+  const replicaDeps = {
+    ...deps,
+    nextId: () => ++lastId,
+    onBlockGone: (blockId: number) => pool.forgetBlock(blockId),
+    onSnapshotGone: (snapshotId: number) => pool.forgetSnapshot(snapshotId),
+  };
+  const replicas = createReplicaSet((name) => createReplica(name, replicaDeps, replicaOptions), replicaCountMax);
+
+  /** Other namespaces make room where everything is pinned. */
+  const takeSnapshot = async (replica: Replica, signal?: AbortSignal): Promise<HeldSnapshot> => {
+    for (;;) {
+      try {
+        return await replica.snapshot(signal);
+      } catch (error) {
+        if (!isLagoonError(error, 'resource_exhausted') || !replicas.evictOne()) throw error;
+      }
+    }
+  };
+
+  const search = async (
+    replica: Replica,
+    spec: QuerySpec,
+    signal?: AbortSignal,
+  ): Promise<
+    Omit<QueryResult, 'statistics'> & {
+      readonly plan: QueryPlan;
+      readonly outcome: SearchOutcome;
+      readonly rowCount: number;
+    }
+  > => {
+    using held = await takeSnapshot(replica, signal);
+    const { snapshot } = held;
+    const plan = planQuery(snapshot.schema, spec);
+    const request = {
+      rank: plan.rank,
+      filter: plan.filter,
+      limit: plan.limit,
+      blocks: snapshot.locations,
+      snapshotId: snapshot.snapshotId,
+      affinity: plan.rank.kind === 'text' ? replica.name : undefined,
+    };
+    const outcome = await pool.run(request, held.share(), signal);
+    return {
+      idKind: snapshot.schema.idKind,
+      rows: readRows(snapshot, plan, outcome.top),
+      generation: snapshot.generation,
+      plan,
+      outcome,
+      rowCount: snapshot.liveRowCount,
+    };
+  };
+
+  const attemptQuery = async (
+    name: string,
+    spec: QuerySpec,
+    consistency: ConsistencySpec,
+    signal?: AbortSignal,
+  ): Promise<QueryResult> => {
+    const startedMs = clock.monotonicMs();
+    using used = replicas.use(name);
+    const { replica } = used;
+    lastQueriedMs.set(replica, startedMs);
+    const before = { ...replica.usage };
+    await replica.reach(consistency, signal);
+    const { plan, outcome, rowCount, ...result } = await search(replica, spec, signal);
+    const executionMs = clock.monotonicMs() - startedMs;
+    meter.queried(plan.rank.kind, executionMs);
+    return {
+      ...result,
+      statistics: toStatistics(plan, outcome, rowCount, usageSince(before, replica.usage), executionMs),
+    };
+  };
+
+  /** Work that nobody waits for: bounded, ends with the engine, failures are logged. */
+  const inBackground = (name: string, work: (signal: AbortSignal) => Promise<void>): void => {
+    const run = async (): Promise<void> => {
+      try {
+        using _permit = await background.acquire(closing.signal);
+        using deadline = deadlineSignal(clock, replicaOptions.loadTimeoutMs, closing.signal);
+        await work(deadline.signal);
+      } catch (error) {
+        if (closing.signal.aborted || isLagoonError(error, 'not_found')) return;
+        log.warn('reading ahead failed', { namespace: name, error: toLagoonError(error).message });
+      }
+    };
+    const done = run().finally(() => running.delete(done));
+    running.add(done);
+  };
+  const bringUp = async (name: string, consistency: ConsistencySpec, signal: AbortSignal): Promise<void> => {
+    using used = replicas.use(name);
+    await used.replica.reach(consistency, signal);
+    using _held = await takeSnapshot(used.replica, signal);
+  };
+
+  return {
+    query: async (name, spec, consistency, signal) => {
+      let wanted = consistency;
+      for (let attempt = 1; ; attempt++) {
+        closing.signal.throwIfAborted();
+        try {
+          return await attemptQuery(name, spec, wanted, signal);
+        } catch (error) {
+          if (!isLagoonError(error, 'not_found') || error.reason !== 'gone') throw error;
+          if (attempt >= attemptCountMax) throw missingObject(name, error);
+          meter.restarted();
+          log.warn('object of a snapshot is gone, starting over', { namespace: name, ...error.context });
+          replicas.drop(name);
+          wanted = { ...consistency, level: 'strong' };
+        }
+      }
+    },
+    metadata: async (name, signal) => {
+      const replica = replicas.peek(name);
+      const view =
+        replica === undefined
+          ? (await deps.namespaceLog.open(name, signal)).view
+          : await replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
+      if (view.live === undefined) throw namespaceNotFound(name);
+      return { ...view, live: view.live };
+    },
+    warm: (name) =>
+      inBackground(name, (signal) =>
+        bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, signal),
+      ),
+    notify: (name, generation) => {
+      const replica = replicas.peek(name);
+      if (replica === undefined || replica.generation >= generation) return;
+      const queriedMs = lastQueriedMs.get(replica);
+      if (queriedMs === undefined || clock.monotonicMs() - queriedMs > readAheadMs) return;
+      inBackground(name, async (signal) => {
+        if (replica.generation >= generation) return;
+        await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
+      });
+    },
+    close: async () => {
+      closing.abort(new LagoonError('unavailable', 'query engine is closing'));
+      await Promise.allSettled(running);
+      await pool.close();
+      replicas.dispose();
+    },
+  };
+}
+
+/** What the newest snapshot names is gone time and again: that is damage, not a race. */
+function missingObject(namespace: string, cause: LagoonError): LagoonError {
+  const { key } = cause.context;
+  return corrupt('object that the namespace names is missing', { namespace, key: key ?? '' });
+}
+
+function usageSince(before: ReadUsage, after: ReadUsage): ReadUsage {
+  return {
+    storeRequestCount: after.storeRequestCount - before.storeRequestCount,
+    storeBytes: after.storeBytes - before.storeBytes,
+    cacheHitCount: after.cacheHitCount - before.cacheHitCount,
+    cacheMissCount: after.cacheMissCount - before.cacheMissCount,
+  };
+}
+
+/** Everything is scanned whole at this stage: exact, and outside any index but for text. */
+function toStatistics(
+  plan: QueryPlan,
+  outcome: SearchOutcome,
+  rowCount: number,
+  usage: ReadUsage,
+  executionMs: number,
+): QueryStatistics {
+  const { scoredRowCount } = outcome;
+  const exhaustiveRowCount = plan.rank.kind === 'text' ? 0 : scoredRowCount;
+  return { exact: true, scoredRowCount, exhaustiveRowCount, rowCount, ...usage, executionMs };
+}

@@ -1,0 +1,74 @@
+import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType } from '@lagoon/format';
+
+/**
+ * A query that was checked against the schema: every name exists, every operand has its attribute's type. Plain data, so that
+ * it crosses to a worker as it is.
+ */
+export interface QueryPlan {
+  readonly rank: RankPlan;
+  readonly filter: FilterPlan | undefined;
+  readonly limit: number;
+  /** Attributes to answer, in the schema's order. */
+  readonly projection: readonly string[];
+}
+
+export type RankPlan =
+  | {
+      readonly kind: 'vector';
+      readonly attribute: string;
+      readonly metric: DistanceMetric;
+      readonly query: Float32Array;
+    }
+  | { readonly kind: 'text'; readonly attribute: string; readonly settings: FullTextSearch; readonly query: string }
+  | { readonly kind: 'order'; readonly keys: readonly OrderKeyPlan[] };
+
+/** `scalar` undefined: the id. */
+export interface OrderKeyPlan {
+  readonly attribute: string;
+  readonly scalar: ScalarType | undefined;
+  readonly descending: boolean;
+}
+
+/**
+ * int, uint and datetime: bigint; float: number; bool: 0 or 1; string, uuid and bytes: their bytes. Of an id: u64 bigint,
+ * uuid and string their bytes.
+ */
+export type Operand = bigint | number | Uint8Array;
+
+export type RangeOperator = 'lt' | 'lte' | 'gt' | 'gte';
+
+/** Negations are `not` around what they negate, so they are exact complements over the rows. */
+export type FilterPlan =
+  | { readonly kind: 'all' | 'none' }
+  | { readonly kind: 'and' | 'or'; readonly filters: readonly FilterPlan[] }
+  | { readonly kind: 'not'; readonly filter: FilterPlan }
+  | { readonly kind: 'missing'; readonly attribute: string; readonly type: AttributeType }
+  /** A scalar equals, or an array contains, any of the operands. */
+  | {
+      readonly kind: 'any';
+      readonly attribute: string;
+      readonly type: AttributeType;
+      readonly operands: readonly Operand[];
+    }
+  /** The whole array equals the operands, in order. */
+  | {
+      readonly kind: 'equalArray';
+      readonly attribute: string;
+      readonly type: AttributeType;
+      readonly operands: readonly Operand[];
+    }
+  /** `lt` and `lte` match missing values. */
+  | {
+      readonly kind: 'range';
+      readonly attribute: string;
+      readonly type: AttributeType;
+      readonly operator: RangeOperator;
+      readonly operand: Operand;
+    }
+  | { readonly kind: 'idAny'; readonly idKind: IdKind; readonly operands: readonly Operand[] }
+  | {
+      readonly kind: 'idRange';
+      readonly idKind: IdKind;
+      readonly operator: RangeOperator;
+      readonly operand: Operand;
+    };

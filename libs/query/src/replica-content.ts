@@ -1,0 +1,215 @@
+import { assert, corrupt, isLagoonError, LagoonError, mapBounded } from '@lagoon/base';
+import type { BlockCache } from '@lagoon/cache';
+import { forEachCommonId, type IdColumn, type Schema, verifyBlock } from '@lagoon/format';
+import type { Manifest, SegmentReference } from '@lagoon/namespace';
+import type { ObjectStore } from '@lagoon/object-store';
+import { readDeleteVector, readRequestCount, readSegmentBlock } from '@lagoon/segment';
+import { createLiveRows, type LiveRows } from './live-rows.ts';
+import { createResidentBlock, type ResidentBlock } from './resident-block.ts';
+import { createSnapshot, type Snapshot } from './snapshot.ts';
+import { createTailIndex, type TailIndex } from './tail-index.ts';
+
+/** Counts what replicas read, ever: queries report the difference. */
+export interface ReadUsage {
+  storeRequestCount: number;
+  storeBytes: number;
+  cacheHitCount: number;
+  cacheMissCount: number;
+}
+
+export interface ContentDeps {
+  readonly store: ObjectStore;
+  readonly cache: BlockCache;
+  /** Unique numbers for blocks and snapshots. */
+  readonly nextId: () => number;
+  readonly onBlockGone: (blockId: number) => void;
+  readonly onSnapshotGone: (snapshotId: number) => void;
+}
+
+/**
+ * The rows of one incarnation: segments, then tail blocks, each with its live rows.
+ *
+ * Invariants:
+ * - an id has at most one live row over all blocks;
+ * - the tail holds every batch behind the manifest that was applied last, in order;
+ * - a manifest changes where rows lie, never which rows there are: segments that stay keep their live rows, new ones begin with
+ *   their delete vector and lose what the remaining tail writes or deletes.
+ * Steps that wait come first, then the change in one go: whoever publishes between two calls sees one consistent content.
+ */
+export interface ReplicaContent {
+  /** Applies a batch's part on top. `contentId` names it in cache and workers. */
+  applyPart(generation: number, contentId: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** Swaps what the manifest has indexed from tail blocks to its segments. */
+  applyManifest(manifest: Manifest, signal?: AbortSignal): Promise<void>;
+  publish(generation: number, schema: Schema): Snapshot;
+  readonly usage: ReadUsage;
+  /** Lets all blocks go and begins empty; snapshots that are held keep theirs. */
+  clear(): void;
+  /** As `clear`, for good: what is under way fails. */
+  close(): void;
+}
+
+interface Rows {
+  readonly resident: ResidentBlock;
+  readonly live: LiveRows;
+}
+
+interface TailRows extends Rows {
+  readonly generation: number;
+}
+
+const concurrentSegmentCountMax = 8;
+
+export function createReplicaContent(deps: ContentDeps): ReplicaContent {
+  const { store, cache } = deps;
+  const usage = { storeRequestCount: 0, storeBytes: 0, cacheHitCount: 0, cacheMissCount: 0 };
+  let segments = new Map<string, Rows>();
+  let tail: TailRows[] = [];
+  let tailIndex: TailIndex = createTailIndex();
+  let closed = false;
+
+  const release = (rows: Rows): void => rows.resident.release();
+  const releaseTail = (rows: Rows): void => {
+    release(rows);
+    cache.drop(rows.resident.contentId); // nobody can load a tail part again
+  };
+  const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<Rows> => {
+    const { object } = segment;
+    const [resident, dead] = await Promise.all([
+      pinSegment(deps, usage, segment, signal),
+      readDeleteVector(store, segment.deleteVector, segment.rowCount, signal),
+    ]);
+    if (segment.deleteVector?.kind === 'object') countRead(usage, segment.deleteVector.object.size);
+    if (resident.block.rowCount !== segment.rowCount) {
+      resident.release();
+      throw corrupt('segment has other rows than its manifest says', { key: object.key });
+    }
+    return { resident, live: createLiveRows(segment.rowCount, dead) };
+  };
+  const clear = (): void => {
+    for (const rows of segments.values()) release(rows);
+    for (const rows of tail) releaseTail(rows);
+    segments = new Map();
+    tail = [];
+    tailIndex = createTailIndex();
+  };
+
+  return {
+    usage,
+    applyPart: async (generation, contentId, bytes, signal) => {
+      verifyBlock(bytes);
+      const pinned = await cache.acquire(contentId, bytes.length, async (target) => target.set(bytes), signal);
+      const resident = createResidentBlock(deps.nextId(), contentId, pinned, deps.onBlockGone);
+      if (closed) throw closedWith([resident]);
+      const { ids, deletes } = resident.block;
+      const number = tail.length;
+      const killInTail = (block: number, row: number) => void (tail[block] as TailRows).live.kill(row);
+      for (const rows of segments.values()) killRows(rows, ids, deletes);
+      tail.push({ generation, resident, live: createLiveRows(ids.count, undefined) });
+      tailIndex.find(deletes, killInTail);
+      tailIndex.upsert(number, ids, killInTail);
+    },
+    applyManifest: async (manifest, signal) => {
+      const missing = manifest.segments.filter((segment) => !segments.has(segment.object.key));
+      const loaded = await loadAll(missing, loadSegment, signal);
+      if (closed) throw closedWith([...loaded.values()].map((rows) => rows.resident));
+      const consumed = tail.filter((rows) => rows.generation <= manifest.indexedThrough);
+      const remaining = tail.filter((rows) => rows.generation > manifest.indexedThrough);
+      for (const { resident } of remaining) {
+        for (const rows of loaded.values()) killRows(rows, resident.block.ids, resident.block.deletes);
+      }
+      const wanted = new Map<string, Rows>();
+      for (const { object } of manifest.segments) {
+        const rows = segments.get(object.key) ?? loaded.get(object.key);
+        assert(rows !== undefined, 'every segment of a manifest is loaded');
+        wanted.set(object.key, rows);
+      }
+      for (const [key, rows] of segments) if (!wanted.has(key)) release(rows);
+      segments = wanted;
+      tail = remaining;
+      tailIndex = indexTail(remaining);
+      for (const rows of consumed) releaseTail(rows);
+    },
+    publish: (generation, schema) => {
+      const parts = [...segments.values(), ...tail].map(({ resident, live }) => ({
+        resident,
+        live: live.publish(),
+        liveRowCount: live.count,
+      }));
+      return createSnapshot({ snapshotId: deps.nextId(), generation, schema }, parts, deps.onSnapshotGone);
+    },
+    clear,
+    close: () => {
+      closed = true;
+      clear();
+    },
+  };
+}
+
+function closedWith(residents: readonly ResidentBlock[]): LagoonError {
+  for (const resident of residents) resident.release();
+  return new LagoonError('unavailable', 'namespace was put out of memory');
+}
+
+function killRows({ resident, live }: Rows, ...killers: readonly IdColumn[]): void {
+  for (const ids of killers) forEachCommonId(resident.block.ids, ids, (row) => void live.kill(row));
+}
+
+function indexTail(tail: readonly TailRows[]): TailIndex {
+  const index = createTailIndex();
+  for (const [number, { resident }] of tail.entries()) index.upsert(number, resident.block.ids, () => {});
+  return index;
+}
+
+/** All or none: where one fails, the others are let go. */
+async function loadAll(
+  references: readonly SegmentReference[],
+  load: (segment: SegmentReference, signal?: AbortSignal) => Promise<Rows>,
+  signal?: AbortSignal,
+): Promise<Map<string, Rows>> {
+  const loaded = new Map<string, Rows>();
+  try {
+    await mapBounded(
+      references,
+      concurrentSegmentCountMax,
+      async (segment, _index, inner) => void loaded.set(segment.object.key, await load(segment, inner)),
+      signal,
+    );
+  } catch (error) {
+    for (const rows of loaded.values()) rows.resident.release();
+    throw error;
+  }
+  return loaded;
+}
+
+async function pinSegment(
+  deps: ContentDeps,
+  usage: ReadUsage,
+  { object }: SegmentReference,
+  signal?: AbortSignal,
+): Promise<ResidentBlock> {
+  const load = async (target: Uint8Array, loadSignal?: AbortSignal): Promise<void> => {
+    const bytes = await readSegmentBlock(deps.store, object, loadSignal);
+    countRead(usage, object.size);
+    verifySegment(bytes, object.key);
+    target.set(bytes);
+  };
+  const pinned = await deps.cache.acquire(object.key, object.size, load, signal);
+  if (pinned.hit) usage.cacheHitCount++;
+  else usage.cacheMissCount++;
+  return createResidentBlock(deps.nextId(), object.key, pinned, deps.onBlockGone);
+}
+
+function countRead(usage: ReadUsage, size: number): void {
+  usage.storeRequestCount += readRequestCount(size);
+  usage.storeBytes += size;
+}
+
+function verifySegment(bytes: Uint8Array, key: string): void {
+  try {
+    verifyBlock(bytes);
+  } catch (error) {
+    if (!isLagoonError(error, 'corrupt')) throw error;
+    throw corrupt('segment cannot be read', { key, cause: error.message });
+  }
+}

@@ -1,0 +1,49 @@
+import { assert } from '@lagoon/base';
+import type { PinnedBlock } from '@lagoon/cache';
+import { type Block, openBlock } from '@lagoon/format';
+
+/**
+ * A block of a replica in the arena, pinned as long as anybody counts on it: the replica, snapshots and running queries. Opened
+ * once on this thread.
+ */
+export interface ResidentBlock {
+  /** Of this block at this place; never used again in this process. */
+  readonly blockId: number;
+  readonly contentId: string;
+  readonly memoryIndex: number;
+  readonly offset: number;
+  readonly size: number;
+  readonly block: Block;
+  retain(): void;
+  /** The last one unpins. */
+  release(): void;
+}
+
+/** The caller holds the first count. `onGone` is told when the last one is given back. */
+export function createResidentBlock(
+  blockId: number,
+  contentId: string,
+  pinned: PinnedBlock,
+  onGone: (blockId: number) => void,
+): ResidentBlock {
+  const { memoryIndex, offset, size, bytes } = pinned.block;
+  let holderCount = 1;
+  return {
+    blockId,
+    contentId,
+    memoryIndex,
+    offset,
+    size,
+    block: openBlock(bytes, { verify: false }),
+    retain: () => {
+      assert(holderCount > 0, 'a block that is retained is held by somebody');
+      holderCount++;
+    },
+    release: () => {
+      assert(holderCount > 0, 'a block is released once per hold');
+      if (--holderCount > 0) return;
+      onGone(blockId);
+      pinned[Symbol.dispose]();
+    },
+  };
+}

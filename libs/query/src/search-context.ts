@@ -1,0 +1,154 @@
+import { assert } from '@lagoon/base';
+import { type Bitmap, type Block, openBlock, type VectorColumn } from '@lagoon/format';
+import {
+  createKernels,
+  type DistanceMetric,
+  type Kernels,
+  kernelDimsMax,
+  kernelTopMax,
+  type ScratchRegion,
+  scratchBytes,
+  type TopRows,
+} from '@lagoon/vector';
+import type { BlockLocation } from './search-job.ts';
+import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
+
+/** What one thread keeps between jobs: opened blocks, kernels, text indexes. */
+export interface SearchContext {
+  /** The block at its place in the arena; opened once, never verified here: that was done before it got there. */
+  openBlock(location: BlockLocation): Block;
+  scanVectors(location: BlockLocation, column: VectorColumn, scan: BlockScan): TopRows;
+  readonly textIndexes: TextIndexCache;
+  /** Forgets opened blocks that may have been evicted. */
+  forget(blockIds: readonly number[]): void;
+}
+
+export interface BlockScan {
+  readonly metric: DistanceMetric;
+  readonly query: Float32Array;
+  readonly queryInverseNorm: number;
+  readonly k: number;
+  readonly distanceBound: number;
+  readonly rowCount: number;
+  readonly admitted: Bitmap | undefined;
+}
+
+/** One memory of the arena with a region in it that this thread alone writes. */
+export interface SearchMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly scratch: ScratchRegion;
+}
+
+/** Rows that one kernel call scans: its row mask fits the scratch region. */
+const scanRowCountMax = 1 << 20;
+const maskBytes = scanRowCountMax / 8;
+
+/** Bytes of scratch in each memory for one thread. */
+export const searchScratchBytes = maskBytes + scratchBytes(kernelDimsMax, kernelTopMax);
+
+export interface SearchContextOptions {
+  /** Bytes of derived text indexes that the thread may keep. */
+  readonly textIndexBytesMax: number;
+}
+
+/** `memoryAt` gives the arena's memories by index; it is asked once per memory. */
+export function createSearchContext(
+  module: WebAssembly.Module,
+  memoryAt: (memoryIndex: number) => SearchMemory,
+  options: SearchContextOptions,
+): SearchContext {
+  const scanners = new Map<number, MemoryScanner>();
+  const blocks = new Map<number, Block>();
+  const scannerOf = (memoryIndex: number): MemoryScanner => {
+    const known = scanners.get(memoryIndex);
+    if (known !== undefined) return known;
+    const scanner = createMemoryScanner(module, memoryAt(memoryIndex));
+    scanners.set(memoryIndex, scanner);
+    return scanner;
+  };
+  return {
+    openBlock: (location) => {
+      const known = blocks.get(location.blockId);
+      if (known !== undefined) return known;
+      const { memory } = scannerOf(location.memoryIndex);
+      const bytes = new Uint8Array(memory.buffer, location.offset, location.size);
+      const block = openBlock(bytes, { verify: false });
+      blocks.set(location.blockId, block);
+      return block;
+    },
+    scanVectors: (location, column, scan) => scannerOf(location.memoryIndex).scan(column, scan),
+    textIndexes: createTextIndexCache(options.textIndexBytesMax),
+    forget: (blockIds) => {
+      for (const blockId of blockIds) blocks.delete(blockId);
+    },
+  };
+}
+
+interface MemoryScanner {
+  readonly memory: WebAssembly.Memory;
+  scan(column: VectorColumn, scan: BlockScan): TopRows;
+}
+
+function createMemoryScanner(module: WebAssembly.Module, { memory, scratch }: SearchMemory): MemoryScanner {
+  assert(scratch.size >= searchScratchBytes, 'a search thread has its whole scratch region');
+  const kernels = createKernels(module, memory, {
+    offset: scratch.offset + maskBytes,
+    size: scratch.size - maskBytes,
+  });
+  return {
+    memory,
+    scan: (column, scan) => {
+      if (scan.rowCount <= scanRowCountMax) return scanRows(kernels, memory, scratch, column, scan, 0, scan.rowCount);
+      const parts: TopRows[] = [];
+      for (let from = 0; from < scan.rowCount; from += scanRowCountMax) {
+        const to = Math.min(from + scanRowCountMax, scan.rowCount);
+        parts.push(scanRows(kernels, memory, scratch, column, scan, from, to));
+      }
+      return concatenate(parts);
+    },
+  };
+}
+
+/** Scans the rows [from, to); `from` is a multiple of 8. */
+function scanRows(
+  kernels: Kernels,
+  memory: WebAssembly.Memory,
+  scratch: ScratchRegion,
+  column: VectorColumn,
+  scan: BlockScan,
+  from: number,
+  to: number,
+): TopRows {
+  if (scan.admitted !== undefined) {
+    new Uint8Array(memory.buffer, scratch.offset, maskBytes).set(scan.admitted.subarray(from >>> 3, (to + 7) >>> 3));
+  }
+  const top = kernels.scanTopK({
+    metric: scan.metric,
+    element: 'f32',
+    dims: column.dims,
+    rowCount: to - from,
+    rowsOffset: column.values.byteOffset + from * column.dims * 4,
+    inverseNormsOffset: column.inverseNorms.byteOffset + from * 4,
+    query: scan.query,
+    queryInverseNorm: scan.queryInverseNorm,
+    k: scan.k,
+    rowMaskOffset: scan.admitted === undefined ? 0 : scratch.offset,
+    distanceBound: scan.distanceBound,
+  });
+  if (from > 0) for (let i = 0; i < top.rows.length; i++) (top.rows[i] as number) += from;
+  return top;
+}
+
+/** Not ascending any more: the caller ranks them. */
+function concatenate(parts: readonly TopRows[]): TopRows {
+  const count = parts.reduce((sum, part) => sum + part.rows.length, 0);
+  const rows = new Uint32Array(count);
+  const distances = new Float32Array(count);
+  let offset = 0;
+  for (const part of parts) {
+    rows.set(part.rows, offset);
+    distances.set(part.distances, offset);
+    offset += part.rows.length;
+  }
+  return { rows, distances };
+}

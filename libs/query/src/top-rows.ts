@@ -1,0 +1,91 @@
+/** Order of two rows whose scores are equal; never 0 for two different rows. Blocks are positions in the job's list. */
+export type RowOrder = (blockA: number, rowA: number, blockB: number, rowB: number) => number;
+
+/**
+ * The best `limit` rows of those offered: lowest score first, equal scores by `order`. A binary heap with the worst row on
+ * top, so most rows cost one comparison. Scores are never NaN.
+ */
+export interface TopRowsHeap {
+  offer(score: number, block: number, row: number): void;
+  /** No row with a score above it can enter: Infinity while there is room. */
+  readonly scoreBound: number;
+  /** Empties the heap. */
+  takeSorted(): RankedRows;
+}
+
+/** Best first. Plain data: crosses between threads. */
+export interface RankedRows {
+  readonly blocks: Uint32Array;
+  readonly rows: Uint32Array;
+  readonly scores: Float64Array;
+}
+
+export function createTopRows(limit: number, order: RowOrder): TopRowsHeap {
+  const scores: number[] = [];
+  const blocks: number[] = [];
+  const rows: number[] = [];
+  let count = 0;
+
+  const isWorse = (score: number, block: number, row: number, slot: number): boolean => {
+    const other = scores[slot] as number;
+    if (score !== other) return score > other;
+    return order(block, row, blocks[slot] as number, rows[slot] as number) > 0;
+  };
+  const put = (slot: number, score: number, block: number, row: number): void => {
+    scores[slot] = score;
+    blocks[slot] = block;
+    rows[slot] = row;
+  };
+  const move = (from: number, to: number): void =>
+    put(to, scores[from] as number, blocks[from] as number, rows[from] as number);
+
+  const siftUp = (start: number, score: number, block: number, row: number): void => {
+    let slot = start;
+    while (slot > 0) {
+      const parent = (slot - 1) >>> 1;
+      if (!isWorse(score, block, row, parent)) break;
+      move(parent, slot);
+      slot = parent;
+    }
+    put(slot, score, block, row);
+  };
+  const siftDown = (score: number, block: number, row: number): void => {
+    let slot = 0;
+    for (let child = 1; child < count; child = 2 * slot + 1) {
+      const right = child + 1;
+      const worse =
+        right < count && isWorse(scores[right] as number, blocks[right] as number, rows[right] as number, child)
+          ? right
+          : child;
+      if (isWorse(score, block, row, worse)) break;
+      move(worse, slot);
+      slot = worse;
+    }
+    put(slot, score, block, row);
+  };
+
+  return {
+    get scoreBound() {
+      return count < limit ? Infinity : (scores[0] as number);
+    },
+    offer: (score, block, row) => {
+      if (count < limit) {
+        siftUp(count++, score, block, row);
+        return;
+      }
+      if (score > (scores[0] as number) || isWorse(score, block, row, 0)) return;
+      siftDown(score, block, row);
+    },
+    takeSorted: () => {
+      const sorted = { blocks: new Uint32Array(count), rows: new Uint32Array(count), scores: new Float64Array(count) };
+      while (count > 0) {
+        const last = --count;
+        sorted.blocks[last] = blocks[0] as number;
+        sorted.rows[last] = rows[0] as number;
+        sorted.scores[last] = scores[0] as number;
+        if (last > 0) siftDown(scores[last] as number, blocks[last] as number, rows[last] as number);
+      }
+      return sorted;
+    },
+  };
+}
