@@ -1,0 +1,224 @@
+import {
+  type Clock,
+  createRandomId,
+  createSeededRandom,
+  createSystemClock,
+  noMetrics,
+  sha256,
+  silentLog,
+} from '@lagoon/base';
+import { createBlockCache } from '@lagoon/cache';
+import {
+  type AttributeValue,
+  type Block,
+  type DocumentId,
+  encodeBlock,
+  mergeBlocks,
+  openBlock,
+  type Schema,
+} from '@lagoon/format';
+import {
+  applyIndexEdit,
+  createManifestCommitter,
+  createNamespaceLog,
+  type NamespaceLog,
+  type NamespaceView,
+  type SegmentReference,
+} from '@lagoon/namespace';
+import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
+import { planDeleteVectors, readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+import { type Arena, createArena } from '@lagoon/vector';
+import { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './query-engine.ts';
+import { searchScratchBytes } from './search-context.ts';
+import { createInlinePool, type SearchPool } from './search-pool.ts';
+
+/** Helpers of this package's own tests: a namespace on a memory store with a small writer and indexer, and an engine on it. */
+export interface TestDocument {
+  readonly id: DocumentId;
+  /** By attribute; absent = missing. A vector is a list of numbers. */
+  readonly values: Readonly<Record<string, AttributeValue | readonly number[]>>;
+}
+
+export interface TestNamespace {
+  readonly store: ObjectStore;
+  readonly log: NamespaceLog;
+  readonly name: string;
+  write(upserts: readonly TestDocument[], deletes?: readonly DocumentId[]): Promise<number>;
+  /** Turns the tail into one segment. */
+  index(): Promise<void>;
+  end(): Promise<void>;
+}
+
+export function encodeDocuments(
+  schema: Schema,
+  documents: readonly TestDocument[],
+  deletes: readonly DocumentId[],
+): Uint8Array {
+  const names = [...schema.attributes.keys()].filter((name) =>
+    documents.some(({ values }) => values[name] !== undefined),
+  );
+  return encodeBlock({
+    idKind: schema.idKind,
+    ids: documents.map(({ id }) => id),
+    deletes,
+    columns: names.map((name) => {
+      const type = schema.attributes.get(name)?.type;
+      if (type === undefined) throw new Error(`no attribute ${name}`);
+      const present = documents.map(({ values }) => values[name] ?? null);
+      if (type.kind !== 'vector') return { name, type, values: present as AttributeValue[] };
+      const values = new Float32Array(documents.length * type.dims);
+      const nulls = new Uint8Array(Math.ceil(documents.length / 8));
+      for (const [row, vector] of present.entries()) {
+        if (vector === null) nulls[row >> 3] = (nulls[row >> 3] as number) | (1 << (row & 7));
+        else values.set(vector as readonly number[], row * type.dims);
+      }
+      return { name, type, values, nulls };
+    }),
+  });
+}
+
+export function createTestNamespace(
+  schema: Schema,
+  options: { readonly clock?: Clock; readonly store?: ObjectStore } = {},
+): TestNamespace {
+  const clock = options.clock ?? createSystemClock();
+  const random = createSeededRandom(7);
+  const store = options.store ?? createMemoryStore({ clock });
+  const deps = { store, clock, random, log: silentLog, metrics: noMetrics };
+  const log = createNamespaceLog(deps);
+  const committer = createManifestCommitter(deps);
+  const name = 'docs';
+  let view: NamespaceView | undefined;
+  let tail: { readonly generation: number; readonly block: Block }[] = [];
+  const current = async (): Promise<NamespaceView> => {
+    view ??= (await log.open(name)).view;
+    return view;
+  };
+  return {
+    store,
+    log,
+    name,
+    write: async (upserts, deletes = []) => {
+      const part = encodeDocuments(schema, upserts, deletes);
+      const batch = {
+        parts: [part],
+        upsertedRowCount: upserts.length,
+        deletedRowCount: deletes.length,
+        schema,
+        idempotency: [],
+      };
+      const incarnation = createRandomId(random);
+      const result = await log.append(await current(), (before) =>
+        before.live === undefined
+          ? { kind: 'birth', incarnation, family: incarnation, batch }
+          : { kind: 'batch', ...batch },
+      );
+      view = result.view;
+      tail.push({ generation: view.generation, block: openBlock(part) });
+      return view.generation;
+    },
+    index: async () => {
+      const before = await current();
+      const last = tail.at(-1);
+      if (before.live === undefined || last === undefined) return;
+      const { manifest } = before.live;
+      const older = await Promise.all(
+        manifest.segments.map(async (segment) => ({
+          segment,
+          block: openBlock(await readSegmentBlock(store, segment.object)),
+          dead: await readDeleteVector(store, segment.deleteVector, segment.rowCount),
+        })),
+      );
+      const blocks = tail.map(({ block }) => block);
+      const plans = planDeleteVectors(
+        older.map(({ block, dead }) => ({ ids: block.ids, dead })),
+        blocks,
+      );
+      const sources = blocks.map((block, i) => {
+        const [plan] = planDeleteVectors([{ ids: block.ids, dead: undefined }], blocks.slice(i + 1));
+        const live = plan?.dead?.map((byte) => ~byte);
+        if (live !== undefined && block.rowCount % 8 !== 0) {
+          live[live.length - 1] = (live.at(-1) as number) & ((1 << (block.rowCount % 8)) - 1);
+        }
+        return { block, live };
+      });
+      const merged = mergeBlocks(sources, schema);
+      const rowCount = openBlock(merged).rowCount;
+      const added: SegmentReference[] = [];
+      if (rowCount > 0) {
+        const key = `data/${manifest.family}/${manifest.incarnation}/${createRandomId(random)}-0.seg`;
+        await store.create(key, merged);
+        added.push({
+          object: { key, size: merged.length, sha256: sha256(merged) },
+          rowCount,
+          liveRowCount: rowCount,
+          logicalBytes: 1,
+          deleteVector: undefined,
+          generationFirst: manifest.indexedThrough + 1,
+          generationLast: last.generation,
+        });
+      }
+      let killed = 0;
+      const deleted = new Map(
+        plans.flatMap((plan, i) => {
+          const { segment } = older[i] as (typeof older)[number];
+          const count = plan.supersededRowCount + plan.deletedRowCount;
+          killed += count;
+          if (!plan.changed || plan.dead === undefined) return [];
+          const change = {
+            deleteVector: { kind: 'inline' as const, bitmap: plan.dead },
+            liveRowCount: segment.liveRowCount - count,
+            logicalBytes: 1,
+          };
+          return [[segment.object.key, change] as const];
+        }),
+      );
+      const edited = applyIndexEdit(manifest, {
+        indexedThrough: last.generation,
+        schema,
+        segmentsAdded: added,
+        deleted,
+        rows: { added: rowCount, superseded: killed, deleted: 0 },
+        lastWriteAtMs: 1,
+      });
+      const job = { job: createRandomId(random), startedAtMs: clock.wallMs() };
+      const outcome = await committer.append(log, before, await committer.prepare(before, edited, job));
+      if (outcome.outcome !== 'committed') throw new Error(outcome.outcome);
+      view = outcome.view;
+      tail = [];
+    },
+    end: async () => {
+      view = (await log.append(await current(), () => ({ kind: 'truncate' }))).view;
+      tail = [];
+    },
+  };
+}
+
+export interface TestEngine {
+  readonly engine: QueryEngine;
+  readonly arena: Arena;
+  readonly pool: SearchPool;
+}
+
+export function createTestEngine(
+  namespace: Pick<TestNamespace, 'store'>,
+  options: QueryEngineOptions & {
+    readonly clock?: Clock;
+    readonly budgetBytes?: number;
+    readonly store?: ObjectStore;
+    readonly makePool?: (arena: Arena) => SearchPool;
+  } = {},
+): TestEngine {
+  const clock = options.clock ?? createSystemClock();
+  const store = options.store ?? namespace.store;
+  const base = { store, clock, random: createSeededRandom(11), log: silentLog, metrics: noMetrics };
+  const arena = createArena({
+    budgetBytes: options.budgetBytes ?? 64 << 20,
+    memoryBytesMax: 64 << 20,
+    scratchBytes: 4 * searchScratchBytes,
+  });
+  const pool = options.makePool?.(arena) ?? createInlinePool(arena, { textIndexBytesMax: 64 << 20 });
+  const cache = createBlockCache({ arena });
+  const engine = createQueryEngine({ ...base, namespaceLog: createNamespaceLog(base), cache, pool }, options);
+  return { engine, arena, pool };
+}
