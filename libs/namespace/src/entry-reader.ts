@@ -1,8 +1,8 @@
-import { corrupt, equalBytes, sha256 } from '@lagoon/base';
-import type { ObjectStore, Stamp } from '@lagoon/object-store';
+import { corrupt, equalBytes, isLagoonError, sha256 } from '@lagoon/base';
+import type { GetOptions, ObjectStore, Stamp } from '@lagoon/object-store';
 import type { BatchEntry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import type { LogContext } from './context.ts';
-import { batchOf, decodeEntry, layoutParts } from './entry.v1.ts';
+import { batchOf, type DecodedEntry, decodeEntry, layoutParts } from './entry.v1.ts';
 import { type FoldEntry, isForeignManifest } from './fold.ts';
 import { logKey, namespacePrefix } from './keys.ts';
 import { checkManifest } from './manifest.ts';
@@ -39,12 +39,35 @@ export async function readEntry(
   const key = logKey(name, generation);
   const sent = context.time.now();
   const stamps: Stamp[] = [];
-  const object = await context.store.get(key, { onStamp: (stamp) => stamps.push(stamp) }, signal);
-  const stamp = object ?? stamps[0];
+  const options: GetOptions = { onStamp: (answer) => stamps.push(answer) };
+  const decoded = await readVerified(context.store, key, options, signal, (bytes) => decodeEntry(key, aligned(bytes)));
+  const stamp = stamps.at(-1);
   context.time.answered(stamp);
-  if (object === undefined) return { entry: undefined, sent, stamp };
+  if (decoded === undefined) return { entry: undefined, sent, stamp };
   const source = { name, generation, key, manifestsKnownThrough };
-  return { entry: await completeEntry(context.store, source, object.bytes, signal), sent, stamp };
+  return { entry: await completeEntry(context.store, source, decoded, signal), sent, stamp };
+}
+
+/** How often an object is fetched until its bytes are what was written: some damage happens on the way. */
+const fetchCountMax = 3;
+
+/** Fetches and decodes; damaged bytes are fetched again before `corrupt` is believed. Undefined: no such key. */
+async function readVerified<R>(
+  store: ObjectStore,
+  key: string,
+  options: GetOptions,
+  signal: AbortSignal | undefined,
+  decode: (bytes: Uint8Array) => R,
+): Promise<R | undefined> {
+  for (let fetchCount = 1; ; fetchCount++) {
+    const object = await store.get(key, options, signal);
+    if (object === undefined) return undefined;
+    try {
+      return decode(object.bytes);
+    } catch (error) {
+      if (fetchCount >= fetchCountMax || !isLagoonError(error, 'corrupt')) throw error;
+    }
+  }
 }
 
 interface EntrySource {
@@ -54,15 +77,14 @@ interface EntrySource {
   readonly manifestsKnownThrough: number;
 }
 
-/** Decodes an entry's object and reads what it names. */
+/** Reads what a decoded entry names. */
 async function completeEntry(
   store: ObjectStore,
   source: EntrySource,
-  bytes: Uint8Array,
+  decoded: DecodedEntry,
   signal?: AbortSignal,
 ): Promise<ReadEntry> {
   const { name, generation, key } = source;
-  const decoded = decodeEntry(key, aligned(bytes));
   const { header, hash, sizeBytes } = decoded;
   const entry = { generation, header, hash, sizeBytes, parts: decoded.parts };
   if (header.kind.case === 'manifest') {
@@ -119,10 +141,12 @@ export async function readBody(
   const { key, size } = reference;
   if (!key.startsWith(`${namespacePrefix(name)}body/`)) throw corrupt('body outside its namespace', { key });
   if (size > bodyBytesMax) throw corrupt('body larger than any that is written', { key, size });
-  const object = await store.get(key, undefined, signal);
-  if (object === undefined) throw corrupt('body is missing', { key });
-  checkBody(reference, object.bytes);
-  return object.bytes;
+  const bytes = await readVerified(store, key, {}, signal, (found) => {
+    checkBody(reference, found);
+    return found;
+  });
+  if (bytes === undefined) throw corrupt('body is missing', { key });
+  return bytes;
 }
 
 /** Throws `corrupt` unless the bytes are what the reference names. */
