@@ -81,7 +81,9 @@ async function readInflated(
     for await (const chunk of gunzip) collector.add(chunk as Uint8Array);
   } catch (error) {
     signal.throwIfAborted();
-    throw isZlibError(error) ? invalidArgument('the body is not gzip', { problem: (error as Error).message }) : error;
+    throw isZlibError(error)
+      ? invalidArgument('the body is not gzip', { problem: String((error as { message?: unknown }).message) })
+      : error;
   } finally {
     message.off('close', onClose);
     message.unpipe(gunzip);
@@ -98,7 +100,7 @@ async function closed(gunzip: Gunzip): Promise<void> {
 }
 
 function isZlibError(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   return code.startsWith('Z_');
 }
 

@@ -20,8 +20,11 @@ export function shortestF32(value: number): number {
 // Index 9 + n holds 10^|n|; the sign of n says whether to multiply or divide.
 const powersOfTen: readonly number[] = Array.from({ length: 24 }, (_, index) => 10 ** Math.abs(index - 9));
 
+const normalMin = 2 ** -126;
+
+/** Numbers below the normal range have fewer bits, so fewer digits may do. */
 function shortestByPrecision(value: number): number {
-  for (let digits = 6; digits < 9; digits++) {
+  for (let digits = Math.abs(value) < normalMin ? 1 : 6; digits < 9; digits++) {
     const candidate = Number(value.toPrecision(digits));
     if (Math.fround(candidate) === value) return candidate;
   }

@@ -1,5 +1,5 @@
+import { formatDatetime } from '@lagoon/format';
 import type { NamespaceMetadata } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
-import { formatDatetime } from '../json/datetime.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import type { JsonObject } from '../json/shape.ts';
 import { schemaToJson } from '../schema/schema-json.ts';

@@ -1,8 +1,7 @@
 import { LagoonError } from '@lagoon/base';
-import { formatUuid } from '@lagoon/format';
+import { formatDatetime, formatUuid } from '@lagoon/format';
 import type { QueryResponse, QueryStatistics, ResultRow } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
-import { formatDatetime } from '../json/datetime.ts';
 import { shortestF32 } from '../json/f32-decimal.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import type { JsonObject } from '../json/shape.ts';

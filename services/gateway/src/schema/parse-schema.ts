@@ -55,12 +55,17 @@ export function parseSchema(value: unknown, path: string): DeclaredSchema {
   return { message: create(SchemaSchema, { idType, attributes }), types };
 }
 
-const idKinds: Readonly<Record<string, IdKind>> = { u64: 'u64', uint: 'u64', uuid: 'uuid', string: 'string' };
+const idKinds: ReadonlyMap<string, IdKind> = new Map([
+  ['uint', 'u64'],
+  ['u64', 'u64'],
+  ['uuid', 'uuid'],
+  ['string', 'string'],
+]);
 
 function parseIdType(value: unknown, path: string): IdKind {
   const name = isObject(value) ? value.type : value;
   const text = asString(name, path, 'a type');
-  const kind = idKinds[text];
+  const kind = idKinds.get(text);
   if (kind === undefined) throw wrongValue(path, 'an id is uint, uuid or string', { found: clip(text) });
   return kind;
 }

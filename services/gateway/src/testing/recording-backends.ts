@@ -1,0 +1,140 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { createSeededRandom, createSystemClock, noMetrics, silentLog, utf8Decode, utf8Encode } from '@lagoon/base';
+import {
+  type AppendRequestSchema,
+  AppendResponseSchema,
+  type IngesterService,
+} from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import {
+  DeleteNamespaceResponseSchema,
+  type ListNamespacesRequestSchema,
+  ListNamespacesResponseSchema,
+  NamespaceMetadataSchema,
+  type UpdateSchemaRequestSchema,
+  UpdateSchemaResponseSchema,
+} from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import { type QueryNodeService, WarmResponseSchema } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
+import { type QueryRequestSchema, QueryResponseSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type { CallOptions, ServiceClient } from '@lagoon/rpc';
+import { defaultGatewayConfig, type GatewayConfig } from '../config.ts';
+import type { GatewayDeps } from '../deps.ts';
+import { createGatewayRole, type GatewayRole } from '../gateway-role.ts';
+
+/** Backends that keep what they were called with and answer what a test puts in: for tests of what the gateway sends on. */
+export interface RecordingBackends {
+  readonly appends: MessageInitShape<typeof AppendRequestSchema>[];
+  readonly queries: MessageInitShape<typeof QueryRequestSchema>[];
+  readonly schemaUpdates: MessageInitShape<typeof UpdateSchemaRequestSchema>[];
+  readonly lists: MessageInitShape<typeof ListNamespacesRequestSchema>[];
+  readonly options: CallOptions[];
+  readonly deps: GatewayDeps;
+  /** Answers of the next calls; replace as needed. A function runs first, to wait or to throw. */
+  before: (options: CallOptions) => Promise<void>;
+  queryResponse: MessageInitShape<typeof QueryResponseSchema>;
+  metadata: MessageInitShape<typeof NamespaceMetadataSchema>;
+  names: string[];
+}
+
+export function createRecordingBackends(): RecordingBackends {
+  const backends: RecordingBackends = {
+    appends: [],
+    queries: [],
+    schemaUpdates: [],
+    lists: [],
+    options: [],
+    before: async () => {},
+    queryResponse: {},
+    metadata: {},
+    names: [],
+    deps: {
+      clock: createSystemClock(),
+      random: createSeededRandom(1),
+      log: silentLog,
+      metrics: noMetrics,
+      ingester: () => ingester,
+      queryNode: () => queryNode,
+      anyQueryNode: () => queryNode,
+    },
+  };
+  const enter = async (options: CallOptions) => {
+    backends.options.push(options);
+    await backends.before(options);
+  };
+  const ingester: ServiceClient<typeof IngesterService> = {
+    append: async (request, options) => {
+      backends.appends.push(request);
+      await enter(options);
+      return create(AppendResponseSchema, {
+        manifestGeneration: 7n,
+        rowsUpserted: 2n,
+        rowsDeleted: 1n,
+        logicalBytesWritten: 100n,
+      });
+    },
+    updateSchema: async (request, options) => {
+      backends.schemaUpdates.push(request);
+      await enter(options);
+      return create(UpdateSchemaResponseSchema, { schema: request.schema ?? {}, manifestGeneration: 8n });
+    },
+    deleteNamespace: async (_request, options) => {
+      await enter(options);
+      return create(DeleteNamespaceResponseSchema, { manifestGeneration: 9n });
+    },
+    appendManifest: () => Promise.reject(new Error('gateways do not call it')),
+  };
+  const queryNode: ServiceClient<typeof QueryNodeService> = {
+    query: async (request, options) => {
+      backends.queries.push(request);
+      await enter(options);
+      return create(QueryResponseSchema, backends.queryResponse);
+    },
+    getMetadata: async (_request, options) => {
+      await enter(options);
+      return create(NamespaceMetadataSchema, backends.metadata);
+    },
+    listNamespaces: async (request, options) => {
+      backends.lists.push(request);
+      await enter(options);
+      return create(ListNamespacesResponseSchema, { names: backends.names, nextCursor: backends.names.at(-1) ?? '' });
+    },
+    warm: async (_request, options) => {
+      await enter(options);
+      return create(WarmResponseSchema);
+    },
+    notify: () => Promise.reject(new Error('gateways do not call it')),
+  };
+  return backends;
+}
+
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly json: unknown;
+  readonly text: string;
+}
+
+export interface TestGateway {
+  readonly role: GatewayRole;
+  readonly backends: RecordingBackends;
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<TestAnswer>;
+}
+
+/** A gateway over recording backends, called without a transport. A string body is sent as it is. */
+export function createTestGateway(config: Partial<GatewayConfig> = {}): TestGateway {
+  const backends = createRecordingBackends();
+  const role = createGatewayRole(backends.deps, { ...defaultGatewayConfig, ...config });
+  return {
+    role,
+    backends,
+    call: async (method, path, body, headers = {}) => {
+      const [pathOnly = '', query = ''] = path.split('?');
+      const text = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+      const response = await role.handle(
+        { method, path: pathOnly, query, headers, body: utf8Encode(text) },
+        new AbortController().signal,
+      );
+      const answer = utf8Decode(response.body);
+      return { status: response.status, headers: response.headers, json: JSON.parse(answer), text: answer };
+    },
+  };
+}
