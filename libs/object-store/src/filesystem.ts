@@ -147,7 +147,7 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
 async function openRoot(root: string, temporary: string, random: Random, log: Log) {
   try {
     await makeRoot(root);
-    await mkdir(temporary, { recursive: true });
+    await makeRoot(temporary);
     const fileSystemClock = await openFileSystemClock(temporary, random);
     const removedCount = await removeAbandoned(temporary, await fileSystemClock.nowMs());
     if (removedCount > 0) log.info('removed temporary files of processes that died', { root, count: removedCount });

@@ -17,7 +17,9 @@ const messages: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** The system's code of a failed call, such as `ENOENT`. */
 export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  // By shape: under a test runner's realms the file system's errors are instances of another `Error`.
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** A failure of the file system as a LagoonError; one that may pass, as any unknown I/O error, is `unavailable`. */

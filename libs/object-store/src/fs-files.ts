@@ -52,15 +52,30 @@ export async function removeEmptyFolders(root: string, folder: string): Promise<
   }
 }
 
-/** Makes the root where it is missing and makes its entry durable. */
+/**
+ * Makes a folder and those above it where they are missing, and makes their entries durable. Not by the recursive `mkdir` of Node, which
+ * never ends where a parent is there but takes no entries, such as in `/proc`.
+ */
 export async function makeRoot(root: string): Promise<void> {
-  const firstMade = await mkdir(root, { recursive: true });
-  if (firstMade === undefined) return;
-  for (let path = root; path !== dirname(firstMade); ) {
-    path = dirname(path);
-    await using handle = await open(path, 'r');
-    await handle.sync();
+  try {
+    await mkdir(root);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'EEXIST' && (await stat(root)).isDirectory()) return;
+    const parent = dirname(root);
+    if (code !== 'ENOENT' || parent === root || (await isFolder(parent))) throw error;
+    await makeRoot(parent);
+    return makeRoot(root);
   }
+  await using handle = await open(dirname(root), 'r');
+  await handle.sync();
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** Removes what processes that died left in the folder of temporary files. Ages are by the file system's own time. */
