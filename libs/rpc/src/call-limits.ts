@@ -1,9 +1,10 @@
 import { LagoonError } from '@lagoon/base';
+import { isNamed } from './error-wire.ts';
 
 /** The caller's side of a call that ended for its own reasons: the same errors on both transports. */
 export function abortedError(reason: unknown, method: string): LagoonError {
   if (reason instanceof LagoonError) return reason;
-  if (reason instanceof Error && reason.name === 'TimeoutError') return deadlineError(method);
+  if (isNamed(reason, 'TimeoutError')) return deadlineError(method);
   return new LagoonError('cancelled', 'the call was cancelled', { cause: reason, context: { method } });
 }
 

@@ -1,13 +1,5 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import {
-  type ErrorCode,
-  type ErrorReason,
-  errorCodes,
-  errorReasons,
-  isLagoonError,
-  LagoonError,
-  toLagoonError,
-} from '@lagoon/base';
+import { type ErrorCode, type ErrorReason, errorCodes, errorReasons, isLagoonError, LagoonError } from '@lagoon/base';
 
 /**
  * How an error crosses a call: code, reason, retryAfterMs and message, the same on both transports. Context is already in the
@@ -63,7 +55,7 @@ const messageCharactersMax = 2_048;
  * `internal` without its words, which may hold what is not the caller's business. The cause is kept for this process's log.
  */
 export function toCallerError(error: unknown, method: string): LagoonError {
-  const known = isLagoonError(error) || isAbort(error) ? toLagoonError(error) : undefined;
+  const known = isLagoonError(error) ? error : abortAsError(error);
   if (known === undefined) return new LagoonError('internal', `internal error in ${method}`, { cause: error });
   const message = known.message.toWellFormed().slice(0, messageCharactersMax);
   return new LagoonError(known.code, message, {
@@ -101,7 +93,7 @@ export function fromStatus(error: ServiceError): LagoonError | undefined {
 export function fromTransport(error: ServiceError, address: string): LagoonError {
   const options = { cause: error, context: { address, detail: error.details.slice(0, 200) } };
   if (isNeverSent(error)) return new LagoonError('unavailable', 'no connection', options);
-  if (error.code === status.UNAVAILABLE || isBrokenStream(error)) {
+  if (isBrokenStream(error)) {
     return new LagoonError('unavailable', 'the connection broke', { ...options, reason: 'outcome_unknown' });
   }
   return new LagoonError(codeOfGrpcStatus[error.code] ?? 'internal', 'call failed', options);
@@ -118,7 +110,7 @@ export function isTransportFailure(error: unknown): error is LagoonError {
 }
 
 function isServiceError(cause: unknown): cause is ServiceError {
-  return cause instanceof Error && 'details' in cause && 'metadata' in cause && cause.metadata instanceof Metadata;
+  return typeof cause === 'object' && cause !== null && 'metadata' in cause && cause.metadata instanceof Metadata;
 }
 
 function isNeverSent(error: ServiceError): boolean {
@@ -126,12 +118,21 @@ function isNeverSent(error: ServiceError): boolean {
   return /no connection established|name resolution failed|stream refused/i.test(error.details);
 }
 
+/** A server that is cut off ends its streams with a reset: `cancelled`, although nobody here cancelled. */
 function isBrokenStream(error: ServiceError): boolean {
+  if (error.code === status.CANCELLED || error.code === status.UNAVAILABLE) return true;
   return error.code === status.INTERNAL && /without grpc status|RST_STREAM/i.test(error.details);
 }
 
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'TimeoutError' || error.name === 'AbortError');
+function abortAsError(error: unknown): LagoonError | undefined {
+  if (isNamed(error, 'TimeoutError')) return new LagoonError('deadline_exceeded', 'the deadline passed');
+  if (isNamed(error, 'AbortError')) return new LagoonError('cancelled', 'the call was cancelled');
+  return undefined;
+}
+
+/** By name, not by class: a DOMException of another realm is no `Error` of this one. */
+export function isNamed(error: unknown, name: string): boolean {
+  return typeof error === 'object' && error !== null && 'name' in error && error.name === name;
 }
 
 function first(metadata: Metadata, key: string): string | undefined {

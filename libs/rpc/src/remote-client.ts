@@ -138,7 +138,6 @@ function callOnce(
     if (options.traceparent !== undefined) metadata.set('traceparent', options.traceparent);
     const deadline = deps.clock.wallMs() + options.timeoutMs;
     const settle = (error: ServiceError | null, answer?: Buffer) => {
-      connecting.cancel();
       options.signal?.removeEventListener('abort', onAbort);
       if (error === null && answer !== undefined) resolve(answer);
       else if (error === null) reject(new LagoonError('internal', 'answer without a message', { context: { path } }));
@@ -147,12 +146,24 @@ function callOnce(
     const call = channel.grpc.makeUnaryRequest(path, sameBytes, sameBytes, bytes, metadata, { deadline }, settle);
     const onAbort = () => call.cancel();
     options.signal?.addEventListener('abort', onAbort, { once: true });
-    // The channel not being ready for so long means that this call is still waiting in it.
-    const connecting = deps.clock.setTimer(limits.connectTimeoutMs, () => {
-      if (channel.grpc.getChannel().getConnectivityState(false) === connectivityState.READY) return;
+    rejectUnconnected(channel, deps.clock.wallMs() + limits.connectTimeoutMs, () => {
       reject(fromTransport(noConnection(limits.connectTimeoutMs), channel.address));
       call.cancel();
     });
+  });
+}
+
+/**
+ * Calls back at the deadline when the channel was never ready from now until then: a call made now cannot have been sent.
+ * States are watched without a gap, because a connection that came and went may have taken the call with it.
+ */
+function rejectUnconnected(channel: Channel, deadlineMs: number, onUnconnected: () => void): void {
+  const grpc = channel.grpc.getChannel();
+  const state = grpc.getConnectivityState(false);
+  if (state === connectivityState.READY || state === connectivityState.SHUTDOWN) return;
+  grpc.watchConnectivityState(state, deadlineMs, (error) => {
+    if (error === undefined || error === null) rejectUnconnected(channel, deadlineMs, onUnconnected);
+    else onUnconnected();
   });
 }
 

@@ -184,6 +184,5 @@ function serverOptions(bytesMax: number): ServerOptions {
     'grpc.max_concurrent_streams': 1_024,
     'grpc.keepalive_time_ms': 30_000,
     'grpc.keepalive_timeout_ms': 10_000,
-    'grpc.enable_channelz': 0,
   };
 }
