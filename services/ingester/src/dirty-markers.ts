@@ -1,5 +1,5 @@
-import { type Clock, emptyBytes, type Timer } from '@lagoon/base';
-import { dirtyKey, type NamespaceView } from '@lagoon/namespace';
+import type { Clock, Timer } from '@lagoon/base';
+import { type NamespaceView, writeDirtyMarker } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { BackgroundTasks } from './background-tasks.ts';
 
@@ -27,7 +27,7 @@ export function createDirtyMarkers(
 
   const write = (namespace: string, generation: number): void => {
     watched.set(namespace, { generation, timer: undefined });
-    deps.background.run('write dirty marker', () => deps.store.put(dirtyKey(namespace, generation), emptyBytes));
+    deps.background.run('write dirty marker', () => writeDirtyMarker(deps.store, namespace, generation));
   };
 
   const flushOne = (namespace: string): void => {

@@ -1,0 +1,74 @@
+import { invalidArgument } from '@lagoon/base';
+
+/** Settings of the compactor role: plain values, all bounded. */
+export interface CompactorConfig {
+  /** A tail of so many bytes or entries is indexed at once. */
+  readonly indexBytesMin: number;
+  readonly indexEntryCountMin: number;
+  /** Any other tail waits so long, a small one (below both bounds) longer. */
+  readonly tailAgeMs: number;
+  readonly smallTailBytes: number;
+  readonly smallTailEntryCount: number;
+  readonly smallTailAgeMs: number;
+  /** Most of the tail that one job takes into memory; one entry is always taken. */
+  readonly jobBytesMax: number;
+  readonly segmentBytesMax: number;
+  readonly jobConcurrencyMax: number;
+  /** The longest that a job computes before it lets other work of the process run. */
+  readonly computeSliceMs: number;
+  /** How often the markers of namespaces with a tail are listed. */
+  readonly sweepIntervalMs: number;
+  /** Pages of 1,000 markers that one sweep reads; the next goes on behind them. */
+  readonly sweepPageCountMax: number;
+  /** Namespaces known to have a tail; more are found by a later sweep. */
+  readonly backlogCountMax: number;
+  /** Ids and delete vectors of older segments that are kept in memory. */
+  readonly idCacheBytesMax: number;
+  readonly idempotencyKeepMs: number;
+  /** So many parts of the idempotency table are rewritten as one. */
+  readonly idempotencyPartCountMax: number;
+  readonly handOverTimeoutMs: number;
+  readonly notifyTimeoutMs: number;
+  readonly retryFirstDelayMs: number;
+  readonly retryDelayMsMax: number;
+  /** How long `close` waits for running jobs before it abandons them. */
+  readonly closeTimeoutMs: number;
+}
+
+export const defaultCompactorConfig: CompactorConfig = {
+  indexBytesMin: 16 << 20,
+  indexEntryCountMin: 256,
+  tailAgeMs: 5_000,
+  smallTailBytes: 1 << 20,
+  smallTailEntryCount: 64,
+  smallTailAgeMs: 60_000,
+  jobBytesMax: 256 << 20,
+  segmentBytesMax: 64 << 20,
+  jobConcurrencyMax: 2,
+  computeSliceMs: 8,
+  sweepIntervalMs: 60_000,
+  sweepPageCountMax: 10,
+  backlogCountMax: 100_000,
+  idCacheBytesMax: 256 << 20,
+  idempotencyKeepMs: 2 * 3_600_000,
+  idempotencyPartCountMax: 16,
+  handOverTimeoutMs: 10_000,
+  notifyTimeoutMs: 2_000,
+  retryFirstDelayMs: 500,
+  retryDelayMsMax: 60_000,
+  closeTimeoutMs: 10_000,
+};
+
+const mayBeZero: readonly string[] = ['tailAgeMs', 'smallTailAgeMs', 'smallTailBytes', 'smallTailEntryCount'];
+
+/** Defaults filled in and bounds checked. */
+export function resolveCompactorConfig(given: Partial<CompactorConfig>): CompactorConfig {
+  const config = { ...defaultCompactorConfig, ...given };
+  for (const [name, value] of Object.entries(config)) {
+    const least = mayBeZero.includes(name) ? 0 : 1;
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw invalidArgument('compactor setting out of bounds', { name, value, least });
+    }
+  }
+  return config;
+}

@@ -1,0 +1,123 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { compact, createTestWorld, testName } from './testing.ts';
+
+describe('index job', () => {
+  test('moves the tail into one segment, newest row per id', async () => {
+    const world = createTestWorld();
+    await world.write([
+      [1, 'one'],
+      [2, 'two'],
+    ]);
+    await world.write(
+      [
+        [2, 'zwei'],
+        [3, 'drei'],
+      ],
+      [1],
+    );
+    await compact(world.compactor());
+    const view = await world.view();
+    expect(view.live?.tail).toEqual([]);
+    expect(view.live?.manifest.segments.length).toBe(1);
+    expect(view.live?.manifest.rows).toEqual({ added: 2, superseded: 0, deleted: 0, live: 2 });
+    expect(await world.content()).toEqual(
+      new Map([
+        [2, 'zwei'],
+        [3, 'drei'],
+      ]),
+    );
+  });
+
+  test('rows of older segments die of later upserts and deletes, and a segment without live rows goes', async () => {
+    const world = createTestWorld();
+    const compactor = world.compactor();
+    await world.write([
+      [1, 'one'],
+      [2, 'two'],
+      [3, 'three'],
+    ]);
+    await compact(compactor);
+    await world.write([[1, 'eins']], [2, 9]);
+    await compact(compactor);
+    const first = await world.view();
+    expect(first.live?.manifest.rows).toEqual({ added: 4, superseded: 1, deleted: 1, live: 2 });
+    expect(first.live?.manifest.segments.map((segment) => segment.liveRowCount)).toEqual([1, 1]);
+    await world.write([], [3]);
+    await compact(compactor);
+    const second = await world.view();
+    expect(second.live?.manifest.segments.length).toBe(1);
+    expect(second.live?.manifest.obsolete.length).toBe(1);
+    expect(await world.content()).toEqual(new Map([[1, 'eins']]));
+  });
+
+  test('content equals a simple model whatever is written, deleted and compacted in between', async () => {
+    const id = fc.integer({ min: 0, max: 12 });
+    const step = fc.oneof(
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          upserts: fc.uniqueArray(id, { maxLength: 5 }),
+          deletes: fc.uniqueArray(id, { maxLength: 4 }),
+        }),
+      },
+      { weight: 2, arbitrary: fc.constant('compact' as const) },
+      { weight: 1, arbitrary: fc.constant('restart' as const) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 24 }),
+        fc.integer({ min: 1, max: 200 }),
+        async (steps, jobBytesMax) => {
+          const world = createTestWorld();
+          const config = { jobBytesMax, segmentBytesMax: 300 };
+          let compactor = world.compactor({ config });
+          const model = new Map<number, string>();
+          let count = 0;
+          for (const given of steps) {
+            if (given === 'compact') await compact(compactor);
+            else if (given === 'restart') compactor = world.compactor({ config, seed: ++count });
+            else {
+              const rows = given.upserts.map((row) => [row, `${row} at ${++count}`] as const);
+              const deletes = given.deletes.filter((row) => !given.upserts.includes(row));
+              await world.write(rows, deletes);
+              for (const [row, title] of rows) model.set(row, title);
+              for (const row of deletes) model.delete(row);
+            }
+            expect(await world.content()).toEqual(model);
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('an index job in flight while the namespace ends and is born again is dropped, old rows never return', async () => {
+    const world = createTestWorld();
+    await world.write([[1, 'old']]);
+    const original = world.log.open;
+    const { role } = withOpen(world, async (name, signal) => {
+      const read = await original(name, signal);
+      await world.truncate();
+      await world.write([[2, 'new']]);
+      return read;
+    });
+    await compact(role);
+    expect(await world.content()).toEqual(new Map([[2, 'new']]));
+    const { objects } = await world.store.list({ prefix: 'data/' });
+    expect(objects.map(({ key }) => key).filter((key) => key.includes('incarnation0'))).toEqual([]);
+  });
+});
+
+function withOpen(world: ReturnType<typeof createTestWorld>, open: typeof world.log.open) {
+  let isFirst = true;
+  const log = {
+    ...world.log,
+    open: (name: string, signal?: AbortSignal) => {
+      if (!isFirst || name !== testName) return world.log.open(name, signal);
+      isFirst = false;
+      return open(name, signal);
+    },
+  };
+  return { role: world.compactor({ log }) };
+}

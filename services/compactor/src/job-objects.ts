@@ -1,0 +1,56 @@
+import { LagoonError, sha256 } from '@lagoon/base';
+import { dataKey, type LiveNamespace, type ObjectReference } from '@lagoon/namespace';
+import type { ObjectStore } from '@lagoon/object-store';
+
+/** The objects that one job writes: `data/<family>/<incarnation>/<job>-<n>`, each created once, never overwritten. */
+export interface JobObjects {
+  write(extension: 'seg' | 'del', bytes: Uint8Array, signal?: AbortSignal): Promise<ObjectReference>;
+  /**
+   * Removes what was written. Only for a job that is dropped and whose entry was neither handed over nor may still be
+   * created (storage page, section 5.3); in every other case the objects are left to the garbage collector.
+   */
+  remove(): Promise<void>;
+  readonly writtenBytes: number;
+}
+
+const attemptCountMax = 5;
+
+export function createJobObjects(
+  store: ObjectStore,
+  live: Pick<LiveNamespace, 'family' | 'incarnation'>,
+  job: string,
+): JobObjects {
+  const keys: string[] = [];
+  let writtenBytes = 0;
+  return {
+    write: async (extension, bytes, signal) => {
+      const { family, incarnation } = live;
+      const key = dataKey({ family, incarnation, job, n: keys.length, extension });
+      keys.push(key);
+      await createOwn(store, key, bytes, signal);
+      writtenBytes += bytes.byteLength;
+      return { key, size: bytes.byteLength, sha256: sha256(bytes) };
+    },
+    remove: async () => {
+      if (keys.length > 0) await store.delete(keys);
+    },
+    get writtenBytes() {
+      return writtenBytes;
+    },
+  };
+}
+
+/** Nobody else writes a job's keys, so an object that exists after an unclear answer is our own. */
+async function createOwn(store: ObjectStore, key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+  let cause: unknown;
+  for (let attempt = 0; attempt < attemptCountMax; attempt++) {
+    const result = await store.create(key, bytes, signal);
+    if (result.outcome === 'created') return;
+    if (result.outcome === 'exists') {
+      if (attempt > 0) return;
+      throw new LagoonError('internal', 'another job has this key', { context: { key } });
+    }
+    cause = result.cause;
+  }
+  throw new LagoonError('unavailable', 'the store does not take a segment', { cause, context: { key } });
+}

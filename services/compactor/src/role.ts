@@ -1,0 +1,228 @@
+import {
+  backoffMs,
+  type Clock,
+  deadlineSignal,
+  type Log,
+  type Metrics,
+  type Random,
+  type Timer,
+  toLagoonError,
+} from '@lagoon/base';
+import {
+  clearDirtyMarkers,
+  createManifestCommitter,
+  createNamespaceLog,
+  type DirtyMarker,
+  dirtyKey,
+  type ManifestCommitter,
+  type NamespaceLog,
+} from '@lagoon/namespace';
+import type { ObjectStore } from '@lagoon/object-store';
+import type { CompactorService } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
+import type { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
+import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
+import { createBacklog } from './backlog.ts';
+import { createCompactorMetrics } from './compactor-metrics.ts';
+import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
+import { type IndexJobResult, runIndexJob } from './index-job.ts';
+import { createMarkerSweep } from './marker-sweep.ts';
+import { createSegmentMemory } from './segment-memory.ts';
+
+export interface CompactorDeps {
+  readonly store: ObjectStore;
+  /** Default: one on `store`. */
+  readonly namespaceLog?: NamespaceLog;
+  readonly committer?: ManifestCommitter;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  ingester(namespace: string): ServiceClient<typeof IngesterService> | undefined;
+  queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
+}
+
+export interface CompactorRole {
+  readonly service: ServiceImplementation<typeof CompactorService>;
+  /** Begins to work; before that, notices only gather. */
+  start(): void;
+  /** Takes no new job, gives the running ones a while, then abandons them. */
+  close(): Promise<void>;
+  /** Resolves when nothing that is due is left to do. */
+  settled(): Promise<void>;
+}
+
+/** The role that turns tails into segments: README of this package. */
+export function createCompactorRole(deps: CompactorDeps, given: Partial<CompactorConfig> = {}): CompactorRole {
+  const config = resolveCompactorConfig(given);
+  const { clock } = deps;
+  const metrics = createCompactorMetrics(deps.metrics);
+  const backlog = createBacklog(config);
+  const namespaceLog = deps.namespaceLog ?? createNamespaceLog(deps);
+  const jobDeps = {
+    ...deps,
+    namespaceLog,
+    committer: deps.committer ?? createManifestCommitter(deps),
+    memory: createSegmentMemory(deps.store, config.idCacheBytesMax),
+    ingester: (namespace: string) => deps.ingester(namespace),
+  };
+  const nowMs = () => clock.monotonicMs();
+  const sweep = createMarkerSweep({ store: deps.store, namespaceLog, backlog }, config.sweepPageCountMax, nowMs);
+  const abandon = new AbortController();
+  const running = new Set<Promise<void>>();
+  let isStarted = false;
+  let isClosing = false;
+  let wakeTimer: Timer | undefined;
+  let sweepTimer: Timer | undefined;
+
+  const track = (work: Promise<void>): void => {
+    const tracked: Promise<void> = work.finally(() => {
+      running.delete(tracked);
+      pump();
+    });
+    running.add(tracked);
+  };
+
+  let jobCount = 0;
+
+  /** Starts what is due as far as there is room, and sees to being woken for the rest. */
+  const pump = (): void => {
+    if (!isStarted || isClosing) return;
+    while (jobCount < config.jobConcurrencyMax) {
+      const namespace = backlog.take(nowMs());
+      if (namespace === undefined) break;
+      jobCount++;
+      track(
+        indexOne(namespace).finally(() => {
+          jobCount--;
+        }),
+      );
+    }
+    observe();
+    wakeTimer?.cancel();
+    wakeTimer = undefined;
+    const dueMs = jobCount < config.jobConcurrencyMax ? backlog.nextDueMs() : undefined;
+    if (dueMs !== undefined) wakeTimer = clock.setTimer(Math.max(1, dueMs - nowMs()), pump);
+  };
+
+  const indexOne = async (namespace: string): Promise<void> => {
+    const startMs = nowMs();
+    const markers = backlog.markersOf(namespace);
+    try {
+      const isDue = (tail: { readonly bytes: number; readonly entryCount: number }) =>
+        backlog.isDue(namespace, tail, nowMs());
+      const result = await runIndexJob(jobDeps, config, namespace, isDue, abandon.signal);
+      metrics.jobs.add(1, { outcome: result.kind });
+      if (result.kind === 'committed') metrics.jobSeconds.observe((nowMs() - startMs) / 1000);
+      await settle(namespace, markers, result);
+    } catch (error) {
+      const failure = toLagoonError(error);
+      metrics.jobs.add(1, { outcome: 'failed' });
+      deps.log.warn('index job failed', { namespace, error: failure });
+      backlog.postpone(namespace, retryDelayMs(namespace), nowMs());
+    }
+  };
+
+  const settle = async (namespace: string, markers: readonly DirtyMarker[], result: IndexJobResult): Promise<void> => {
+    switch (result.kind) {
+      case 'waits':
+        backlog.keep(namespace, result.tail, nowMs());
+        return;
+      case 'dropped':
+        backlog.postpone(namespace, retryDelayMs(namespace), nowMs());
+        return;
+      case 'nothing':
+        await clearMarkers(namespace, markers);
+        backlog.finish(namespace, nowMs());
+        return;
+      case 'committed': {
+        metrics.writtenBytes.add(result.writtenBytes);
+        metrics.indexedRows.add(result.rowCount);
+        if (result.view !== undefined) {
+          await namespaceLog.writeHint(result.view, abandon.signal);
+          await notifyQueryNodes(namespace, result.generation);
+        }
+        if (result.tail.entryCount > 0) backlog.keep(namespace, result.tail, nowMs());
+        else {
+          await clearMarkers(namespace, [...markers, indexedMarker(namespace, result.generationFirst)]);
+          backlog.finish(namespace, nowMs());
+        }
+      }
+    }
+  };
+
+  /** Only those that were read before the job, and only when it left nothing that they stand for. */
+  const clearMarkers = async (namespace: string, markers: readonly DirtyMarker[]): Promise<void> => {
+    try {
+      await clearDirtyMarkers(deps.store, markers, abandon.signal);
+    } catch (error) {
+      deps.log.debug('dirty markers stay for the next sweep', { namespace, error });
+    }
+  };
+
+  /** Where the ingester appended the entry, it sends the notices. */
+  const notifyQueryNodes = async (namespace: string, generation: number): Promise<void> => {
+    const request = { namespace, generation: BigInt(generation) };
+    const calls = deps.queryNodes().map((node) => node.notify(request, { timeoutMs: config.notifyTimeoutMs }));
+    await Promise.allSettled(calls);
+  };
+
+  const retryDelayMs = (namespace: string): number => {
+    const bounds = { firstDelayMs: config.retryFirstDelayMs, delayMsMax: config.retryDelayMsMax };
+    return Math.ceil(backoffMs(deps.random, bounds, backlog.failureCountOf(namespace))) + 1;
+  };
+
+  const sweepOnce = async (): Promise<void> => {
+    try {
+      await sweep.run(abandon.signal);
+    } catch (error) {
+      deps.log.warn('sweep of dirty markers failed', { error: toLagoonError(error) });
+    }
+    if (isClosing) return;
+    sweepTimer = clock.setTimer(config.sweepIntervalMs, () => track(sweepOnce()));
+  };
+
+  const observe = (): void => {
+    const lag = backlog.lag(nowMs());
+    metrics.runningJobs.set(jobCount);
+    metrics.waitingNamespaces.set(backlog.size);
+    metrics.lagBytes.set(lag.bytes);
+    metrics.lagEntries.set(lag.entryCount);
+    metrics.lagSeconds.set(lag.ageMs / 1000);
+  };
+
+  const settled = async (): Promise<void> => {
+    while (running.size > 0) await Promise.all(running);
+  };
+
+  return {
+    service: {
+      notify: async (request) => {
+        const weight = { bytes: Number(request.unindexedBytes), entryCount: Number(request.unindexedEntryCount) };
+        if (backlog.learn(request.namespace, weight, nowMs())) pump();
+        return {};
+      },
+    },
+    start: () => {
+      if (isStarted) return;
+      isStarted = true;
+      track(sweepOnce());
+      pump();
+    },
+    settled,
+    close: async () => {
+      isClosing = true;
+      wakeTimer?.cancel();
+      sweepTimer?.cancel();
+      using deadline = deadlineSignal(clock, config.closeTimeoutMs);
+      deadline.signal.addEventListener('abort', () => abandon.abort(deadline.signal.reason), { once: true });
+      await settled();
+      sweepTimer?.cancel();
+    },
+  };
+}
+
+/** The marker that an ingester may have written for the tail that is indexed now: it can stand for nothing else. */
+function indexedMarker(name: string, firstUnindexedGeneration: number): DirtyMarker {
+  return { key: dirtyKey(name, firstUnindexedGeneration), name, firstUnindexedGeneration, writtenAtMs: 0 };
+}

@@ -1,0 +1,88 @@
+import { type IdColumn, openBlock } from '@lagoon/format';
+import type { SegmentReference } from '@lagoon/namespace';
+import type { ObjectStore } from '@lagoon/object-store';
+import { readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+
+/**
+ * Ids and dead rows of segments, kept by object key and bounded by bytes: an index job needs them of every older segment,
+ * and reads the objects only where they are not here. Both are immutable, so nothing here can be stale.
+ */
+export interface SegmentMemory {
+  idsOf(segment: SegmentReference, signal?: AbortSignal): Promise<IdColumn>;
+  deadRowsOf(segment: SegmentReference, signal?: AbortSignal): Promise<Uint8Array | undefined>;
+  /** What this process has just built, so that it need not be read back. */
+  rememberIds(key: string, ids: IdColumn): void;
+  rememberDeadRows(key: string, dead: Uint8Array): void;
+}
+
+export function createSegmentMemory(store: ObjectStore, bytesMax: number): SegmentMemory {
+  const ids = createBytesLru<IdColumn>(bytesMax, sizeOfIds);
+  const dead = createBytesLru<Uint8Array>(bytesMax >> 2, (bitmap) => bitmap.byteLength);
+  return {
+    idsOf: async (segment, signal) => {
+      const known = ids.get(segment.object.key);
+      if (known !== undefined) return known;
+      const bytes = await readSegmentBlock(store, segment.object, signal);
+      const copy = copyIds(openBlock(bytes, { verify: false }).ids);
+      ids.set(segment.object.key, copy);
+      return copy;
+    },
+    deadRowsOf: async (segment, signal) => {
+      const reference = segment.deleteVector;
+      if (reference?.kind !== 'object') return await readDeleteVector(store, reference, segment.rowCount, signal);
+      const known = dead.get(reference.object.key);
+      if (known !== undefined) return known;
+      const read = await readDeleteVector(store, reference, segment.rowCount, signal);
+      if (read !== undefined) dead.set(reference.object.key, read);
+      return read;
+    },
+    rememberIds: (key, column) => ids.set(key, copyIds(column)),
+    rememberDeadRows: (key, bitmap) => dead.set(key, bitmap),
+  };
+}
+
+/** A copy that does not hold on to the whole block. */
+function copyIds(ids: IdColumn): IdColumn {
+  if (ids.idKind === 'u64') return { ...ids, values: ids.values.slice() };
+  if (ids.idKind === 'uuid') return { ...ids, bytes: ids.bytes.slice() };
+  return { ...ids, offsets: ids.offsets.slice(), bytes: ids.bytes.slice() };
+}
+
+function sizeOfIds(ids: IdColumn): number {
+  if (ids.idKind === 'u64') return ids.values.byteLength;
+  return ids.bytes.byteLength + (ids.idKind === 'string' ? ids.offsets.byteLength : 0);
+}
+
+interface BytesLru<V> {
+  get(key: string): V | undefined;
+  set(key: string, value: V): void;
+}
+
+function createBytesLru<V>(bytesMax: number, sizeOf: (value: V) => number): BytesLru<V> {
+  const values = new Map<string, V>();
+  let bytes = 0;
+  const remove = (key: string, value: V): void => {
+    values.delete(key);
+    bytes -= sizeOf(value);
+  };
+  return {
+    get: (key) => {
+      const value = values.get(key);
+      if (value === undefined) return undefined;
+      values.delete(key);
+      values.set(key, value);
+      return value;
+    },
+    set: (key, value) => {
+      const present = values.get(key);
+      if (present !== undefined) remove(key, present);
+      if (sizeOf(value) > bytesMax) return;
+      values.set(key, value);
+      bytes += sizeOf(value);
+      for (const [oldest, old] of values) {
+        if (bytes <= bytesMax) return;
+        remove(oldest, old);
+      }
+    },
+  };
+}

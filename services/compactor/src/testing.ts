@@ -1,0 +1,192 @@
+import { type Clock, createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
+import { type Block, encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
+import {
+  createManifestCommitter,
+  createNamespaceLog,
+  type EntryDraft,
+  type ManifestCommitter,
+  type NamespaceLog,
+  type NamespaceView,
+} from '@lagoon/namespace';
+import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
+import type { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import type { ServiceClient } from '@lagoon/rpc';
+import { readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+import type { CompactorConfig } from './config.ts';
+import { type CompactorRole, createCompactorRole } from './role.ts';
+
+/** Helpers of this package's own tests: a namespace written by hand, and what a reader finds in it. */
+export interface TestClock extends Clock {
+  advance(durationMs: number): void;
+}
+
+export function createTestClock(): TestClock {
+  let nowMs = 0;
+  const timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
+  return {
+    monotonicMs: () => nowMs,
+    wallMs: () => 1_700_000_000_000 + nowMs,
+    sleep: async (durationMs) => {
+      nowMs += durationMs;
+    },
+    setTimer: (delayMs, callback) => {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.add(timer);
+      return { cancel: () => timers.delete(timer) };
+    },
+    advance: (durationMs) => {
+      nowMs += durationMs;
+      for (const timer of [...timers].filter(({ atMs }) => atMs <= nowMs)) {
+        timers.delete(timer);
+        timer.callback();
+      }
+    },
+  };
+}
+
+export type TestRows = readonly (readonly [id: number, title: string])[];
+
+export interface TestWorld {
+  readonly store: ObjectStore;
+  readonly clock: TestClock;
+  readonly log: NamespaceLog;
+  readonly committer: ManifestCommitter;
+  /** Appends one batch, or the birth with it. */
+  write(rows: TestRows, deletes?: readonly number[], keys?: readonly string[]): Promise<NamespaceView>;
+  truncate(): Promise<NamespaceView>;
+  view(): Promise<NamespaceView>;
+  /** Title by id, as a reader of segments, delete vectors and tail finds them; checks the accounting on the way. */
+  content(): Promise<Map<number, string>>;
+  compactor(options?: CompactorOptions): CompactorRole;
+}
+
+export interface CompactorOptions {
+  readonly config?: Partial<CompactorConfig>;
+  readonly ingester?: ServiceClient<typeof IngesterService>;
+  readonly log?: NamespaceLog;
+  readonly store?: ObjectStore;
+  readonly seed?: number;
+}
+
+export const testName = 'words';
+
+const schema: Schema = {
+  idKind: 'u64',
+  attributes: new Map([['title', { type: { kind: 'scalar', scalar: 'string' }, filterable: true }]]),
+};
+
+/** Everything due at once: tests say when. */
+export const eager: Partial<CompactorConfig> = { tailAgeMs: 0, smallTailAgeMs: 0 };
+
+export function createTestWorld(given?: ObjectStore): TestWorld {
+  const clock = createTestClock();
+  const store = given ?? createMemoryStore({ clock });
+  const random = createSeededRandom(7);
+  const base = { store, clock, random, log: silentLog, metrics: noMetrics };
+  const log = createNamespaceLog(base);
+  const committer = createManifestCommitter(base);
+  let birthCount = 0;
+  const view = async () => (await log.open(testName)).view;
+
+  const write: TestWorld['write'] = async (rows, deletes = [], keys = []) => {
+    const part = encodeRows(rows, deletes);
+    const incarnation = `incarnation${birthCount++}`;
+    const batch = {
+      parts: [part],
+      upsertedRowCount: rows.length,
+      deletedRowCount: deletes.length,
+      idempotency: keys.map((key) => ({
+        key,
+        bodyHash: new Uint8Array(32),
+        rowsUpserted: rows.length,
+        rowsDeleted: deletes.length,
+        logicalBytesWritten: 1,
+        writtenAtMs: clock.wallMs(),
+      })),
+    };
+    const build = (at: NamespaceView): EntryDraft =>
+      at.live === undefined
+        ? { kind: 'birth', incarnation, family: `family${incarnation}`, batch: { ...batch, schema } }
+        : { kind: 'batch', ...batch };
+    return (await log.append(await view(), build)).view;
+  };
+
+  return {
+    store,
+    clock,
+    log,
+    committer,
+    write,
+    view,
+    truncate: async () => (await log.append(await view(), () => ({ kind: 'truncate' }))).view,
+    content: () => readContent(log, store),
+    compactor: (options = {}) =>
+      createCompactorRole(
+        {
+          ...base,
+          store: options.store ?? store,
+          namespaceLog: options.log ?? log,
+          random: createSeededRandom(options.seed ?? 21),
+          ingester: () => options.ingester,
+          queryNodes: () => [],
+        },
+        { ...eager, ...options.config },
+      ),
+  };
+}
+
+/** Tells the compactor of the namespace and waits until it has nothing to do. */
+export async function compact(role: CompactorRole): Promise<void> {
+  role.start();
+  await role.service.notify(
+    { namespace: testName, generation: 1n, unindexedBytes: 1n, unindexedEntryCount: 1n } as never,
+    { signal: new AbortController().signal },
+  );
+  await role.settled();
+}
+
+export function encodeRows(rows: TestRows, deletes: readonly number[]): Uint8Array {
+  return encodeBlock({
+    idKind: 'u64',
+    ids: rows.map(([id]) => BigInt(id)),
+    deletes: deletes.map((id) => BigInt(id)),
+    columns: [{ name: 'title', type: { kind: 'scalar', scalar: 'string' }, values: rows.map(([, title]) => title) }],
+  });
+}
+
+async function readContent(log: NamespaceLog, store: ObjectStore): Promise<Map<number, string>> {
+  const { view, events } = await log.open(testName);
+  const content = new Map<number, string>();
+  for (const segment of view.live?.manifest.segments ?? []) {
+    const block = openBlock(await readSegmentBlock(store, segment.object));
+    const dead = await readDeleteVector(store, segment.deleteVector, segment.rowCount);
+    for (const [row, [id, title]] of rowsOf(block).entries()) {
+      if (dead !== undefined && getBit(dead, row)) continue;
+      if (content.has(id)) throw new Error(`id ${id} is live in two segments`);
+      content.set(id, title);
+    }
+  }
+  if (content.size !== (view.live?.manifest.rows.live ?? 0)) throw new Error('live rows differ from the accounting');
+  for (const event of events) {
+    if (event.kind !== 'batch') continue;
+    for (const part of event.parts) applyBlock(content, openBlock(part));
+  }
+  return content;
+}
+
+function applyBlock(content: Map<number, string>, block: Block): void {
+  for (const [id, title] of rowsOf(block)) content.set(id, title);
+  if (block.deletes.idKind === 'u64') for (const id of block.deletes.values) content.delete(Number(id));
+}
+
+function rowsOf(block: Block): [number, string][] {
+  const title = block.columns.get('title')?.column;
+  if (block.ids.idKind !== 'u64' || title?.kind !== 'scalar' || title.scalar !== 'string') {
+    return [];
+  }
+  const { offsets, bytes } = title;
+  return Array.from(block.ids.values, (id, row) => [
+    Number(id),
+    Buffer.from(bytes.subarray(offsets[row], offsets[row + 1])).toString('utf8'),
+  ]);
+}
