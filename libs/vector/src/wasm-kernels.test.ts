@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from '@jest/globals';
 import { isLagoonError } from '@lagoon/base';
 import fc from 'fast-check';
@@ -248,6 +250,25 @@ describe('WebAssembly kernels', () => {
     expect(other.scanTopK(placed.scan)).toEqual(before);
   });
 
+  test('work in another thread on the same memory, also after it has grown', async () => {
+    const worker = new Worker(workerCode, { eval: true });
+    const first = arena.memories[0] as WebAssembly.Memory;
+    const scratch = { offset: arena.scratch.offset + scratchSize, size: scratchSize };
+    worker.postMessage({ module, memory: first, scratch, index: new URL('./index.ts', import.meta.url).href });
+    const shape = { element: 'f32', dims: 30, rowCount: 250, seed: 9, distinctValues: 256 } as const;
+    for (let round = 0; round < 5; round++) {
+      memory.grow(1);
+      const end = memory.buffer.byteLength;
+      const { rows, scan } = place({ ...shape, zeroRowEvery: 1000, misalignment: 0 }, 'dot_product');
+      const rowsOffset = end - rows.byteLength; // within the newest page
+      new Float32Array(memory.buffer, rowsOffset, rows.length).set(rows);
+      worker.postMessage({ ...scan, rowsOffset });
+      const [answer] = await once(worker, 'message');
+      expect(Array.from(answer.rows)).toEqual(Array.from(scalar.scanTopK(scan).rows));
+    }
+    await worker.terminate();
+  });
+
   test('refuse a scan that reaches out of the memory or of their scratch', () => {
     const shape = { element: 'f32', dims: 8, rowCount: 100, seed: 9, distinctValues: 256 } as const;
     const { scan } = place({ ...shape, zeroRowEvery: 1000, misalignment: 0 }, 'dot_product');
@@ -289,6 +310,16 @@ describe('inverseNorm', () => {
     expect(inverseNorm(Int8Array.of(-3, 4))).toBe(Math.fround(0.2));
   });
 });
+
+/** The first message brings module, memory and scratch, each later one a scan. */
+const workerCode = `
+  const { parentPort } = require('node:worker_threads');
+  let kernels;
+  parentPort.on('message', async (message) => {
+    if (message.module === undefined) parentPort.postMessage((await kernels).scanTopK(message));
+    else kernels = import(message.index).then((it) => it.createKernels(message.module, message.memory, message.scratch));
+  });
+`;
 
 /** Ids of the sections of a WebAssembly binary: id, LEB128 size, content. */
 function sectionIds(bytes: Uint8Array): readonly number[] {
