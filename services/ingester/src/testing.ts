@@ -86,7 +86,7 @@ export interface TestIngester {
   readonly role: IngesterRole;
   readonly store: GatedStore;
   readonly clock: TestClock;
-  write(write: TestWrite): Promise<TestAnswer>;
+  write(write: TestWrite, signal?: AbortSignal): Promise<TestAnswer>;
 }
 
 export interface TestWrite {
@@ -129,8 +129,8 @@ export function createTestIngester(options: TestOptions = {}): TestIngester {
     },
     options.config,
   );
-  const write = async (given: TestWrite): Promise<TestAnswer> => {
-    const answer = await role.service.append(appendRequest(given), { signal: new AbortController().signal });
+  const write = async (given: TestWrite, signal = new AbortController().signal): Promise<TestAnswer> => {
+    const answer = await role.service.append(appendRequest(given), { signal });
     return {
       generation: Number(answer.manifestGeneration),
       rowsUpserted: Number(answer.rowsUpserted),
