@@ -11,7 +11,7 @@ import type { NamespaceView } from './view.ts';
 export const windowMax = 32;
 
 export interface WalkOptions {
-  /** Generations up to here are believed to exist, so they are asked for at once. */
+  /** Generations up to here are believed to exist, so they and the next one are asked for at once. */
   readonly knownThrough: number;
   /** Entries that the caller holds already. */
   readonly preloaded?: ReadonlyMap<number, ReadEntry>;
@@ -37,7 +37,7 @@ export async function walk(
   let window = 1;
   try {
     for (;;) {
-      const count = Math.min(windowMax, Math.max(window, options.knownThrough - view.generation));
+      const count = Math.min(windowMax, Math.max(window, options.knownThrough + 1 - view.generation));
       const probes = await readWindow(context, view, count, options.preloaded, signal);
       for (const probe of probes) {
         if (probe.entry === undefined) return await proveHead(context, view, probe, events, signal);
