@@ -17,3 +17,4 @@ export {
 } from './query-spec.ts';
 export { type SearchContextOptions, searchScratchBytes } from './search-context.ts';
 export { createInlinePool, type SearchPool, type SearchRequest } from './search-pool.ts';
+export { createWorkerPool, type WorkerPoolOptions } from './worker-pool.ts';

@@ -20,7 +20,9 @@ export interface SearchContext {
   scanVectors(location: BlockLocation, column: VectorColumn, scan: BlockScan): TopRows;
   readonly textIndexes: TextIndexCache;
   /** Forgets opened blocks that may have been evicted. */
-  forget(blockIds: readonly number[]): void;
+  forgetBlocks(blockIds: readonly number[]): void;
+  /** Asks for the memory again: it has grown, and this thread may hold a view of its old length. */
+  forgetMemory(memoryIndex: number): void;
 }
 
 export interface BlockScan {
@@ -51,7 +53,7 @@ export interface SearchContextOptions {
   readonly textIndexBytesMax: number;
 }
 
-/** `memoryAt` gives the arena's memories by index; it is asked once per memory. */
+/** `memoryAt` gives the arena's memories by index; it is asked once per memory, and again when told to. */
 export function createSearchContext(
   module: WebAssembly.Module,
   memoryAt: (memoryIndex: number) => SearchMemory,
@@ -78,9 +80,10 @@ export function createSearchContext(
     },
     scanVectors: (location, column, scan) => scannerOf(location.memoryIndex).scan(column, scan),
     textIndexes: createTextIndexCache(options.textIndexBytesMax),
-    forget: (blockIds) => {
+    forgetBlocks: (blockIds) => {
       for (const blockId of blockIds) blocks.delete(blockId);
     },
+    forgetMemory: (memoryIndex) => void scanners.delete(memoryIndex),
   };
 }
 

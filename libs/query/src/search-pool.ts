@@ -36,7 +36,7 @@ export function createInlinePool(arena: Arena, options: SearchContextOptions): S
       return runSearchJob(context, request);
     },
     forgetSnapshot: () => {},
-    forgetBlock: (blockId) => context?.forget([blockId]),
+    forgetBlock: (blockId) => context?.forgetBlocks([blockId]),
     close: async () => {},
   };
 }

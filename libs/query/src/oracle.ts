@@ -1,0 +1,152 @@
+import { compareBytes, utf8Encode } from '@lagoon/base';
+import type { AttributeSchema, AttributeValue, DocumentId, Schema } from '@lagoon/format';
+import { bm25Idf, bm25TermScore } from '@lagoon/text';
+import type { Filter, OrderKey, QuerySpec } from './query-spec.ts';
+import type { TestDocument } from './testing.ts';
+
+/** A brute-force reference over plain documents, for tests: says in the simplest way what a query must answer. */
+export interface OracleRow {
+  readonly id: DocumentId;
+  readonly dist?: number;
+}
+
+export function answer(schema: Schema, documents: readonly TestDocument[], spec: QuerySpec): OracleRow[] {
+  const filtered = documents.filter((document) => spec.filter === undefined || admits(schema, document, spec.filter));
+  return rank(schema, documents, filtered, spec.rankBy).slice(0, spec.limit);
+}
+
+function rank(
+  schema: Schema,
+  documents: readonly TestDocument[],
+  filtered: readonly TestDocument[],
+  rankBy: QuerySpec['rankBy'],
+): OracleRow[] {
+  const byId = (a: OracleRow, b: OracleRow) => compareValues(a.id, b.id);
+  if (rankBy.kind === 'order') {
+    return [...filtered].sort((a, b) => compareByKeys(a, b, rankBy.keys)).map(({ id }) => ({ id }));
+  }
+  if (rankBy.kind === 'vector') {
+    const metric = schema.attributes.get(rankBy.attribute)?.ann?.distanceMetric ?? 'cosine_distance';
+    return filtered
+      .filter(({ values }) => values[rankBy.attribute] != null)
+      .map(({ id, values }) => ({
+        id,
+        dist: distance(metric, values[rankBy.attribute] as readonly number[], [...rankBy.query]),
+      }))
+      .sort((a, b) => a.dist - b.dist || byId(a, b));
+  }
+  const attribute = schema.attributes.get(rankBy.attribute) as AttributeSchema;
+  const scores = bm25(documents, attribute, rankBy.attribute, rankBy.query);
+  return filtered
+    .map(({ id }) => ({ id, dist: scores.get(id) ?? 0 }))
+    .filter(({ dist }) => dist > 0)
+    .sort((a, b) => b.dist - a.dist || byId(a, b));
+}
+
+/** Sums of small integers are exact in f32, so only the last steps round. */
+function distance(metric: string, a: readonly number[], b: readonly number[]): number {
+  const dot = a.reduce((sum, value, i) => sum + value * (b[i] as number), 0);
+  if (metric === 'dot_product') return 0 - dot;
+  if (metric === 'euclidean_squared') return a.reduce((sum, value, i) => sum + (value - (b[i] as number)) ** 2, 0);
+  const norm = (vector: readonly number[]) => {
+    const square = vector.reduce((sum, value) => sum + value * value, 0);
+    return square === 0 ? 0 : Math.fround(1 / Math.sqrt(square));
+  };
+  return Math.fround(1 - Math.fround(Math.fround(dot * norm(a)) * norm(b)));
+}
+
+/** Texts of the tests are lower-case ASCII words with single spaces. */
+function bm25(
+  documents: readonly TestDocument[],
+  attribute: AttributeSchema,
+  name: string,
+  query: string,
+): Map<DocumentId, number> {
+  const words = (text: string) => text.split(' ').filter((word) => word !== '');
+  const texts = new Map(
+    documents.filter(({ values }) => values[name] != null).map(({ id, values }) => [id, words(values[name] as string)]),
+  );
+  const averageLength = [...texts.values()].reduce((sum, text) => sum + text.length, 0) / texts.size;
+  const settings = attribute.fullTextSearch;
+  if (settings === undefined) throw new Error('no full_text_search');
+  const scores = new Map<DocumentId, number>();
+  for (const term of words(query)) {
+    const frequency = (text: readonly string[]) => text.filter((word) => word === term).length;
+    const documentFrequency = [...texts.values()].filter((text) => frequency(text) > 0).length;
+    const idf = bm25Idf(texts.size, documentFrequency);
+    for (const [id, text] of texts) {
+      const score = bm25TermScore(idf, frequency(text), text.length, averageLength, settings);
+      scores.set(id, (scores.get(id) ?? 0) + score);
+    }
+  }
+  return scores;
+}
+
+function compareByKeys(a: TestDocument, b: TestDocument, keys: readonly OrderKey[]): number {
+  for (const { attribute, descending } of keys) {
+    const [x, y] = [a, b].map((document) => attributeOf(document, attribute));
+    const order = compareValues(x ?? null, y ?? null);
+    if (order !== 0) return descending ? -order : order;
+  }
+  return compareValues(a.id, b.id);
+}
+
+function attributeOf(document: TestDocument, attribute: string): AttributeValue {
+  return attribute === 'id' ? document.id : ((document.values[attribute] ?? null) as AttributeValue);
+}
+
+/** Null first; strings and uuids by UTF-8 bytes. */
+function compareValues(a: AttributeValue, b: AttributeValue): number {
+  if (a === null || b === null) return Number(b === null) - Number(a === null);
+  if (typeof a === 'string' && typeof b === 'string') return compareBytes(utf8Encode(a), utf8Encode(b));
+  if (a instanceof Uint8Array && b instanceof Uint8Array) return compareBytes(a, b);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function admits(schema: Schema, document: TestDocument, filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'and':
+      return filter.filters.every((inner) => admits(schema, document, inner));
+    case 'or':
+      return filter.filters.some((inner) => admits(schema, document, inner));
+    case 'not':
+      return !admits(schema, document, filter.filter);
+    case 'comparison':
+      return compares(attributeOf(document, filter.attribute), filter);
+  }
+}
+
+function compares(value: AttributeValue, filter: Extract<Filter, { readonly kind: 'comparison' }>): boolean {
+  const [first] = filter.values;
+  if (first === undefined) return filter.operator === 'notIn';
+  switch (filter.operator) {
+    case 'eq':
+      return equal(value, first);
+    case 'notEq':
+      return !equal(value, first);
+    case 'in':
+      return filter.values.some((wanted) => containsOrEquals(value, wanted));
+    case 'notIn':
+      return !filter.values.some((wanted) => containsOrEquals(value, wanted));
+    case 'lt':
+      return compareValues(value, first) < 0;
+    case 'lte':
+      return compareValues(value, first) <= 0;
+    case 'gt':
+      return compareValues(value, first) > 0;
+    case 'gte':
+      return compareValues(value, first) >= 0;
+  }
+}
+
+function containsOrEquals(value: AttributeValue, wanted: AttributeValue): boolean {
+  return Array.isArray(value) ? value.some((element) => equal(element, wanted)) : equal(value, wanted);
+}
+
+function equal(a: AttributeValue, b: AttributeValue): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((element, i) => equal(element, b[i] as AttributeValue));
+  }
+  if (a === null || b === null) return a === b;
+  return typeof a === typeof b && compareValues(a, b) === 0;
+}
