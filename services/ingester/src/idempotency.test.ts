@@ -53,6 +53,8 @@ describe('idempotency keys', () => {
     const [a, b] = await Promise.all(both);
     expect(a).toEqual(b);
     expect(ingester.store.entryCreateCount).toBe(3);
+    const { view } = await logOn(ingester.store, ingester.clock).log.open('words');
+    expect(view.live?.tail.at(-1)).toMatchObject({ generation: 3, upsertedRowCount: 1 });
   });
 
   test('a retry at another ingester, while the first PUT hangs, is applied once', async () => {
@@ -106,29 +108,52 @@ describe('idempotency keys', () => {
     const { first, store, clock } = pair();
     const write = { key: 'k', rows: [[1, 'one']] as const };
     const answer = await first.write(write);
-    const base = { store, clock, random: createSeededRandom(5), log: silentLog, metrics: noMetrics };
-    const log = createNamespaceLog(base);
-    const committer = createManifestCommitter(base);
-    const { view } = await log.open('words');
-    const { live } = view;
-    if (live === undefined) throw new Error('not born');
-    const place = { name: 'words', incarnation: live.incarnation, job: 'job' };
-    const part = await writeIdempotencyPart(base, place, recordsLeavingTail(live, 1));
-    const manifest = applyIndexEdit(live.manifest, {
-      indexedThrough: 1,
-      schema: live.schema,
-      segmentsAdded: [],
-      deleted: new Map(),
-      rows: { added: 0, superseded: 0, deleted: 0 },
-      ...(part === undefined ? {} : { idempotencyPart: part }),
-      lastWriteAtMs: live.lastWriteAtMs,
-    });
-    const prepared = await committer.prepare(view, manifest, { job: 'job', startedAtMs: log.storeTimeMs() });
-    expect((await committer.append(log, view, prepared)).outcome).toBe('committed');
+    await moveRecords(store, clock, 1);
     const third = createTestIngester({ store, clock, seed: 3 });
     expect(await third.write(write)).toEqual(answer);
     // and by one whose view is older than the manifest that moved them
     expect(await first.write(write)).toEqual(answer);
     expect(third.store.entryCreateCount).toBe(0);
   });
+
+  test('a view that jumps over the manifest that moved a record reads it before it decides', async () => {
+    const clock = createTestClock();
+    const store = createMemoryStore({ clock });
+    const first = createTestIngester({ store, clock, seed: 1 });
+    const second = createTestIngester({ store, clock, seed: 2, config: { unindexedEntryCountMax: 1 } });
+    await first.write({ rows: [[0, 'zero']] });
+    await second.write({ createNamespace: true });
+    const write = { key: 'k', rows: [[1, 'one']] as const };
+    const answer = await first.write(write);
+    await moveRecords(store, clock, 2);
+    expect(await second.write(write)).toEqual(answer);
+    expect(second.store.entryCreateCount).toBe(0);
+  });
 });
+
+function logOn(store: ObjectStore, clock: TestClock) {
+  const base = { store, clock, random: createSeededRandom(5), log: silentLog, metrics: noMetrics };
+  return { base, log: createNamespaceLog(base), committer: createManifestCommitter(base) };
+}
+
+/** What an index job does to the keys: they leave the tail for a part that the manifest names. */
+async function moveRecords(store: ObjectStore, clock: TestClock, indexedThrough: number): Promise<void> {
+  const { base, log, committer } = logOn(store, clock);
+  const { view } = await log.open('words');
+  const { live } = view;
+  if (live === undefined) throw new Error('not born');
+  const place = { name: 'words', incarnation: live.incarnation, job: 'job' };
+  const part = await writeIdempotencyPart(base, place, recordsLeavingTail(live, indexedThrough));
+  const manifest = applyIndexEdit(live.manifest, {
+    indexedThrough,
+    schema: live.schema,
+    segmentsAdded: [],
+    deleted: new Map(),
+    rows: { added: 0, superseded: 0, deleted: 0 },
+    ...(part === undefined ? {} : { idempotencyPart: part }),
+    lastWriteAtMs: live.lastWriteAtMs,
+  });
+  const prepared = await committer.prepare(view, manifest, { job: 'job', startedAtMs: log.storeTimeMs() });
+  const result = await committer.append(log, view, prepared);
+  if (result.outcome !== 'committed') throw new Error(result.outcome);
+}
