@@ -123,6 +123,16 @@ describe('columnar block', () => {
     );
   });
 
+  test('a string that starts inside a character is corrupt under a right checksum', () => {
+    const column: ColumnInput = { name: 's', type: { kind: 'scalar', scalar: 'string' }, values: ['é', 'é'] };
+    const bytes = encodeBlock({ idKind: 'u64', ids: [1n, 2n], deletes: [], columns: [column] });
+    const opened = openBlock(bytes).columns.get('s')?.column;
+    if (opened?.kind !== 'scalar' || opened.scalar !== 'string') throw new Error('not a string column');
+    opened.offsets[1] = 1;
+    new DataView(bytes.buffer).setUint32(8, blockChecksum(bytes), true);
+    expect(() => verifyBlock(bytes)).toThrow('inside a character');
+  });
+
   test('opens without copying, from shared memory too, and copies only what is not aligned', () => {
     const bytes = encodeBlock(goldenInput());
     const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 32));

@@ -3,18 +3,17 @@ import { equalAttributeTypes, formatAttributeType } from './attribute-type.ts';
 import type { RejectValue } from './build-column.ts';
 import { buildIds, duplicateId, sortedOrder } from './build-ids.ts';
 import type { Block, Column, IdColumn, NamedColumn } from './column.ts';
-import { convertColumn, isAllNull } from './convert-column.ts';
+import { canConvertColumn, convertColumn, isAllNull } from './convert-column.ts';
 import { gatherColumn, gatherIds, missingColumn, planOfOrder } from './gather.ts';
 import { forEachCommonId, idAt } from './id-column.ts';
 import type { AttributeType, IdKind, Schema } from './schema.ts';
-import { canConvert } from './type-conversion.ts';
 import { isNull } from './value-at.ts';
 import { writeBlock } from './write-block.v1.ts';
 
 /**
  * The block with every column of the schema's type: itself when nothing has to change, else a new block's bytes.
  *
- * Converted are the types that JSON cannot tell apart (`canConvert`), string ids for uuid ids, and a column without any
+ * Converted are the types that JSON cannot tell apart (`canConvertColumn`), string ids for uuid ids, and a column without any
  * value, which takes the schema's type, or goes where the schema does not have the attribute. What does not fit is
  * `invalid_argument` naming attribute, id and both types. `schema` comes from `mergeSchema` of this very block.
  */
@@ -51,7 +50,7 @@ function convert({ name, type, column }: NamedColumn, to: AttributeType, block: 
       expected: formatAttributeType(to),
     });
   };
-  if (!canConvert(type, to)) reject(firstPresent(column, block.rowCount), 'attribute is of another type');
+  if (!canConvertColumn(column, type, to)) reject(firstPresent(column, block.rowCount), 'attribute is of another type');
   return convertColumn(column, to, block.rowCount, reject);
 }
 

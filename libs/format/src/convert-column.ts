@@ -1,19 +1,23 @@
 import { getBit } from './bitmap.ts';
 import { buildScalarColumn, type RejectValue, rowOfElement } from './build-column.ts';
 import { buildVectorColumn } from './build-vectors.ts';
-import type { Column, NullBitmap, ScalarColumn, VectorColumn } from './column.ts';
+import type { ArrayColumn, Column, NullBitmap, ScalarColumn, VectorColumn } from './column.ts';
 import { parseDatetime } from './datetime.ts';
 import { decodeText } from './id-column.ts';
 import type { AttributeType, ScalarType } from './schema.ts';
+import { canConvert } from './type-conversion.ts';
 import type { AttributeValue } from './value.ts';
 import { isNull } from './value-at.ts';
 
 const i64Max = 0x7fff_ffff_ffff_ffffn;
 
-/** A column as another type that `canConvert` allows; calls `reject` with the first row whose value does not fit. */
+/** A column as another type that `canConvertColumn` allows; calls `reject` with the first row whose value does not fit. */
 export function convertColumn(column: Column, to: AttributeType, rowCount: number, reject: RejectValue): Column {
   if (to.kind === 'vector') return toVectors(column, to.dims, rowCount, reject);
   if (column.kind === 'vector') return column;
+  if (to.kind === 'array' && hasNoElements(column)) {
+    return { ...column, scalar: to.scalar, elements: buildScalarColumn(to.scalar, [], reject) };
+  }
   if (column.kind === 'scalar') return convertScalar(column, to.scalar, rowCount, reject);
   const { rowOffsets } = column;
   const rejectElement: RejectValue = (index, problem) => reject(rowOfElement(rowOffsets, index), problem);
@@ -106,6 +110,15 @@ function textAt(column: TextColumn, index: number): string {
 function parseBase64(text: string): Uint8Array | undefined {
   if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(text) || text.replace(/=+$/, '').length % 4 === 1) return undefined;
   return new Uint8Array(Buffer.from(text, 'base64'));
+}
+
+/** As `canConvert`; besides, arrays that are all empty fit any array type: nothing says what they would hold. */
+export function canConvertColumn(column: Column, from: AttributeType, to: AttributeType): boolean {
+  return canConvert(from, to) || (to.kind === 'array' && hasNoElements(column));
+}
+
+function hasNoElements(column: Column): column is ArrayColumn {
+  return column.kind === 'array' && column.rowOffsets[column.rowOffsets.length - 1] === 0;
 }
 
 /** Whether no row has a value. */

@@ -1,10 +1,14 @@
-import { invalidArgument } from '@lagoon/base';
+import { invalidArgument, unimplemented } from '@lagoon/base';
 import { formatAttributeType } from './attribute-type.ts';
 import { type AttributeType, type FullTextSearch, languages, tokenizers } from './schema.ts';
 
+/** What `libs/text` has no data for; refused when it is declared, so that no query meets it. */
+const languagesWithoutStemming: readonly string[] = ['greek'];
+const languagesWithoutStopwords: readonly string[] = ['tamil'];
+
 const maxTokenLengthMax = 254;
 
-/** Throws `invalid_argument` unless the attribute can have this text index. */
+/** Throws `invalid_argument`, or `unimplemented`, unless the attribute can have this text index. */
 export function checkFullTextSearch(attribute: string, type: AttributeType, settings: FullTextSearch): void {
   const { tokenizer, language, maxTokenLength, k1, b } = settings;
   if (type.kind === 'vector' || type.scalar !== 'string') {
@@ -18,6 +22,10 @@ export function checkFullTextSearch(attribute: string, type: AttributeType, sett
   }
   if (!(languages as readonly string[]).includes(language)) {
     throw invalidArgument('unknown language', { attribute, language });
+  }
+  if (settings.stemming && languagesWithoutStemming.includes(language)) throw unimplemented(`stemming of ${language}`);
+  if (settings.removeStopwords && languagesWithoutStopwords.includes(language)) {
+    throw unimplemented(`removing stopwords of ${language}`);
   }
   if (tokenizer === 'pre_tokenized_array' && type.kind !== 'array') {
     throw invalidArgument('pre_tokenized_array needs a []string attribute', { attribute });

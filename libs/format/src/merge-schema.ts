@@ -1,8 +1,8 @@
 import { invalidArgument } from '@lagoon/base';
 import { checkAttributeName } from './attribute-name.ts';
 import { checkVectorType, equalAttributeTypes, formatAttributeType } from './attribute-type.ts';
-import type { Block } from './column.ts';
-import { isAllNull } from './convert-column.ts';
+import type { Block, NamedColumn } from './column.ts';
+import { canConvertColumn, isAllNull } from './convert-column.ts';
 import { checkFilterableValues } from './filterable-values.ts';
 import { checkFullTextSearch, equalFullTextSearch } from './full-text-search.ts';
 import {
@@ -16,7 +16,6 @@ import {
   type Schema,
 } from './schema.ts';
 import type { AttributeDeclaration, SchemaDeclaration } from './schema-declaration.ts';
-import { canConvert } from './type-conversion.ts';
 
 /**
  * The namespace's schema after a write: declarations first, then attributes that only the block has, by their inferred
@@ -36,26 +35,49 @@ export function mergeSchema(
   metricDefault?: DistanceMetric,
 ): Schema {
   const idKind = mergeIdKind(current?.idKind, declared.idKind, block);
-  const attributes = new Map(current?.attributes);
-  const blockTypes = inferredTypes(block);
+  const draft = createDraft(current?.attributes);
+  const inferred = inferredColumns(block);
   const seen = new Set<string>();
   for (const declaration of declared.attributes) {
-    if (seen.has(declaration.name))
-      throw invalidArgument('attribute is declared twice', { attribute: declaration.name });
-    seen.add(declaration.name);
-    const before = attributes.get(declaration.name);
-    const type = declaredType(before, declaration, blockTypes.get(declaration.name));
-    attributes.set(declaration.name, applyDeclaration(before, type, declaration, metricDefault));
+    const { name } = declaration;
+    if (seen.has(name)) throw invalidArgument('attribute is declared twice', { attribute: name });
+    seen.add(name);
+    const before = draft.get(name);
+    const type = declaredType(before, declaration, inferred.get(name)?.type);
+    draft.set(name, applyDeclaration(before, type, declaration, metricDefault));
   }
-  for (const [name, type] of blockTypes) {
-    const before = attributes.get(name);
-    if (before === undefined) attributes.set(name, newAttribute(name, type, metricDefault));
-    else checkAgainst(name, type, before, seen.has(name) ? undefined : metricDefault);
+  for (const named of inferred.values()) {
+    const before = draft.get(named.name);
+    if (before === undefined) draft.set(named.name, applyDeclaration(undefined, named.type, named, metricDefault));
+    else checkAgainst(named, before, seen.has(named.name) ? undefined : metricDefault);
   }
+  const attributes = draft.result();
   if (block !== undefined) checkFilterableValues(block, attributes);
-  if (current !== undefined && isSame(current.attributes, attributes)) return current;
+  if (current !== undefined && attributes === current.attributes) return current;
   checkCounts(attributes);
   return { idKind, attributes };
+}
+
+type Attributes = ReadonlyMap<string, AttributeSchema>;
+
+/** The attributes with changes; the very same map while there are none, for most writes change nothing. */
+interface AttributesDraft {
+  get(name: string): AttributeSchema | undefined;
+  set(name: string, attribute: AttributeSchema): void;
+  result(): Attributes;
+}
+
+function createDraft(current: Attributes = new Map()): AttributesDraft {
+  let changed: Map<string, AttributeSchema> | undefined;
+  return {
+    get: (name) => (changed ?? current).get(name),
+    set(name, attribute) {
+      if ((changed ?? current).get(name) === attribute) return;
+      changed ??= new Map(current);
+      changed.set(name, attribute);
+    },
+    result: () => changed ?? current,
+  };
 }
 
 function mergeIdKind(current: IdKind | undefined, declared: IdKind | undefined, block: Block | undefined): IdKind {
@@ -72,12 +94,13 @@ function mergeIdKind(current: IdKind | undefined, declared: IdKind | undefined, 
   return idKind;
 }
 
-function inferredTypes(block: Block | undefined): Map<string, AttributeType> {
-  const types = new Map<string, AttributeType>();
-  for (const { name, type, column } of block?.columns.values() ?? []) {
-    if (!isAllNull(column, block?.rowCount ?? 0)) types.set(name, type);
+/** The columns that have a value. */
+function inferredColumns(block: Block | undefined): Map<string, NamedColumn> {
+  const columns = new Map<string, NamedColumn>();
+  for (const named of block?.columns.values() ?? []) {
+    if (!isAllNull(named.column, block?.rowCount ?? 0)) columns.set(named.name, named);
   }
-  return types;
+  return columns;
 }
 
 function declaredType(
@@ -158,17 +181,12 @@ function mergeMetric(
   return asked ?? 'cosine_distance';
 }
 
-function newAttribute(name: string, type: AttributeType, metricDefault: DistanceMetric | undefined): AttributeSchema {
-  return applyDeclaration(undefined, type, { name }, metricDefault);
-}
-
 function checkAgainst(
-  name: string,
-  type: AttributeType,
+  { name, type, column }: NamedColumn,
   before: AttributeSchema,
   metricDefault: DistanceMetric | undefined,
 ): void {
-  if (!canConvert(type, before.type)) {
+  if (!canConvertColumn(column, type, before.type)) {
     throw invalidArgument('attribute is of another type', {
       attribute: name,
       type: formatAttributeType(type),
@@ -188,7 +206,7 @@ function checkNew(name: string, type: AttributeType): void {
   if (type.kind === 'vector') checkVectorType(type, name);
 }
 
-function checkCounts(attributes: ReadonlyMap<string, AttributeSchema>): void {
+function checkCounts(attributes: Attributes): void {
   if (attributes.size > limits.attributeCountMax) {
     throw invalidArgument('too many attributes', { attributes: attributes.size, max: limits.attributeCountMax });
   }
@@ -197,12 +215,6 @@ function checkCounts(attributes: ReadonlyMap<string, AttributeSchema>): void {
   if (vectors > limits.vectorColumnCountMax) {
     throw invalidArgument('too many vector attributes', { vectors, max: limits.vectorColumnCountMax });
   }
-}
-
-function isSame(a: ReadonlyMap<string, AttributeSchema>, b: ReadonlyMap<string, AttributeSchema>): boolean {
-  if (a.size !== b.size) return false;
-  for (const [name, attribute] of b) if (a.get(name) !== attribute) return false;
-  return true;
 }
 
 function equalAttributes(a: AttributeSchema, b: AttributeSchema): boolean {

@@ -166,6 +166,8 @@ describe('mergeSchema', () => {
     ]) {
       expect(fts(change)).toMatch(/^invalid_argument: .*attribute=t/);
     }
+    expect(fts({ language: 'greek', stemming: true })).toMatch(/^unimplemented: .*greek/);
+    expect(fts({ language: 'tamil', removeStopwords: true })).toMatch(/^unimplemented: .*tamil/);
     const many = Array.from({ length: 1025 }, (_, i) => ({ name: `a${i}`, type: text }));
     expect(errorOf(() => mergeSchema(undefined, { idKind: 'u64', attributes: many }, undefined))).toContain(
       'too many attributes',
@@ -213,6 +215,11 @@ describe('coerceBlock', () => {
     expect(result instanceof Uint8Array ? openBlock(result).columns.size : -1).toBe(0);
   });
 
+  test('empty arrays fit every array type', () => {
+    expect(coerceTo('[]int', column('x', '[]string', [[], null]))).toEqual([[], null]);
+    expect(coerceTo('[]datetime', column('x', '[]bool', [[]]))).toEqual([[]]);
+  });
+
   test('what does not fit names attribute, id and both types', () => {
     const cases: [string, ColumnInput][] = [
       ['uint', column('x', 'int', [1n, -1n])],
@@ -239,8 +246,9 @@ describe('coerceBlock', () => {
   });
 
   test('string ids become uuids, sorted anew and still unique', () => {
-    const low = '01234567-89ab-cdef-0123-456789abcdef';
-    const high = 'A1234567-89AB-CDEF-0123-456789ABCDEF';
+    // as text, upper case comes first; as bytes, a is below b
+    const low = 'a1234567-89ab-cdef-0123-456789abcdef';
+    const high = 'B1234567-89AB-CDEF-0123-456789ABCDEF';
     const schema = schemaOf({ n: 'int' }, 'uuid');
     const block = stringBlock([low, high], [], [column('n', 'int', [1n, 2n])]);
     const result = coerceBlock(block, schema);
