@@ -1,17 +1,18 @@
 import { constants, isAscii, isUtf8 } from 'node:buffer';
 import { invalidArgument, LagoonError } from '@lagoon/base';
+import { digitRunMin, parseLongIntegers } from './long-integers.ts';
 
 /**
  * JSON text to values without losing integers: a number that is written as an integer and is beyond ±(2^53 − 1)
  * becomes a bigint, everything else is what `JSON.parse` gives.
  *
  * The runtime's parser does the work. Only a text that holds a run of 16 or more digits outside a fraction or an
- * exponent takes the slower path, which looks at the source text of every number.
+ * exponent takes the slower path.
  */
 export function parseJson(bytes: Uint8Array): unknown {
   const text = decodeText(bytes);
   try {
-    return holdsLongInteger(bytes) ? JSON.parse(text, reviveLongIntegers) : JSON.parse(text);
+    return holdsLongInteger(bytes) ? parseLongIntegers(text) : JSON.parse(text);
   } catch (error) {
     throw asJsonError(error);
   }
@@ -30,8 +31,6 @@ function decodeText(bytes: Uint8Array): string {
   if (!isUtf8(buffer)) throw invalidArgument('the body is not utf-8');
   return buffer.toString('utf8');
 }
-
-const digitRunMin = 16; // 2^53 has 16 digits
 
 /** A run of 16 digits covers one of any 16 consecutive positions, so every 16th byte is looked at. */
 export function holdsLongInteger(bytes: Uint8Array): boolean {
@@ -53,14 +52,6 @@ function isDigit(byte: number | undefined): boolean {
 
 function isIntegerContext(before: number | undefined, after: number | undefined): boolean {
   return before !== 0x2e /* . */ && after !== 0x2e && after !== 0x65 /* e */ && after !== 0x45 /* E */;
-}
-
-const integerPattern = /^-?\d+$/;
-
-function reviveLongIntegers(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
-  const source = context?.source;
-  return source !== undefined && integerPattern.test(source) ? BigInt(source) : value;
 }
 
 function asJsonError(error: unknown): LagoonError {
