@@ -12,23 +12,37 @@ export interface TestClock extends Clock {
 }
 
 export function createTestClock(): TestClock {
+  const startMs = 1_700_000_000_000;
   let ownMs = 0;
-  let worldMs = 1_700_000_000_000;
-  const offsetMs = 1_700_000_000_000;
+  let worldMs = startMs;
+  let timers: { dueMs: number; callback: () => void }[] = [];
+  const fire = () => {
+    const due = timers.filter((timer) => timer.dueMs <= worldMs);
+    timers = timers.filter((timer) => timer.dueMs > worldMs);
+    for (const timer of due) timer.callback();
+  };
+  const advance = (durationMs: number) => {
+    ownMs += durationMs;
+    worldMs += durationMs;
+    fire();
+  };
   return {
     monotonicMs: () => ownMs,
-    wallMs: () => ownMs + offsetMs,
-    sleep: async (durationMs) => {
-      ownMs += durationMs;
-      worldMs += durationMs;
+    wallMs: () => ownMs + startMs,
+    sleep: async (durationMs) => advance(durationMs),
+    setTimer: (delayMs, callback) => {
+      const timer = { dueMs: worldMs + delayMs, callback };
+      timers.push(timer);
+      return {
+        cancel: () => {
+          timers = timers.filter((other) => other !== timer);
+        },
+      };
     },
-    setTimer: () => ({ cancel: () => {} }),
-    advance: (durationMs) => {
-      ownMs += durationMs;
-      worldMs += durationMs;
-    },
+    advance,
     suspend: (durationMs) => {
       worldMs += durationMs;
+      fire();
     },
     worldMs: () => worldMs,
   };
