@@ -20,6 +20,8 @@ export interface CompactorConfig {
   readonly sweepIntervalMs: number;
   /** Pages of 1,000 markers that one sweep reads; the next goes on behind them. */
   readonly sweepPageCountMax: number;
+  /** Markers of indexed tails are removed so long after, many in one request. */
+  readonly markerClearDelayMs: number;
   /** Namespaces known to have a tail; more are found by a later sweep. */
   readonly backlogCountMax: number;
   /** Ids and delete vectors of older segments that are kept in memory. */
@@ -48,6 +50,7 @@ export const defaultCompactorConfig: CompactorConfig = {
   computeSliceMs: 8,
   sweepIntervalMs: 60_000,
   sweepPageCountMax: 10,
+  markerClearDelayMs: 5_000,
   backlogCountMax: 100_000,
   idCacheBytesMax: 256 << 20,
   idempotencyKeepMs: 2 * 3_600_000,

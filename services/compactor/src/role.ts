@@ -9,7 +9,6 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import {
-  clearDirtyMarkers,
   createManifestCommitter,
   createNamespaceLog,
   type DirtyMarker,
@@ -26,6 +25,7 @@ import { createBacklog } from './backlog.ts';
 import { createCompactorMetrics } from './compactor-metrics.ts';
 import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
 import { type IndexJobResult, runIndexJob } from './index-job.ts';
+import { createMarkerClearing } from './marker-clearing.ts';
 import { createMarkerSweep } from './marker-sweep.ts';
 import { createSegmentMemory } from './segment-memory.ts';
 
@@ -83,6 +83,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
     running.add(tracked);
   };
 
+  const clearing = createMarkerClearing(deps, config.markerClearDelayMs, track);
   let jobCount = 0;
 
   /** Starts what is due as far as there is room, and sees to being woken for the rest. */
@@ -132,7 +133,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
         backlog.postpone(namespace, retryDelayMs(namespace), nowMs());
         return;
       case 'nothing':
-        await clearMarkers(namespace, markers);
+        clearing.add(markers);
         backlog.finish(namespace, nowMs());
         return;
       case 'committed': {
@@ -144,19 +145,10 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
         }
         if (result.tail.entryCount > 0) backlog.keep(namespace, result.tail, nowMs());
         else {
-          await clearMarkers(namespace, [...markers, indexedMarker(namespace, result.generationFirst)]);
+          clearing.add([...markers, indexedMarker(namespace, result.generationFirst)]);
           backlog.finish(namespace, nowMs());
         }
       }
-    }
-  };
-
-  /** Only those that were read before the job, and only when it left nothing that they stand for. */
-  const clearMarkers = async (namespace: string, markers: readonly DirtyMarker[]): Promise<void> => {
-    try {
-      await clearDirtyMarkers(deps.store, markers, abandon.signal);
-    } catch (error) {
-      deps.log.debug('dirty markers stay for the next sweep', { namespace, error });
     }
   };
 
@@ -174,6 +166,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
 
   const sweepOnce = async (): Promise<void> => {
     try {
+      await clearing.flush();
       await sweep.run(abandon.signal);
     } catch (error) {
       deps.log.warn('sweep of dirty markers failed', { error: toLagoonError(error) });
@@ -217,6 +210,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
       using deadline = deadlineSignal(clock, config.closeTimeoutMs);
       deadline.signal.addEventListener('abort', () => abandon.abort(deadline.signal.reason), { once: true });
       await settled();
+      await clearing.flush();
       sweepTimer?.cancel();
     },
   };

@@ -9,7 +9,7 @@ import {
   type NamespaceView,
 } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
-import type { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import { AppendManifestResponse_Outcome, type IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { ServiceClient } from '@lagoon/rpc';
 import { readDeleteVector, readSegmentBlock } from '@lagoon/segment';
 import type { CompactorConfig } from './config.ts';
@@ -78,8 +78,7 @@ const schema: Schema = {
 /** Everything due at once: tests say when. */
 export const eager: Partial<CompactorConfig> = { tailAgeMs: 0, smallTailAgeMs: 0 };
 
-export function createTestWorld(given?: ObjectStore): TestWorld {
-  const clock = createTestClock();
+export function createTestWorld(given?: ObjectStore, clock = createTestClock()): TestWorld {
   const store = given ?? createMemoryStore({ clock });
   const random = createSeededRandom(7);
   const base = { store, clock, random, log: silentLog, metrics: noMetrics };
@@ -125,7 +124,7 @@ export function createTestWorld(given?: ObjectStore): TestWorld {
         {
           ...base,
           store: options.store ?? store,
-          namespaceLog: options.log ?? log,
+          ...(options.log === undefined ? {} : { namespaceLog: options.log }),
           random: createSeededRandom(options.seed ?? 21),
           ingester: () => options.ingester,
           queryNodes: () => [],
@@ -189,4 +188,31 @@ function rowsOf(block: Block): [number, string][] {
     Number(id),
     Buffer.from(bytes.subarray(offsets[row], offsets[row + 1])).toString('utf8'),
   ]);
+}
+
+export interface HandingOptions {
+  /** Thrown instead of the answer. */
+  readonly answer?: Error;
+  readonly outcome?: AppendManifestResponse_Outcome;
+  readonly isAppended?: boolean;
+}
+
+/** An ingester as a compactor sees it: appends what it is handed, and may fail to say so. */
+export function handingIngester(world: TestWorld, options: HandingOptions = {}) {
+  let callCount = 0;
+  const client = {
+    appendManifest: async (request: { readonly manifestEntry?: Uint8Array; readonly commitId?: string }) => {
+      callCount++;
+      const prepared = { message: request.manifestEntry ?? new Uint8Array(0), commitId: request.commitId ?? '' };
+      let generation = 0;
+      if (options.isAppended !== false) {
+        const result = await world.committer.append(world.log, await world.view(), prepared);
+        generation = result.view.generation;
+      }
+      if (options.answer !== undefined) throw options.answer;
+      const outcome = options.outcome ?? AppendManifestResponse_Outcome.COMMITTED;
+      return { outcome, manifestGeneration: BigInt(generation) };
+    },
+  } as unknown as ServiceClient<typeof IngesterService>;
+  return { client, callCount: () => callCount };
 }
