@@ -143,6 +143,9 @@ describe('columnar block', () => {
     const shifted = new Uint8Array(bytes.length + 3);
     shifted.set(bytes, 3);
     expect(rowsOf(openBlock(shifted.subarray(3)))).toEqual(rowsOf(openBlock(bytes)));
+    const buffer = Buffer.from(shifted.buffer);
+    expect(rowsOf(openBlock(buffer.subarray(3)))).toEqual(rowsOf(openBlock(bytes)));
+    expect(Buffer.isBuffer(openBlock(Buffer.from(bytes.buffer)).bytes)).toBe(false);
   });
 
   test('inverse norms are computed in f64 and rounded once', () => {
@@ -174,6 +177,7 @@ describe('columnar block', () => {
     expectInvalid({ deletes: ['a'] }, 'twice', 'id=a');
     expectInvalid({ ids: ['b', '', 'c'] }, 'empty');
     expectInvalid({ ids: ['b', 'ü'.repeat(33), 'c'] }, 'too long', 'bytes=66');
+    expectInvalid({ ids: ['b', '\ud800', 'c'] }, 'well-formed');
     expectInvalid({ ids: ['b', 3n, 'c'] }, 'wrong type', 'id=3');
     expectInvalid({ idKind: 'u64', ids: [1n, 2n ** 64n], deletes: [], columns: [] }, 'out of range');
     expectInvalid({ idKind: 'u64', ids: [-1n], deletes: [], columns: [] }, 'out of range');

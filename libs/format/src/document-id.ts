@@ -26,10 +26,11 @@ export function parseDocumentId(kind: IdKind, text: string): DocumentId {
   }
 }
 
-/** Throws `invalid_argument` for a string id that is empty or too long; `size` is its length as UTF-8. */
+/** Throws `invalid_argument` for a string id that is empty, too long, or has half of a surrogate pair (two of them would be one in UTF-8); `size` is its length as UTF-8. */
 export function checkStringId(id: string, size: number): void {
   if (size === 0) throw invalidArgument('id is empty');
   if (size > limits.idBytesMax) throw invalidArgument('id is too long', { id, bytes: size, max: limits.idBytesMax });
+  if (!id.isWellFormed()) throw invalidArgument('id is not well-formed unicode', { id });
 }
 
 function parseU64(text: string): bigint {

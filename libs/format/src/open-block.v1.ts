@@ -45,7 +45,7 @@ interface Header {
  */
 export function openBlock(bytes: Uint8Array, options: OpenBlockOptions = {}): Block {
   const verify = options.verify ?? true;
-  const aligned = bytes.byteOffset % sectionAlignment === 0 ? bytes : bytes.slice();
+  const aligned = alignedBytes(bytes);
   const header = readHeader(aligned, verify);
   const sections = createSectionReader(aligned, header.sectionCount);
   const ids = readIds(sections, header.idKind, header.rowCount, 'idOffsets', 'ids');
@@ -68,6 +68,12 @@ export function openBlock(bytes: Uint8Array, options: OpenBlockOptions = {}): Bl
 /** Throws `corrupt` unless the bytes are a sound columnar block. */
 export function verifyBlock(bytes: Uint8Array): void {
   openBlock(bytes);
+}
+
+/** A plain array: the `slice` of a Buffer is no copy, and views of one would be Buffers. */
+function alignedBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteOffset % sectionAlignment !== 0) return new Uint8Array(bytes);
+  return Buffer.isBuffer(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
 }
 
 function readHeader(bytes: Uint8Array, verify: boolean): Header {
