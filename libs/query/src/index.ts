@@ -1,5 +1,6 @@
 export {
   createQueryEngine,
+  type LiveView,
   type QueryEngine,
   type QueryEngineDeps,
   type QueryEngineOptions,

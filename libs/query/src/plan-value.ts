@@ -21,7 +21,7 @@ export function toOperand(scalar: ScalarType, value: AttributeValue): Operand | 
     case 'string':
       return typeof value === 'string' ? utf8Encode(value) : undefined;
     case 'bytes':
-      return value instanceof Uint8Array ? value : undefined;
+      return typeof value === 'string' ? fromBase64(value) : value instanceof Uint8Array ? value : undefined;
   }
 }
 
@@ -51,4 +51,9 @@ function integer(value: AttributeValue, min: bigint, max: bigint): bigint | unde
 function float(value: AttributeValue): number | undefined {
   if (typeof value === 'bigint') return Number(value);
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
+}
+
+/** Bytes are base64 in JSON; with or without padding. */
+function fromBase64(text: string): Uint8Array | undefined {
+  return /^[A-Za-z0-9+/]*={0,2}$/.test(text) ? new Uint8Array(Buffer.from(text, 'base64')) : undefined;
 }

@@ -10,7 +10,7 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache } from '@lagoon/cache';
-import type { NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { createEngineMeter } from './engine-meter.ts';
 import { planQuery } from './plan.ts';
@@ -32,13 +32,16 @@ export interface QueryEngine {
    */
   query(name: string, spec: QuerySpec, consistency: ConsistencySpec, signal?: AbortSignal): Promise<QueryResult>;
   /** The namespace as of a probe sent after this call; `not_found`. */
-  metadata(name: string, signal?: AbortSignal): Promise<NamespaceView & { readonly live: object }>;
+  metadata(name: string, signal?: AbortSignal): Promise<LiveView>;
   /** Begins to bring a namespace into memory. */
   warm(name: string): void;
   /** A hint that a generation exists: read ahead where the namespace was queried lately. */
   notify(name: string, generation: number): void;
   close(): Promise<void>;
 }
+
+/** The view of a namespace that lives. */
+export type LiveView = NamespaceView & { readonly live: LiveNamespace };
 
 export interface QueryEngineDeps {
   readonly store: ObjectStore;

@@ -1,0 +1,132 @@
+import { type Clock, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
+import { createBlockCache } from '@lagoon/cache';
+import { checkNamespaceName, createNamespaceLog, listNamespaces, type NamespaceLog } from '@lagoon/namespace';
+import type { ObjectStore } from '@lagoon/object-store';
+import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
+import {
+  createInlinePool,
+  createQueryEngine,
+  createWorkerPool,
+  type SearchPool,
+  searchScratchBytes,
+} from '@lagoon/query';
+import type { ServiceImplementation } from '@lagoon/rpc';
+import { noTracer, type Tracer } from '@lagoon/telemetry';
+import { type Arena, createArena } from '@lagoon/vector';
+import { type QueryConfig, resolveQueryConfig } from './config.ts';
+import { metadataMessage } from './metadata-message.ts';
+import { createQueryLimiter } from './query-limiter.ts';
+import { readConsistency, readQuery } from './read-query.ts';
+import { queryResponse } from './write-result.ts';
+
+export interface QueryDeps {
+  readonly store: ObjectStore;
+  /** Default: one on `store`. */
+  readonly namespaceLog?: NamespaceLog;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly tracer?: Tracer;
+}
+
+export interface QueryRole {
+  readonly service: ServiceImplementation<typeof QueryNodeService>;
+  /** Takes nothing more, lets running queries end, stops the search threads. */
+  close(): Promise<void>;
+}
+
+const pageSizeDefault = 100;
+const pageSizeMax = 1_000;
+
+/** The role that answers queries: README of this package. */
+export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {}): QueryRole {
+  const config = resolveQueryConfig(given);
+  const { clock, store, metrics, tracer = noTracer } = deps;
+  const arena = createArena({
+    budgetBytes: config.arenaBytesMax,
+    memoryBytesMax: config.arenaMemoryBytesMax,
+    scratchBytes: Math.max(1, config.workerCount) * searchScratchBytes,
+  });
+  const engine = createQueryEngine(
+    {
+      ...deps,
+      namespaceLog: deps.namespaceLog ?? createNamespaceLog(deps),
+      cache: createBlockCache({ arena, metrics }),
+      pool: createPool(deps, config, arena),
+    },
+    { replicaCountMax: config.namespaceCountMax, generationWaitMsMax: config.generationWaitMsMax },
+  );
+  const limiter = createQueryLimiter(clock, config);
+  const running = new Set<Promise<unknown>>();
+  let isClosing = false;
+
+  /** Refused while closing; `close` waits for it. */
+  const accept = async <R>(work: () => Promise<R>): Promise<R> => {
+    if (isClosing) throw new LagoonError('unavailable', 'the query node is stopping');
+    const done = work();
+    running.add(done);
+    try {
+      return await done;
+    } finally {
+      running.delete(done);
+    }
+  };
+
+  const service: ServiceImplementation<typeof QueryNodeService> = {
+    query: (request, { signal, traceparent }) =>
+      accept(async () => {
+        checkNamespaceName(request.namespace);
+        const spec = readQuery(request);
+        const consistency = readConsistency(request.consistency);
+        const span = tracer.startSpan('query', { namespace: request.namespace }, traceparent);
+        try {
+          const answer = () => engine.query(request.namespace, spec, consistency, signal);
+          return queryResponse(await limiter.run(request.namespace, answer, signal));
+        } catch (error) {
+          span.recordError(error);
+          throw error;
+        } finally {
+          span.end();
+        }
+      }),
+    getMetadata: ({ namespace }, { signal }) =>
+      accept(async () => {
+        checkNamespaceName(namespace);
+        const { generation, live } = await engine.metadata(namespace, signal);
+        return metadataMessage(generation, live);
+      }),
+    listNamespaces: ({ prefix, cursor, pageSize }, { signal }) =>
+      accept(async () => {
+        const size = Math.min(pageSize === 0 ? pageSizeDefault : pageSize, pageSizeMax);
+        const options = { prefix, pageSize: size, ...(cursor === '' ? {} : { cursor }) };
+        const page = await listNamespaces(store, options, signal);
+        return { names: [...page.names], nextCursor: page.nextCursor ?? '' };
+      }),
+    warm: ({ namespace }) =>
+      accept(async () => {
+        checkNamespaceName(namespace);
+        engine.warm(namespace);
+        return {};
+      }),
+    notify: ({ namespace, generation }) =>
+      accept(async () => {
+        engine.notify(namespace, Number(generation));
+        return {};
+      }),
+  };
+  return {
+    service,
+    close: async () => {
+      isClosing = true;
+      await Promise.allSettled(running);
+      await engine.close();
+    },
+  };
+}
+
+function createPool(deps: QueryDeps, config: QueryConfig, arena: Arena): SearchPool {
+  const { textIndexBytesMax, workerCount, queueCountMax } = config;
+  if (workerCount === 0) return createInlinePool(arena, { textIndexBytesMax });
+  return createWorkerPool({ arena, log: deps.log }, { textIndexBytesMax, workerCount, queueCountMax });
+}

@@ -1,0 +1,110 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { assert } from '@lagoon/base';
+import {
+  type AttributeType,
+  type AttributeValue,
+  type DocumentId,
+  formatAttributeType,
+  type IdKind,
+  parseUuid,
+  type ScalarType,
+  type Schema,
+} from '@lagoon/format';
+import type { QueryResponseSchema, QueryStatisticsSchema, ResultRowSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type { IdSchema, SchemaSchema, ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import type { QueryResult, QueryStatistics, ResultRow } from '@lagoon/query';
+
+/** The engine's answer as messages. */
+export function queryResponse(result: QueryResult): MessageInitShape<typeof QueryResponseSchema> {
+  return {
+    rows: result.rows.map((row) => resultRow(result.idKind, row)),
+    manifestGeneration: BigInt(result.generation),
+    statistics: statisticsMessage(result.statistics),
+  };
+}
+
+export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSchema> {
+  return {
+    idType: schema.idKind,
+    attributes: [...schema.attributes].map(([name, { type, filterable, fullTextSearch, ann }]) => ({
+      name,
+      type: formatAttributeType(type),
+      filterable,
+      ...(fullTextSearch === undefined ? {} : { fullTextSearch: { ...fullTextSearch } }),
+      ...(ann === undefined ? {} : { ann: { distanceMetric: ann.distanceMetric } }),
+    })),
+  };
+}
+
+function resultRow(idKind: IdKind, row: ResultRow): MessageInitShape<typeof ResultRowSchema> {
+  return {
+    id: idMessage(idKind, row.id),
+    ...(row.dist === undefined ? {} : { dist: row.dist }),
+    attributes: row.attributes.map(({ name, type, value }) => ({ name, value: valueMessage(type, value) })),
+  };
+}
+
+function idMessage(idKind: IdKind, id: DocumentId): MessageInitShape<typeof IdSchema> {
+  if (idKind === 'u64') return { kind: { case: 'u64', value: id as bigint } };
+  if (idKind === 'string') return { kind: { case: 'text', value: id as string } };
+  return { kind: { case: 'uuid', value: uuidBytes(id as string) } };
+}
+
+function valueMessage(type: AttributeType, value: AttributeValue): MessageInitShape<typeof ValueSchema> {
+  if (value === null) return {};
+  switch (type.kind) {
+    case 'scalar':
+      return scalarMessage(type.scalar, value);
+    case 'array': {
+      const values = (value as readonly AttributeValue[]).map((element) => scalarMessage(type.scalar, element));
+      return { kind: { case: 'arrayValue', value: { values } } };
+    }
+    case 'vector': {
+      const { buffer, byteOffset, byteLength } = value as Float32Array;
+      const f32 = new Uint8Array(buffer, byteOffset, byteLength);
+      return { kind: { case: 'vectorValue', value: { encoding: { case: 'f32', value: f32 } } } };
+    }
+  }
+}
+
+/** The value is of the type, by `libs/format`. */
+function scalarMessage(scalar: ScalarType, value: AttributeValue): MessageInitShape<typeof ValueSchema> {
+  switch (scalar) {
+    case 'string':
+      return { kind: { case: 'stringValue', value: value as string } };
+    case 'int':
+      return { kind: { case: 'intValue', value: value as bigint } };
+    case 'uint':
+      return { kind: { case: 'uintValue', value: value as bigint } };
+    case 'float':
+      return { kind: { case: 'floatValue', value: value as number } };
+    case 'uuid':
+      return { kind: { case: 'uuidValue', value: uuidBytes(value as string) } };
+    case 'datetime':
+      return { kind: { case: 'datetimeValue', value: value as bigint } };
+    case 'bool':
+      return { kind: { case: 'boolValue', value: value as boolean } };
+    case 'bytes':
+      return { kind: { case: 'bytesValue', value: value as Uint8Array } };
+  }
+}
+
+function uuidBytes(text: string): Uint8Array {
+  const bytes = parseUuid(text);
+  assert(bytes !== undefined, 'a uuid of a block is one');
+  return bytes;
+}
+
+function statisticsMessage(statistics: QueryStatistics): MessageInitShape<typeof QueryStatisticsSchema> {
+  return {
+    exact: statistics.exact,
+    scoredRowCount: BigInt(statistics.scoredRowCount),
+    exhaustiveRowCount: BigInt(statistics.exhaustiveRowCount),
+    rowCount: BigInt(statistics.rowCount),
+    storeRequestCount: BigInt(statistics.storeRequestCount),
+    storeBytes: BigInt(statistics.storeBytes),
+    cacheHitCount: BigInt(statistics.cacheHitCount),
+    cacheMissCount: BigInt(statistics.cacheMissCount),
+    executionMs: statistics.executionMs,
+  };
+}
