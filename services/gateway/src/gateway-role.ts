@@ -15,16 +15,22 @@ export interface GatewayRole {
   /** The same without a transport. */
   readonly handle: Handle;
   readonly lagoonService: ServiceImplementation<typeof LagoonService>;
+  /** Resolves when every request that was let in is answered; whoever owns the listeners stops them first. */
   close(): Promise<void>;
 }
 
 export function createGatewayRole(deps: GatewayDeps, config: GatewayConfig): GatewayRole {
-  const admission = createAdmission(config);
+  const inFlight = deps.metrics.gauge('lagoon_gateway_requests_in_flight', 'Requests that are being answered');
+  const bodyBytes = deps.metrics.gauge('lagoon_gateway_body_bytes', 'Bytes of request bodies in memory');
+  const admission = createAdmission(config, (requestCount, bytes) => {
+    inFlight.set(requestCount);
+    bodyBytes.set(bytes);
+  });
   const handle = createHandle(deps, config);
   return {
     app: createExpressApp(handle, admission, config, deps.log),
     handle,
     lagoonService: createLagoonService(deps, config, admission),
-    close: async () => {},
+    close: () => admission.idle(),
   };
 }

@@ -6,6 +6,8 @@ export interface Admission {
   /** Throws `resource_exhausted` when too many requests are under way. */
   enter(): Admitted;
   readonly inFlight: { readonly requestCount: number; readonly bodyBytes: number };
+  /** Resolves when no request is under way. */
+  idle(): Promise<void>;
 }
 
 export interface Admitted extends Disposable {
@@ -15,9 +17,11 @@ export interface Admitted extends Disposable {
 
 export function createAdmission(
   config: Pick<GatewayConfig, 'requestCountInFlightMax' | 'bodyBytesInFlightMax' | 'retryAfterMs'>,
+  observe: (requestCount: number, bodyBytes: number) => void,
 ): Admission {
   let requestCount = 0;
   let bodyBytes = 0;
+  const waiting: (() => void)[] = [];
   const refuse = (message: string, max: number) =>
     new LagoonError('resource_exhausted', message, { context: { max }, retryAfterMs: config.retryAfterMs });
   return {
@@ -29,6 +33,7 @@ export function createAdmission(
         throw refuse('too many requests at one time', config.requestCountInFlightMax);
       }
       requestCount++;
+      observe(requestCount, bodyBytes);
       let held = 0;
       let open = true;
       return {
@@ -44,8 +49,11 @@ export function createAdmission(
           open = false;
           requestCount--;
           bodyBytes -= held;
+          observe(requestCount, bodyBytes);
+          if (requestCount === 0) for (const wake of waiting.splice(0)) wake();
         },
       };
     },
+    idle: () => (requestCount === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   };
 }

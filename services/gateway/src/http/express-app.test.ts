@@ -106,6 +106,40 @@ describe('bodies over HTTP', () => {
     expect((await send(path, write)).status).toBe(200);
   });
 
+  test('a page in a browser cannot write without a preflight', async () => {
+    const { send, backends } = await start();
+    const origin = 'https://example.com';
+    expect((await send(path, write, { origin, 'content-type': 'text/plain' })).status).toBe(403);
+    expect((await send(path, write, { origin })).status).toBe(403);
+    expect(backends.appends).toHaveLength(0);
+    expect((await send(path, write, { origin, 'content-type': 'application/json' })).status).toBe(200);
+    expect((await send(path, write, { 'content-type': 'application/x-www-form-urlencoded' })).status).toBe(200);
+  });
+
+  test('closing waits for the requests that were let in', async () => {
+    const { send, backends, role } = await start();
+    let release = () => {};
+    const entered = new Promise<void>((resolve) => {
+      backends.before = () => {
+        resolve();
+        return new Promise((done) => {
+          release = () => done();
+        });
+      };
+    });
+    const first = send(path, write);
+    await entered;
+    let isClosed = false;
+    const closing = role.close().then(() => {
+      isClosed = true;
+    });
+    await Promise.resolve();
+    expect(isClosed).toBe(false);
+    release();
+    expect((await first).status).toBe(200);
+    await closing;
+  });
+
   test('requests at one time are bounded', async () => {
     const { send, backends } = await start({ requestCountInFlightMax: 1 });
     let release = () => {};

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isLagoonError, type Log } from '@lagoon/base';
+import { isLagoonError, LagoonError, type Log } from '@lagoon/base';
 import express, { type Express } from 'express';
 import type { GatewayConfig } from '../config.ts';
 import type { Admission } from './admission.ts';
@@ -36,6 +36,7 @@ export function createExpressApp(handle: Handle, admission: Admission, config: G
 
   const answer = async (message: IncomingMessage, signal: AbortSignal): Promise<GatewayResponse> => {
     try {
+      refuseForeignPage(message);
       using admitted = admission.enter();
       const body = await readBody(message, admitted, config.bodyBytesMax, signal);
       return await handle(toGatewayRequest(message, body), signal);
@@ -61,6 +62,18 @@ function toGatewayRequest(message: IncomingMessage, body: Uint8Array): GatewayRe
     headers,
     body,
   };
+}
+
+/**
+ * A browser lets any page send a form or a plain text to any address, loopback included, and only asks first (a preflight,
+ * which is 405 here) for JSON. So a request that names a page as its origin must say that it is JSON.
+ */
+function refuseForeignPage(message: IncomingMessage): void {
+  const { origin, 'content-type': type } = message.headers;
+  if (origin === undefined || message.method !== 'POST' || type?.startsWith('application/json')) return;
+  throw new LagoonError('permission_denied', 'a page in a browser must send application/json', {
+    context: { origin: origin.slice(0, 128) },
+  });
 }
 
 function drain(message: IncomingMessage): void {

@@ -78,7 +78,7 @@ function kindOf(value: unknown, path: () => string): Inferred {
     case 'boolean':
       return 'bool';
     case 'bigint':
-      return 'int';
+      return isPrintedFloat(value) ? 'float' : 'int';
     case 'number':
       if (!Number.isFinite(value)) throw wrongValue(path(), 'the number is out of range');
       // An integer beyond the safe range that comes as a number was written with an exponent or a fraction.
@@ -88,6 +88,11 @@ function kindOf(value: unknown, path: () => string): Inferred {
       if (isObject(value)) throw wrongValue(path(), 'expected a scalar or an array, found an object');
       throw wrongShape(path(), 'a scalar or an array', value);
   }
+}
+
+/** JavaScript prints 1e20 as an integer: beyond 64 bits, what a float would print just so is one. */
+function isPrintedFloat(value: bigint): boolean {
+  return (value < i64Min || value > u64Max) && String(Number(value)) === value.toString();
 }
 
 function checkText(text: string, path: () => string): void {
