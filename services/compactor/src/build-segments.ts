@@ -43,7 +43,7 @@ export async function buildSegments(
   segmentBytesMax: number,
   signal?: AbortSignal,
 ): Promise<BuiltSegments> {
-  const resolved = await resolveTail(tail.blocks, segmentBytesMax, deps.breathe);
+  const resolved = await resolveTail(tail.blocks, evenPieceBytes(tail.blocks, segmentBytesMax), deps.breathe);
   const segmentsAdded: SegmentReference[] = [];
   const later: LaterRows[] = [];
   for (const piece of resolved.pieces) {
@@ -72,6 +72,12 @@ export async function buildSegments(
     deleted: killed.deleted,
     rows: { added, superseded: killed.superseded, deleted: killed.deletedRowCount },
   };
+}
+
+/** Pieces of about one size: a bound that is passed by little would else leave a tiny segment behind a full one. */
+function evenPieceBytes(blocks: readonly Block[], bytesMax: number): number {
+  const bytes = blocks.reduce((sum, block) => sum + block.bytes.byteLength, 0);
+  return Math.ceil(bytes / Math.max(1, Math.ceil(bytes / bytesMax)));
 }
 
 function deletesOf(schema: Schema, ids: readonly DocumentId[]): LaterRows {

@@ -12,6 +12,7 @@ export interface CompactorConfig {
   readonly smallTailAgeMs: number;
   /** Most of the tail that one job takes into memory; one entry is always taken. */
   readonly jobBytesMax: number;
+  /** About the largest segment; at most 64 MiB. One is built at a stretch: 32 MiB keep the thread for about 0.1 s. */
   readonly segmentBytesMax: number;
   readonly jobConcurrencyMax: number;
   /** The longest that a job computes before it lets other work of the process run. */
@@ -45,7 +46,7 @@ export const defaultCompactorConfig: CompactorConfig = {
   smallTailEntryCount: 64,
   smallTailAgeMs: 60_000,
   jobBytesMax: 256 << 20,
-  segmentBytesMax: 64 << 20,
+  segmentBytesMax: 32 << 20,
   jobConcurrencyMax: 2,
   computeSliceMs: 8,
   sweepIntervalMs: 60_000,

@@ -67,7 +67,7 @@ describe('index job', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 24 }),
-        fc.integer({ min: 1, max: 200 }),
+        fc.constantFrom(1, 900, 1 << 20),
         async (steps, jobBytesMax) => {
           const world = createTestWorld();
           const config = { jobBytesMax, segmentBytesMax: 300 };

@@ -128,6 +128,31 @@ describe('hand-over', () => {
   });
 });
 
+describe('an outcome that stays unknown', () => {
+  test('leaves the objects in place, for the entry may still come into being', async () => {
+    const clock = createTestClock();
+    const inner = createMemoryStore({ clock });
+    const world = createTestWorld(inner, clock);
+    await world.write([[1, 'one']]);
+    const late: (() => Promise<unknown>)[] = [];
+    const store: ObjectStore = {
+      ...inner,
+      create: async (key, bytes, signal) => {
+        if (!key.includes('/log/')) return await inner.create(key, bytes, signal);
+        late.push(() => inner.create(key, bytes));
+        return { outcome: 'unknown', cause: new Error('no answer'), storeTimeMs: undefined };
+      },
+    };
+    const role = world.compactor({ store });
+    await compact(role);
+    expect((await world.view()).live?.tail.length).toBe(1);
+    await late[0]?.();
+    expect((await world.view()).live?.tail).toEqual([]);
+    expect(await world.content()).toEqual(new Map([[1, 'one']]));
+    await role.close();
+  });
+});
+
 describe('two compactors', () => {
   test('at once: one manifest per tail, the content is the same, the loser removes what it wrote', async () => {
     const world = createTestWorld();
