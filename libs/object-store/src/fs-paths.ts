@@ -54,8 +54,10 @@ export function keyPartOfEntry(name: string, isFolder: boolean): string | undefi
     return piece?.length === componentBytesMax ? piece : undefined;
   }
   if (name.endsWith(fileSuffix)) return undefined;
-  const withDot = name.endsWith(escapedFileSuffix) ? name.slice(0, -escapedFileSuffix.length) + fileSuffix : name;
-  const component = unescapePiece(withDot);
+  let component = unescapePiece(name);
+  if (component === undefined && name.endsWith(escapedFileSuffix)) {
+    component = unescapePiece(name.slice(0, -escapedFileSuffix.length) + fileSuffix);
+  }
   return component === undefined ? undefined : `${component}/`;
 }
 

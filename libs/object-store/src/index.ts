@@ -27,3 +27,10 @@ export { type OpenStoreDeps, type OpenStoreOptions, openStore } from './open-sto
 export { prefixed } from './prefixed.ts';
 export { type RetryingOptions, retrying } from './retrying.ts';
 export { createS3Store, type S3Credentials, type S3Encryption, type S3StoreOptions } from './s3.ts';
+export {
+  type StoreCheckForm,
+  type StoreCheckOptions,
+  type StoreCheckReport,
+  type StoreCheckResult,
+  storeCheck,
+} from './store-check.ts';

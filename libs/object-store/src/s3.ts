@@ -98,7 +98,8 @@ export async function createS3Store(options: S3StoreOptions): Promise<ObjectStor
           return { ...(await readAnswer(output, range, abortSignal)), ...stampOf(output) };
         } catch (error) {
           const failure = describeFailure(error);
-          if (failure.status === 404 && isMissingKey(failure.name)) {
+          // By name: a 404 may also be the bucket's, or that of a proxy which knows nothing of the key.
+          if (failure.status === 404 && failure.name === 'NoSuchKey') {
             stamped(stampOfError(error));
             return undefined;
           }
@@ -242,9 +243,4 @@ function sendMd5OfDeletes(client: S3Client): void {
     },
     { step: 'build', priority: 'low', name: 'sendMd5OfDeletes' },
   );
-}
-
-/** Whether a 404 says that the key is absent, rather than the bucket or the whole route. */
-function isMissingKey(name: string): boolean {
-  return name === 'NoSuchKey' || name === 'NotFound';
 }
