@@ -10,6 +10,7 @@ export {
   recordCertificate,
 } from './cluster.ts';
 export { clearDirtyMarkers, type DirtyMarker, listDirtyMarkers, writeDirtyMarker } from './dirty.ts';
+export { type DecodedEntry, decodeEntry } from './entry.v1.ts';
 export { writeFamilyRecord } from './family.ts';
 export { isHintDue } from './hint.ts';
 export { findIdempotent, recordsLeavingTail, writeIdempotencyPart } from './idempotency.ts';
