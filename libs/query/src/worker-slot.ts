@@ -127,9 +127,9 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
     close: async () => {
       const closing = running;
       running = undefined;
+      await closing?.worker.terminate(); // only then nobody reads the job's blocks
       job?.reject(new LagoonError('unavailable', 'search pool is closing'));
       job = undefined;
-      await closing?.worker.terminate();
     },
   };
 }
