@@ -1,1 +1,4 @@
-export {};
+export { type ConfigSources, parseSettings } from './config/parse-config.ts';
+export { type RoleName, roleNames, type ServerConfig, toServerConfig } from './config/server-config.ts';
+export type { SettingName, SettingValues } from './config/settings.ts';
+export { type RunningServer, type ServerDeps, startServer } from './server/start-server.ts';

@@ -1,0 +1,277 @@
+import { availableParallelism } from 'node:os';
+import { logLevels } from '@lagoon/telemetry';
+import type { z } from 'zod';
+import { bytes, choice, flag, host, integer, list, ratio, type Setting, text } from './setting.ts';
+
+const mebibyte = 2 ** 20;
+const gibibyte = 2 ** 30;
+
+/** Every setting of `lagoon serve`. The reference, the help and the parser are made from this table. */
+export const settings = {
+  'data-dir': text({
+    group: 'storage',
+    placeholder: 'dir',
+    description: 'Directory that holds all data; made when absent. Exactly one of data-dir and object-store is needed.',
+  }),
+  'object-store': text({
+    group: 'storage',
+    placeholder: 'url',
+    description: 'Bucket that holds all data, as s3://bucket or s3://bucket/prefix.',
+  }),
+  fsync: flag({
+    group: 'storage',
+    default: true,
+    description:
+      'Whether a write to data-dir is on the disk before it is acknowledged. False only for throw-away data.',
+  }),
+  'start-timeout-ms': integer({
+    group: 'storage',
+    placeholder: 'ms',
+    min: 0,
+    max: 600_000,
+    default: 15_000,
+    description: 'How long to try again at start while the store cannot be reached.',
+  }),
+  's3-endpoint': text({
+    group: 's3',
+    placeholder: 'url',
+    description: 'Base URL of an S3-compatible store. Not set: AWS.',
+  }),
+  's3-region': text({
+    group: 's3',
+    placeholder: 'region',
+    description: 'Region. Not set: from the environment, or us-east-1 with an endpoint.',
+  }),
+  's3-path-style': choice({
+    group: 's3',
+    choices: ['auto', 'true', 'false'],
+    default: 'auto',
+    description: 'Whether the bucket is in the path rather than in the host name. auto: when an endpoint is given.',
+  }),
+  's3-access-key-id': text({
+    group: 's3',
+    placeholder: 'id',
+    description: 'Access key. Not set: the usual chain of environment, profile, web identity and instance role.',
+  }),
+  's3-secret-access-key': text({
+    group: 's3',
+    placeholder: 'key',
+    isSecret: true,
+    description:
+      'Secret of the access key. Rather a variable than a flag: flags are seen by every user of the machine.',
+  }),
+  's3-session-token': text({
+    group: 's3',
+    placeholder: 'token',
+    isSecret: true,
+    description: 'Session token of temporary credentials.',
+  }),
+  's3-sse': choice({
+    group: 's3',
+    choices: ['none', 'AES256', 'aws:kms'],
+    default: 'none',
+    description: 'Server-side encryption that every write asks for. none: what the bucket does by itself.',
+  }),
+  's3-sse-kms-key-id': text({
+    group: 's3',
+    placeholder: 'id',
+    description: 'Key of the key service, with s3-sse aws:kms. Not set: the default key of the bucket.',
+  }),
+  'http-host': host({
+    group: 'network',
+    placeholder: 'host',
+    default: '127.0.0.1',
+    description:
+      'Address on which HTTP listens: API, health and metrics. There are no API keys yet: any other than loopback opens all data to whoever can reach it.',
+  }),
+  'http-port': integer({
+    group: 'network',
+    placeholder: 'port',
+    min: 0,
+    max: 65_535,
+    default: 8080,
+    description: 'Port of HTTP; 0 takes a free one.',
+  }),
+  'grpc-host': host({
+    group: 'network',
+    placeholder: 'host',
+    default: '127.0.0.1',
+    description:
+      'Address on which gRPC listens: the public service, the roles of this process and health. As open as http-host.',
+  }),
+  'grpc-port': integer({
+    group: 'network',
+    placeholder: 'port',
+    min: 0,
+    max: 65_535,
+    default: 8081,
+    description: 'Port of gRPC; 0 takes a free one.',
+  }),
+  roles: list({
+    group: 'roles',
+    placeholder: 'names',
+    expects: 'all, or a list of gateway, query, ingester, compactor',
+    default: ['all'],
+    description: 'What this process does, with commas between.',
+  }),
+  'ingester-addresses': list({
+    group: 'roles',
+    placeholder: 'list',
+    expects: 'host:port, with commas between',
+    default: [],
+    description: 'gRPC addresses of all ingesters, when they are other processes. The same list everywhere.',
+  }),
+  'query-addresses': list({
+    group: 'roles',
+    placeholder: 'list',
+    expects: 'host:port, with commas between',
+    default: [],
+    description: 'gRPC addresses of all query nodes, when they are other processes.',
+  }),
+  'compactor-addresses': list({
+    group: 'roles',
+    placeholder: 'list',
+    expects: 'host:port, with commas between',
+    default: [],
+    description: 'gRPC addresses of all compactors, when they are other processes.',
+  }),
+  'cache-bytes': bytes({
+    group: 'resources',
+    min: 64 * mebibyte,
+    max: 1_024 * gibibyte,
+    default: 2 * gibibyte,
+    description: 'Memory for blocks that queries read, taken as they are needed. Past it, the least recently used go.',
+  }),
+  'worker-count': integer({
+    group: 'resources',
+    placeholder: 'count',
+    min: 1,
+    max: 256,
+    default: Math.max(1, Math.min(256, availableParallelism())),
+    description: 'Threads that search, started at the first query. Default: the number of processors.',
+  }),
+  'compaction-concurrency': integer({
+    group: 'resources',
+    placeholder: 'count',
+    min: 1,
+    max: 64,
+    default: 2,
+    description: 'Index jobs of the compactor at one time.',
+  }),
+  'body-bytes-max': bytes({
+    group: 'limits',
+    min: 1_024,
+    max: 2 * gibibyte - 1,
+    default: 512 * mebibyte,
+    description: 'Largest body of one HTTP request, after inflating.',
+  }),
+  'body-bytes-in-flight-max': bytes({
+    group: 'limits',
+    min: mebibyte,
+    max: 1_024 * gibibyte,
+    default: gibibyte,
+    description: 'All bodies in memory at one time; past it 429.',
+  }),
+  'request-count-max': integer({
+    group: 'limits',
+    placeholder: 'count',
+    min: 1,
+    max: 1_000_000,
+    default: 1_024,
+    description: 'HTTP requests under way at one time; past it 429.',
+  }),
+  'connection-count-max': integer({
+    group: 'limits',
+    placeholder: 'count',
+    min: 1,
+    max: 1_000_000,
+    default: 10_000,
+    description: 'HTTP connections at one time; past it they are dropped.',
+  }),
+  'grpc-message-bytes-max': bytes({
+    group: 'limits',
+    min: mebibyte,
+    max: 2 * gibibyte - 1,
+    default: 544 * mebibyte,
+    description: 'Largest gRPC message. Between roles a write goes as one message: not below body-bytes-max.',
+  }),
+  'write-timeout-ms': integer({
+    group: 'limits',
+    placeholder: 'ms',
+    min: 1,
+    max: 3_600_000,
+    default: 60_000,
+    description: 'Longest that a write may take.',
+  }),
+  'query-timeout-ms': integer({
+    group: 'limits',
+    placeholder: 'ms',
+    min: 1,
+    max: 3_600_000,
+    default: 30_000,
+    description: 'Longest that a query may take.',
+  }),
+  'min-commit-interval-ms': integer({
+    group: 'limits',
+    placeholder: 'ms',
+    min: 0,
+    max: 60_000,
+    default: 0,
+    description: 'Least time between two commits of one namespace: fewer requests to the store for a longer write.',
+  }),
+  'unindexed-bytes-max': bytes({
+    group: 'limits',
+    min: mebibyte,
+    max: 1_024 * gibibyte,
+    default: 2 * gibibyte,
+    description: 'Writes of a namespace that are not indexed yet; past it writers are told to wait.',
+  }),
+  'log-level': choice({
+    group: 'operation',
+    choices: logLevels,
+    default: 'info',
+    description: 'Least level that is logged, as JSON lines on stdout.',
+  }),
+  'otlp-endpoint': text({
+    group: 'operation',
+    placeholder: 'url',
+    description: 'OTLP/HTTP receiver of traces, as http://host:4318. Not set: no tracing.',
+  }),
+  'trace-sample-ratio': ratio({
+    group: 'operation',
+    placeholder: 'share',
+    default: 1,
+    description: 'Share of the traces begun here that are sent.',
+  }),
+  'process-metrics': flag({
+    group: 'operation',
+    default: true,
+    description: 'Whether /metrics has the figures of the process: memory, CPU, event loop.',
+  }),
+  'grace-period-ms': integer({
+    group: 'operation',
+    placeholder: 'ms',
+    min: 0,
+    max: 600_000,
+    default: 25_000,
+    description: 'After SIGTERM or SIGINT, how long requests under way may take to finish.',
+  }),
+} as const satisfies Readonly<Record<string, Setting>>;
+
+export type SettingName = keyof typeof settings;
+
+export type SettingValues = {
+  readonly [K in SettingName]: (typeof settings)[K] extends Setting<infer T>
+    ? T
+    : z.output<(typeof settings)[K]['schema']>;
+};
+
+export const settingNames = Object.keys(settings) as readonly SettingName[];
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(settings, name);
+}
+
+export function variableOf(name: SettingName): string {
+  return `LAGOON_${name.replaceAll('-', '_').toUpperCase()}`;
+}
