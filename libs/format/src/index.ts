@@ -35,6 +35,13 @@ export { encodeBlock } from './encode-block.ts';
 export { compareIds, findId, forEachCommonId, idAt } from './id-column.ts';
 export { type MergeSource, mergeBlocks } from './merge-blocks.ts';
 export { mergeSchema } from './merge-schema.ts';
+export {
+  combineBlocks,
+  createNewestRowsMerge,
+  type NewestPiece,
+  type NewestRows,
+  type NewestRowsMerge,
+} from './newest-rows.ts';
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
 export {
   type AttributeSchema,

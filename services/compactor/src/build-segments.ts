@@ -1,4 +1,13 @@
-import { type Block, type DocumentId, encodeBlock, mergeBlocks, openBlock, type Schema } from '@lagoon/format';
+import {
+  type Block,
+  createNewestRowsMerge,
+  type DocumentId,
+  encodeBlock,
+  mergeBlocks,
+  type NewestRows,
+  openBlock,
+  type Schema,
+} from '@lagoon/format';
 import type {
   DeleteVectorReference,
   Manifest,
@@ -8,7 +17,6 @@ import type {
 } from '@lagoon/namespace';
 import { deleteVectorInlineBytesMax, encodeDeleteVector, type LaterRows, planDeleteVectors } from '@lagoon/segment';
 import type { JobObjects } from './job-objects.ts';
-import { resolveTail } from './resolve-tail.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
 /** The part of the tail that a job takes: verified blocks, oldest first. */
@@ -43,7 +51,7 @@ export async function buildSegments(
   segmentBytesMax: number,
   signal?: AbortSignal,
 ): Promise<BuiltSegments> {
-  const resolved = await resolveTail(tail.blocks, evenPieceBytes(tail.blocks, segmentBytesMax), deps.breathe);
+  const resolved = await resolveTail(deps, tail.blocks, segmentBytesMax);
   const segmentsAdded: SegmentReference[] = [];
   const later: LaterRows[] = [];
   for (const piece of resolved.pieces) {
@@ -72,6 +80,15 @@ export async function buildSegments(
     deleted: killed.deleted,
     rows: { added, superseded: killed.superseded, deleted: killed.deletedRowCount },
   };
+}
+
+/** Ids that are merged between two looks at the clock. */
+const idsPerBreath = 4_096;
+
+async function resolveTail(deps: BuildDeps, blocks: readonly Block[], segmentBytesMax: number): Promise<NewestRows> {
+  const merge = createNewestRowsMerge(blocks, evenPieceBytes(blocks, segmentBytesMax));
+  while (merge.step(idsPerBreath)) await deps.breathe();
+  return merge.result;
 }
 
 /** Pieces of about one size: a bound that is passed by little would else leave a tiny segment behind a full one. */

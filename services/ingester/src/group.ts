@@ -1,5 +1,5 @@
 import { equalBytes, LagoonError } from '@lagoon/base';
-import type { Block, Schema } from '@lagoon/format';
+import { type Block, combineBlocks, type Schema } from '@lagoon/format';
 import type { BatchDraft, EntryDraft, IdempotencyRecord, NamespaceView } from '@lagoon/namespace';
 import type { IngesterConfig } from './config.ts';
 import type { BlockResolver, WriteRequest } from './write-request.ts';
@@ -40,6 +40,9 @@ export interface GroupContext {
   findRecord(key: string): IdempotencyRecord | undefined;
   readonly recordCount: number;
 }
+
+/** Groups up to here are combined: about a millisecond's work. */
+const combinedBytesMax = 1 << 20;
 
 type Bounds = Pick<
   IngesterConfig,
@@ -149,7 +152,7 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
       const schemaChanged = schema !== live?.schema;
       if (parts.length === 0 && records.size === 0 && !schemaChanged && !born) return 'nothing';
       const batch: BatchDraft = {
-        parts: parts.map((part) => part.bytes),
+        parts: partsOf(parts, schema),
         upsertedRowCount: sum(parts, (part) => part.rowCount),
         deletedRowCount: sum(parts, (part) => part.deletes.count),
         ...(schemaChanged && schema !== undefined ? { schema } : {}),
@@ -164,6 +167,13 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
       return { kind: 'birth', ...context.birth, batch };
     },
   };
+}
+
+/** Many small blocks become one of rows and one of deletes: readers keep a tail's blocks apart, and each costs a query. */
+function partsOf(blocks: readonly Block[], schema: Schema | undefined): readonly Uint8Array[] {
+  const bytes = sum(blocks, (block) => block.bytes.byteLength);
+  if (blocks.length < 2 || bytes > combinedBytesMax || schema === undefined) return blocks.map((block) => block.bytes);
+  return combineBlocks(blocks, schema);
 }
 
 interface GroupRecord {
