@@ -1,0 +1,279 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import Turbopuffer from '@turbopuffer/turbopuffer';
+
+/** A started Lagoon, in whatever number of processes, that the suite talks to over HTTP only. */
+export interface DialectTarget {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** What the unmodified npm client of the dialect must be able to do against any deployment. */
+export function describeDialect(name: string, start: () => Promise<DialectTarget>): void {
+  describe(name, () => {
+    let target: DialectTarget;
+    let client: Turbopuffer;
+    let counter = 0;
+
+    beforeAll(async () => {
+      target = await start();
+      client = new Turbopuffer({ baseURL: target.url, apiKey: 'none', maxRetries: 0 });
+    });
+
+    afterAll(async () => {
+      await target?.close();
+    });
+
+    const freshName = (prefix = 'dialect') => `${prefix}-${process.pid}-${counter++}`;
+    const fresh = (prefix?: string) => client.namespace(freshName(prefix));
+    const ids = (response: { rows?: { id: number | string }[] }) => response.rows?.map((row) => row.id);
+
+    const raw = async (method: string, path: string, body?: string | Uint8Array, headers = {}) => {
+      const response = await fetch(`${target.url}${path}`, {
+        method,
+        headers: { 'content-type': 'application/json', ...headers },
+        ...(body === undefined ? {} : { body }),
+      });
+      return { status: response.status, text: await response.text(), headers: response.headers };
+    };
+
+    test('rows and columns are written, found by vector, filtered and projected', async () => {
+      const ns = fresh();
+      const first = await ns.write({
+        upsert_rows: [
+          { id: 1, vector: [1, 0], color: 'red', size: 10 },
+          { id: 2, vector: [0.9, 0.1], color: 'blue', size: 20, tags: ['a', 'b'] },
+        ],
+        distance_metric: 'cosine_distance',
+      });
+      expect(first).toMatchObject({ status: 'OK', rows_affected: 2, rows_upserted: 2 });
+      await ns.write({
+        upsert_columns: {
+          id: [3, 4],
+          vector: [[0, 1], Buffer.from(Float32Array.of(-1, 0).buffer).toString('base64')],
+          color: ['red', null],
+          size: [30, 40],
+        },
+      });
+      const all = await ns.query({ rank_by: ['vector', 'ANN', [1, 0]], limit: 10, include_attributes: true });
+      expect(ids(all)).toEqual([1, 2, 3, 4]);
+      expect(all.rows?.[0]).toMatchObject({ id: 1, $dist: 0, color: 'red', size: 10 });
+      expect(all.rows?.[1]?.vector).toEqual([0.9, 0.1]);
+      expect(all.rows?.[1]?.tags).toEqual(['a', 'b']);
+      expect(all.rows?.[3]?.$dist).toBe(2);
+      const exact = await ns.query({ rank_by: ['vector', 'kNN', [1, 0]], limit: 2, filters: ['color', 'Eq', 'red'] });
+      expect(exact.rows).toEqual([
+        { id: 1, $dist: 0 },
+        { id: 3, $dist: 1 },
+      ]);
+      expect(exact.performance.approx_namespace_size).toBe(4);
+    });
+
+    test('filters of every served kind, and order by attributes', async () => {
+      const ns = fresh();
+      await ns.write({
+        upsert_rows: [
+          { id: 1, n: 5, s: 'b', f: 0.5, b: true },
+          { id: 2, n: 3, s: 'a', f: 1.5, b: false },
+          { id: 3, n: 5, s: 'c' },
+          { id: 4, s: 'a', f: 2.5 },
+        ],
+      });
+      const find = async (filters: unknown) =>
+        ids(await ns.query({ rank_by: ['id', 'asc'], limit: 10, filters: filters as ['id', 'Eq', number] }));
+      expect(await find(['n', 'Eq', 5])).toEqual([1, 3]);
+      expect(await find(['n', 'NotEq', 5])).toEqual([2, 4]);
+      expect(await find(['s', 'In', ['a', 'c']])).toEqual([2, 3, 4]);
+      expect(await find(['s', 'NotIn', ['a', 'c']])).toEqual([1]);
+      expect(await find(['n', 'Gte', 4])).toEqual([1, 3]);
+      expect(await find(['f', 'Gt', 0.5])).toEqual([2, 4]);
+      expect(await find(['n', 'Eq', null])).toEqual([4]);
+      expect(await find(['n', 'NotEq', null])).toEqual([1, 2, 3]);
+      expect(await find(['id', 'Lte', 2])).toEqual([1, 2]);
+      expect(
+        await find([
+          'And',
+          [
+            ['n', 'Eq', 5],
+            ['Not', ['s', 'Eq', 'c']],
+          ],
+        ]),
+      ).toEqual([1]);
+      expect(
+        await find([
+          'Or',
+          [
+            ['b', 'Eq', false],
+            ['s', 'Eq', 'c'],
+          ],
+        ]),
+      ).toEqual([2, 3]);
+      const byTwo = await ns.query({
+        rank_by: [
+          ['n', 'desc'],
+          ['s', 'asc'],
+        ],
+        limit: 10,
+      });
+      expect(ids(byTwo)).toEqual([1, 3, 2, 4]);
+      expect(byTwo.rows?.[0]).not.toHaveProperty('$dist');
+    });
+
+    test('full text by one field', async () => {
+      const ns = fresh();
+      await ns.write({
+        upsert_rows: [
+          { id: 1, text: 'a quick brown fox' },
+          { id: 2, text: 'the lazy dog' },
+          { id: 3, text: 'quick, quick: the fox' },
+        ],
+        schema: { text: { type: 'string', full_text_search: true } },
+      });
+      const found = await ns.query({ rank_by: ['text', 'BM25', 'Quick'], limit: 10, include_attributes: ['text'] });
+      expect(new Set(ids(found))).toEqual(new Set([1, 3]));
+      expect(found.rows?.[0]?.$dist).toBeGreaterThan(0);
+      expect(found.rows?.[0]?.text).toContain('quick');
+    });
+
+    test('u64 ids, strings and declared uuids keep every digit', async () => {
+      const name = freshName();
+      const path = `/v2/namespaces/${name}`;
+      await raw(
+        'POST',
+        path,
+        '{"upsert_rows":[{"id":18446744073709551615,"n":-9223372036854775808},{"id":9007199254740993}]}',
+      );
+      const answer = await raw('POST', `${path}/query`, '{"rank_by":["id","desc"],"include_attributes":true}');
+      expect(answer.text).toContain(
+        '"rows":[{"id":18446744073709551615,"n":-9223372036854775808},{"id":9007199254740993',
+      );
+      const one = await raw('POST', `${path}/query`, '{"rank_by":["id","asc"],"filters":["id","Eq",9007199254740993]}');
+      expect(one.text).toContain('"rows":[{"id":9007199254740993}]');
+      const ns = fresh();
+      const uuid = '550E8400-e29b-41d4-a716-446655440000';
+      await ns.write({
+        upsert_rows: [{ id: uuid, at: '2024-05-01T12:00:00+02:00' }],
+        schema: { id: 'uuid', at: 'datetime' },
+      });
+      const row = (await ns.query({ rank_by: ['id', 'asc'], include_attributes: true })).rows?.[0];
+      expect(row).toEqual({ id: uuid.toLowerCase(), at: '2024-05-01T10:00:00Z' });
+    });
+
+    test('upserts replace, deletes remove, and offset pages through', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      await ns.write({ upsert_rows: Array.from({ length: 5 }, (_, index) => ({ id: `k${index}`, a: 1, b: 2 })) });
+      await ns.write({ upsert_rows: [{ id: 'k1', a: 7 }], deletes: ['k3', 'absent'] });
+      const rows = (await ns.query({ rank_by: ['id', 'asc'], limit: 10, include_attributes: ['a', 'b'] })).rows;
+      expect(rows?.map((row) => row.id)).toEqual(['k0', 'k1', 'k2', 'k4']);
+      expect(rows?.[1]).toMatchObject({ a: 7 });
+      expect(rows?.[1]?.b ?? null).toBeNull();
+      const page = await raw('POST', `/v2/namespaces/${name}/query`, '{"rank_by":["id","asc"],"limit":2,"offset":2}');
+      expect(JSON.parse(page.text).rows).toEqual([{ id: 'k2' }, { id: 'k4' }]);
+    });
+
+    test('a write is read back at its generation, and eventually', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      const path = `/v2/namespaces/${name}/query`;
+      const written = (await ns.write({ upsert_rows: [{ id: 1 }] })) as unknown as { manifest_generation: number };
+      const query = {
+        rank_by: ['id', 'asc'],
+        consistency: { level: 'eventual', min_manifest_generation: written.manifest_generation },
+      };
+      const answer = JSON.parse((await raw('POST', path, JSON.stringify(query))).text);
+      expect(answer.rows).toEqual([{ id: 1 }]);
+      expect(answer.manifest_generation).toBeGreaterThanOrEqual(written.manifest_generation);
+      expect(ids(await ns.query({ rank_by: ['id', 'asc'], consistency: { level: 'eventual' } }))).toEqual([1]);
+    });
+
+    test('an idempotency key has one outcome, and another body under it is 422', async () => {
+      const path = `/v2/namespaces/${freshName()}`;
+      const headers = { 'idempotency-key': 'k' };
+      const first = await raw('POST', path, '{"upsert_rows":[{"id":1}]}', headers);
+      const again = await raw('POST', path, '{"upsert_rows":[{"id":1}]}', headers);
+      expect(JSON.parse(again.text).manifest_generation).toBe(JSON.parse(first.text).manifest_generation);
+      expect((await raw('POST', path, '{"upsert_rows":[{"id":2}]}', headers)).status).toBe(422);
+    });
+
+    test('schema, metadata, list and delete', async () => {
+      const prefix = freshName('life');
+      const ns = fresh(prefix);
+      expect(await ns.exists()).toBe(false);
+      await ns.write({ upsert_rows: [{ id: 1, vector: [1, 2, 3], n: 5 }], distance_metric: 'euclidean_squared' });
+      expect(await ns.exists()).toBe(true);
+      const schema = await ns.schema();
+      expect(schema).toMatchObject({ vector: { type: '[3]f32' }, n: { type: 'int' } });
+      await ns.updateSchema({ schema: { later: { type: 'string', full_text_search: true } } });
+      expect(await ns.schema()).toMatchObject({
+        later: { type: 'string', full_text_search: { tokenizer: 'word_v4' } },
+      });
+      const metadata = await ns.metadata();
+      expect(metadata).toMatchObject({ encryption: { mode: 'default' }, created_at: expect.stringMatching(/Z$/) });
+      expect(['up-to-date', 'updating']).toContain(metadata.index.status);
+      await fresh(prefix).write({ upsert_rows: [{ id: 1 }] });
+      const listed: string[] = [];
+      for await (const summary of client.namespaces({ prefix, page_size: 1 })) listed.push(summary.id);
+      expect(listed).toHaveLength(2);
+      expect((await ns.hintCacheWarm()).status).toBe('ACCEPTED');
+      expect((await ns.deleteAll()).status).toBe('OK');
+      expect(await ns.exists()).toBe(false);
+      await expect(ns.query({ rank_by: ['id', 'asc'] })).rejects.toMatchObject({ status: 404 });
+      await expect(ns.deleteAll()).rejects.toMatchObject({ status: 404 });
+      await expect(ns.metadata()).rejects.toMatchObject({ status: 404 });
+    });
+
+    test('compressed bodies and answers', async () => {
+      const gzipped = new Turbopuffer({ baseURL: target.url, apiKey: 'none', maxRetries: 0, compression: true });
+      const ns = gzipped.namespace(freshName());
+      await ns.write({ upsert_rows: Array.from({ length: 300 }, (_, index) => ({ id: index, text: 'x'.repeat(50) })) });
+      const answer = await ns.query({ rank_by: ['id', 'asc'], limit: 300, include_attributes: true });
+      expect(answer.rows).toHaveLength(300);
+    });
+
+    test('what is not served yet says so by name, once', async () => {
+      const ns = fresh();
+      await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });
+      const missing = async (call: () => PromiseLike<unknown>, name: string) =>
+        await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
+      await missing(() => ns.write({ patch_rows: [{ id: 1 }] }), 'patch_rows');
+      await missing(() => ns.write({ delete_by_filter: ['n', 'Eq', 1] }), 'delete_by_filter');
+      await missing(() => ns.branchFrom({ source_namespace: 'x' }), 'branch_from_namespace');
+      await missing(() => ns.copyFrom({ source_namespace: 'x' }), 'copy_from_namespace');
+      await missing(() => ns.query({ aggregate_by: { n: ['Count'] } }), 'aggregate_by');
+      await missing(() => ns.query({ rank_by: ['id', 'asc'], filters: ['n', 'Glob', 'x'] }), 'Glob');
+      await missing(() => ns.multiQuery({ queries: [{ rank_by: ['id', 'asc'] }] }), 'queries');
+      await missing(() => ns.explainQuery({ rank_by: ['id', 'asc'] }), 'explain_query');
+      await missing(() => ns.recall({ num: 1 }), 'recall');
+      await missing(() => ns.updateMetadata({ pinning: true }), 'metadata');
+    });
+
+    test('bad input is a clear error, and nothing of it is applied', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      await ns.write({ upsert_rows: [{ id: 1, vector: [1, 2], color: 'red' }] });
+      const refused = async (body: object, status: number, message: RegExp) => {
+        const answer = await raw('POST', `/v2/namespaces/${name}`, JSON.stringify(body));
+        expect(answer.text).toMatch(message);
+        expect(answer.status).toBe(status);
+      };
+      await refused({ upsert_rows: [{ id: 5 }, { id: 'x' }] }, 400, /mixed/);
+      await refused({ upsert_rows: [{ id: 5 }, { id: 6, vector: [1] }, { id: 7, vector: [1, 2] }] }, 400, /dimension/);
+      await refused({ upsert_rows: [{ id: 5 }, { id: 6, vector: [1] }] }, 400, /vector/);
+      await refused({ upsert_rows: [{ id: 5 }, { id: 6, color: 5 }] }, 400, /color/);
+      await refused({ upsert_rows: [{ id: 5 }, { id: 6, vector: [1, 'x'] }] }, 422, /vector\[1\]/);
+      await refused({ upsert_rows: [{ id: 'text' }] }, 400, /id/);
+      await refused({ upsert_rows: [{ id: 5 }], schema: { color: 'int' } }, 400, /color/);
+      expect(ids(await ns.query({ rank_by: ['id', 'asc'] }))).toEqual([1]);
+      await expect(ns.query({ rank_by: ['vector', 'ANN', [1, 2, 3]] })).rejects.toMatchObject({ status: 400 });
+      await expect(ns.query({ rank_by: ['nothing', 'ANN', [1, 2]] })).rejects.toMatchObject({ status: 400 });
+      await expect(ns.query({ rank_by: ['id', 'asc'], filters: ['nothing', 'Eq', 1] })).rejects.toMatchObject({
+        status: 400,
+      });
+      await expect(
+        fresh().write({ upsert_rows: [{ id: 1 }], create_namespace: false } as object),
+      ).rejects.toMatchObject({ status: 404 });
+      expect((await raw('POST', '/v2/namespaces/a%2Fb', '{}')).status).toBe(400);
+      expect((await raw('POST', `/v2/namespaces/${name}`, '{"upsert_rows": [')).status).toBe(400);
+    });
+  });
+}
