@@ -22,7 +22,7 @@ export interface S3Server {
 }
 
 const image = 'minio/minio:RELEASE.2025-09-07T16-13-09Z';
-const module = 'github.com/minio/minio@v0.0.0-20251015172955-9e49d5e7a648';
+const module = 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c';
 const accessKeyId = 'lagoon-test';
 const secretAccessKey = 'lagoon-test-secret';
 const readyPath = '/minio/health/ready';
@@ -144,7 +144,6 @@ async function startContainer(name: string): Promise<S3Server> {
     .withEnvironment({ MINIO_ROOT_USER: accessKeyId, MINIO_ROOT_PASSWORD: secretAccessKey })
     .withCommand(['server', '/data'])
     .withExposedPorts(9000)
-    .withTmpFs({ '/data': 'rw' })
     .withWaitStrategy(Wait.forHttp(readyPath, 9000))
     .withStartupTimeout(readyTimeoutMs)
     .start();
