@@ -33,16 +33,16 @@ export function isHintDue(before: NamespaceView, after: NamespaceView): boolean 
 
 /** Undefined where there is none, or where it cannot be read: a hint may be anything. */
 export async function readHint(context: LogContext, name: string, signal?: AbortSignal): Promise<HeadHint | undefined> {
-  const key = headKey(name);
-  const object = await context.store.get(key, undefined, signal);
-  context.time.answered(object);
-  if (object === undefined) {
-    context.metrics.hint('absent');
-    return undefined;
-  }
   try {
+    const object = await context.store.get(headKey(name), undefined, signal);
+    context.time.answered(object);
+    if (object === undefined) {
+      context.metrics.hint('absent');
+      return undefined;
+    }
     return decodeHint(name, object.bytes);
   } catch (error) {
+    signal?.throwIfAborted();
     context.metrics.hint('ignored');
     context.log.warn('head hint ignored', { namespace: name, error });
     return undefined;

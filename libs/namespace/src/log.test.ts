@@ -233,6 +233,50 @@ describe('outcomes', () => {
   });
 });
 
+describe('a view far behind', () => {
+  test('catches up in windows instead of losing every number', async () => {
+    const stale = await born([1]);
+    await grow(
+      stale,
+      Array.from({ length: 100 }, (_, index) => index),
+    );
+    store.takeRequests();
+    expect(await other.append(stale, () => batchDraft([200]))).toMatchObject({ generation: 102 });
+    const creates = store.takeRequests().filter((request) => request.startsWith('create'));
+    expect(creates).toHaveLength(3);
+  });
+
+  test('follows what it is told to exist at once', async () => {
+    const stale = await born([1]);
+    const newest = await grow(stale, [2, 3, 4, 5]);
+    store.takeRequests();
+    const read = await other.advance(stale, { generationMin: newest.generation });
+    expect(partsOf(read.events)).toEqual(['2', '3', '4', '5']);
+    expect(store.takeRequests()).toHaveLength(5);
+  });
+});
+
+describe('a body that waits', () => {
+  test('is used again for the next number, and written again when it is older than an hour', async () => {
+    const view = await born([1]);
+    const parts = [new Uint8Array((4 << 20) + 1)];
+    const draft = { kind: 'batch' as const, parts, upsertedRowCount: 1, deletedRowCount: 0, idempotency: [] };
+    const bodies = async () => (await memory.list({ prefix: 'ns/docs/body/' })).objects.length;
+    store.expectNext('create', 'log/', { before: async () => void (await other.append(view, () => batchDraft([5]))) });
+    const second = await log.append(view, () => draft);
+    expect(second).toMatchObject({ generation: 3 });
+    expect(await bodies()).toBe(1);
+    store.expectNext('create', 'log/', {
+      before: async () => {
+        await other.append(second.view, () => batchDraft([6]));
+        clock.advance(3_700_000);
+      },
+    });
+    expect(await log.append(second.view, () => draft)).toMatchObject({ generation: 5 });
+    expect(await bodies()).toBe(3);
+  });
+});
+
 describe('below the floor', () => {
   /** A namespace whose numbers up to 3 are gone: the floor is 3, generation 4 a truncate, 5 a birth. */
   async function collected(): Promise<NamespaceView> {

@@ -65,7 +65,11 @@ export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLog
         view,
         async (generation) => {
           const key = logKey(view.name, generation);
-          return manifestEntryObjects.get(key) ?? (await context.store.get(key, undefined, signal))?.bytes;
+          const present = manifestEntryObjects.get(key);
+          if (present !== undefined) return present;
+          const object = await context.store.get(key, undefined, signal);
+          if (object !== undefined) manifestEntryObjects.set(key, object.bytes);
+          return object?.bytes;
         },
         signal,
       ),
@@ -136,7 +140,9 @@ async function append(
       };
     }
     body = result.body;
-    view = result.outcome === 'lost' ? result.view : (await openNamespace(context, from.name, signal)).view;
+    if (result.outcome === 'below_floor') view = (await openNamespace(context, from.name, signal)).view;
+    // A second loss may mean that the view is far behind: catch up before trying every number on the way.
+    else view = resolution === 0 ? result.view : (await readOn(context, result.view, 0, signal)).view;
   }
   await markers.removeAllBut(undefined, signal);
   throw new LagoonError('unavailable', 'too many lost races', {
