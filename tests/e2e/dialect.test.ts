@@ -1,4 +1,5 @@
-import { startLocalStack } from '../support/local-stack.ts';
+import { startOneServer, startServerPerRole } from '../support/server-target.ts';
 import { describeDialect } from './dialect-suite.ts';
 
-describeDialect('the npm client of the dialect, all roles in this process', startLocalStack);
+describeDialect('the npm client of the dialect: one server on a directory', startOneServer);
+describeDialect('the npm client of the dialect: a server per role, gRPC between them', startServerPerRole);

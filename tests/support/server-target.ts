@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSystemClock, createSystemRandom, silentLog } from '@lagoon/base';
+import { parseSettings, type RoleName, type RunningServer, startServer, toServerConfig } from '@lagoon/server';
+
+export interface ServerTarget {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** All roles in one server on a temporary directory, as `lagoon serve` starts them. */
+export async function startOneServer(): Promise<ServerTarget> {
+  const directory = await mkdtemp(join(tmpdir(), 'lagoon-e2e-'));
+  const server = await startRoles(['all'], directory, {});
+  return targetOf(server, [server], directory);
+}
+
+/** One server per role on one directory: every call between roles is gRPC. */
+export async function startServerPerRole(): Promise<ServerTarget> {
+  const directory = await mkdtemp(join(tmpdir(), 'lagoon-e2e-'));
+  const ports = await startBackends(directory);
+  const gateway = await startRoles(['gateway'], directory, ports.addresses);
+  return targetOf(gateway, [gateway, ...ports.servers], directory);
+}
+
+/** Roles find each other by address, so the addresses of those that call are known only after the called ones run. */
+async function startBackends(directory: string) {
+  const query = await startRoles(['query'], directory, {});
+  const queryAddress = `127.0.0.1:${query.grpcPort}`;
+  const compactorPort = await freePort();
+  const compactorAddress = `127.0.0.1:${compactorPort}`;
+  const ingester = await startRoles(['ingester'], directory, {
+    'query-addresses': queryAddress,
+    'compactor-addresses': compactorAddress,
+  });
+  const ingesterAddress = `127.0.0.1:${ingester.grpcPort}`;
+  const compactor = await startRoles(['compactor'], directory, {
+    'grpc-port': compactorPort,
+    'ingester-addresses': ingesterAddress,
+    'query-addresses': queryAddress,
+  });
+  return {
+    servers: [ingester, compactor, query],
+    addresses: { 'query-addresses': queryAddress, 'ingester-addresses': ingesterAddress },
+  };
+}
+
+async function startRoles(
+  roles: readonly (RoleName | 'all')[],
+  directory: string,
+  flags: Readonly<Record<string, unknown>>,
+): Promise<RunningServer> {
+  const settings = parseSettings({
+    environment: {},
+    flags: {
+      'data-dir': directory,
+      roles: roles.join(','),
+      'http-port': 0,
+      'grpc-port': 0,
+      'process-metrics': false,
+      ...flags,
+    },
+  });
+  const deps = { clock: createSystemClock(), random: createSystemRandom(), log: silentLog };
+  return await startServer(toServerConfig(settings), deps);
+}
+
+function targetOf(front: RunningServer, servers: readonly RunningServer[], directory: string): ServerTarget {
+  return {
+    url: `http://127.0.0.1:${front.httpPort}`,
+    close: async () => {
+      for (const server of servers) await server.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
