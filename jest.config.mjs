@@ -17,5 +17,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/.cache', '<rootDir>/dist'],
   cacheDirectory: '<rootDir>/.cache/jest',
   reporters: ['default', '<rootDir>/tests/summary-reporter.mjs'],
+  globalSetup: '<rootDir>/tests/support/s3-global-setup.mjs',
+  globalTeardown: '<rootDir>/tests/support/s3-global-teardown.mjs',
   testTimeout: 30_000,
 };

@@ -14,7 +14,8 @@ const attemptCountMax = 6;
 const backoff = { firstDelayMs: 20, delayMsMax: 1_000 };
 
 export type CommitResult =
-  | { readonly outcome: 'won'; readonly view: NamespaceView; readonly sealed: SealedEntry }
+  /** `object` is what lies there, where this call wrote it. */
+  | { readonly outcome: 'won'; readonly view: NamespaceView; readonly object: Uint8Array | undefined }
   /** The number holds another's entry, which is in the view. */
   | { readonly outcome: 'lost'; readonly view: NamespaceView; readonly body: WrittenBody | undefined }
   /** Lost below the floor: nothing was written, start over at the head. */
@@ -28,7 +29,7 @@ export interface CommitOptions {
 
 type Verdict =
   /** The proof is of the moment since when the number was certainly the newest. */
-  | { readonly kind: 'won'; readonly proof: Proof }
+  | { readonly kind: 'won'; readonly proof: Proof; readonly found: ReadEntry | undefined }
   | { readonly kind: 'lost'; readonly winner: ReadEntry }
   | { readonly kind: 'unreadable'; readonly error: unknown }
   /** The store said that the number is taken, or said nothing, and nothing is there. */
@@ -121,7 +122,9 @@ function conclude(view: NamespaceView, attempt: Attempt, verdict: Verdict): Comm
   const { sealed, proof } = attempt;
   switch (verdict.kind) {
     case 'won':
-      return { outcome: 'won', view: { ...sealed.folded, proof: verdict.proof }, sealed };
+      return verdict.found === undefined
+        ? { outcome: 'won', view: { ...sealed.folded, proof: verdict.proof }, object: sealed.object }
+        : { outcome: 'won', view: { ...fold(view, verdict.found).view, proof: verdict.proof }, object: undefined };
     case 'lost':
       return { outcome: 'lost', view: { ...fold(view, verdict.winner).view, proof }, body: sealed.body };
     case 'unreadable':
@@ -174,13 +177,16 @@ async function judge(
   sent: Proof,
   signal?: AbortSignal,
 ): Promise<Verdict | undefined> {
-  if (result.outcome === 'created') return { kind: 'won', proof: proofBy(sent, result) };
+  if (result.outcome === 'created') return { kind: 'won', proof: proofBy(sent, result), found: undefined };
   try {
     const known = view.live?.manifest.generation ?? 0;
     const { entry } = await readEntry(context, view.name, view.generation + 1, known, signal);
     if (entry === undefined) return { kind: 'absent' };
-    // An earlier request may be the one that was applied, so the proof goes back to the first.
-    if (entry.header.commitId === attempt.sealed.commitId) return { kind: 'won', proof: attempt.firstSent ?? sent };
+    // An earlier request may be the one that was applied, so the proof goes back to the first; and a handed manifest may have been
+    // appended by another writer, in other bytes: the next entry chains to those that lie there.
+    if (entry.header.commitId === attempt.sealed.commitId) {
+      return { kind: 'won', proof: attempt.firstSent ?? sent, found: entry };
+    }
     return { kind: 'lost', winner: entry };
   } catch (error) {
     if (isLagoonError(error, 'unavailable')) return undefined;

@@ -1,6 +1,6 @@
 import { type Clock, createRandomId, LagoonError, type Log, type Metrics, mapBounded, type Random } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
-import { type CommitResult, commit } from './append.ts';
+import { commit } from './append.ts';
 import { removeCatalogMarker, writeCatalogMarker } from './catalog.ts';
 import { createLogMetrics, type LogContext } from './context.ts';
 import type { WrittenBody } from './draft.ts';
@@ -53,8 +53,9 @@ export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLog
 
     append: async (view, build, signal) => {
       const result = await append(context, view, build, resolutionCountMax, signal);
-      if (result.sealed?.entry.header.kind.case === 'manifest') {
-        manifestEntryObjects.set(result.sealed.key, result.sealed.object);
+      const { view: after } = result.answer;
+      if (result.object !== undefined && after.newestManifestGeneration === after.generation) {
+        manifestEntryObjects.set(logKey(after.name, after.generation), result.object);
       }
       return result.answer;
     },
@@ -102,15 +103,13 @@ async function readOn(
   return openNamespace(context, view.name, signal);
 }
 
-type Sealed = Extract<CommitResult, { outcome: 'won' }>['sealed'];
-
 async function append(
   context: LogContext,
   from: NamespaceView,
   build: Build,
   resolutionCountMax: number,
   signal?: AbortSignal,
-): Promise<{ readonly answer: AppendResult; readonly sealed?: Sealed }> {
+): Promise<{ readonly answer: AppendResult; readonly object?: Uint8Array | undefined }> {
   const markers = createMarkers(context, from.name);
   let view = from;
   let body: WrittenBody | undefined;
@@ -136,7 +135,7 @@ async function append(
       }
       return {
         answer: { outcome: 'committed', view: result.view, generation: result.view.generation },
-        sealed: result.sealed,
+        object: result.object,
       };
     }
     body = result.body;

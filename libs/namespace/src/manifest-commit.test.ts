@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { createSeededRandom, noMetrics, sha256, silentLog } from '@lagoon/base';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { AbortedEntrySchema, EntrySchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { encodeEntry } from './entry.v1.ts';
+import { decodeHint } from './hint.ts';
 import { findIdempotent, recordsLeavingTail, writeIdempotencyPart } from './idempotency.ts';
 import { floorKey, headKey, logKey } from './keys.ts';
 import { createNamespaceLog } from './log.ts';
@@ -121,6 +123,10 @@ describe('committing a manifest', () => {
       createManifestCommitter(deps(4)).append(other, view, handed(prepared)),
     ]);
     expect([one.outcome, two.outcome]).toEqual(['committed', 'committed']);
+    // Only one of them wrote the entry; the other chains to what lies there, not to the bytes that it would have written.
+    const stored = await memory.get(logKey('docs', 4));
+    expect(two.view.tip?.hash).toEqual(sha256(stored?.bytes ?? new Uint8Array(0)));
+    expect(one.view.tip?.hash).toEqual(two.view.tip?.hash);
     const moved = (await log.append(one.view, () => batchDraft([9]))).view;
     const again = await commitIndexed(moved);
     expect(await committer.append(other, view, handed(prepared))).toMatchObject({ outcome: 'committed' });
@@ -187,6 +193,30 @@ describe('committing a manifest', () => {
     store.takeRequests();
     await expect(committer.prepare(view, broken, job())).rejects.toMatchObject({ code: 'corrupt' });
     expect(store.takeRequests()).toEqual([]);
+  });
+});
+
+describe('the head hint', () => {
+  test('whatever bit of it flips, the same head is found', async () => {
+    const view = await commitIndexed(await grown(3));
+    await log.writeHint(view);
+    const later = comparable((await log.append(view, () => batchDraft([9]))).view);
+    const hint = (await memory.get(headKey('docs')))?.bytes ?? new Uint8Array(0);
+    expect(decodeHint('docs', hint).manifestEntry?.manifest).toEqual(view.live?.manifest);
+    for (let bit = 0; bit < hint.length * 8; bit += 3) {
+      const flipped = hint.slice();
+      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      await memory.put(headKey('docs'), flipped);
+      expect(comparable((await other.open('docs')).view)).toEqual(later);
+    }
+  });
+
+  test('the golden hint still reads', () => {
+    const stored = new Uint8Array(readFileSync(new URL('./golden/head.v1.bin', import.meta.url)));
+    const hint = decodeHint('docs', stored);
+    expect(hint).toMatchObject({ generation: 4, manifestGeneration: 4 });
+    expect(hint.manifestEntry?.manifest).toMatchObject({ incarnation: 'a', indexedThrough: 3, rows: { live: 3 } });
+    expect(() => decodeHint('another', stored)).toThrow(expect.objectContaining({ code: 'corrupt' }));
   });
 });
 
