@@ -127,6 +127,7 @@ describe('committing a manifest', () => {
     const stored = await memory.get(logKey('docs', 4));
     expect(two.view.tip?.hash).toEqual(sha256(stored?.bytes ?? new Uint8Array(0)));
     expect(one.view.tip?.hash).toEqual(two.view.tip?.hash);
+    expect(comparable(two.view)).toEqual(comparable(one.view)); // the chain goes on from the bytes that lie there
     const moved = (await log.append(one.view, () => batchDraft([9]))).view;
     const again = await commitIndexed(moved);
     expect(await committer.append(other, view, handed(prepared))).toMatchObject({ outcome: 'committed' });
