@@ -35,10 +35,39 @@ export function buildBlock(
       }
       continue;
     }
-    const inferred = inferColumn(raw, type, pathOf);
-    if (inferred !== undefined) columns.push({ name, ...inferred });
+    const column = inferredColumn(name, raw, type, pathOf, reserve);
+    if (column !== undefined) columns.push(column);
   }
   return encodeBlock({ idKind: ids.idKind, ids: ids.upserts, deletes: ids.deletes, columns });
+}
+
+function inferredColumn(
+  name: string,
+  raw: readonly unknown[],
+  declared: AttributeType | undefined,
+  pathOf: (row: number) => string,
+  reserve: (bytes: number) => void,
+): ColumnInput | undefined {
+  try {
+    const inferred = inferColumn(raw, declared, pathOf);
+    return inferred === undefined ? undefined : { name, ...inferred };
+  } catch (mismatch) {
+    if (!mixesVectorForms(raw)) throw mismatch;
+    try {
+      return vectorColumn(name, raw, undefined, pathOf, reserve);
+    } catch {
+      throw mismatch;
+    }
+  }
+}
+
+/**
+ * Vectors of an attribute that an earlier request declared may come as arrays and as base64 in one request. No other
+ * column mixes strings with arrays of numbers.
+ */
+function mixesVectorForms(raw: readonly unknown[]): boolean {
+  const isNumbers = (value: unknown) => Array.isArray(value) && typeof value[0] === 'number';
+  return raw.some((value) => typeof value === 'string') && raw.some(isNumbers);
 }
 
 function vectorColumn(

@@ -130,6 +130,23 @@ describe('write: what a body becomes', () => {
     expect(typeOf(block, 'v2')).toEqual({ kind: 'vector', element: 'f32', dims: 2 });
   });
 
+  test('arrays and base64 texts in one attribute are vectors, declared before or not', async () => {
+    const { block, documents } = await written({
+      upsert_rows: [{ id: 1, other: base64(3, 4) }, { id: 2 }, { id: 3, other: [1, 2.5] }],
+    });
+    expect(typeOf(block, 'other')).toEqual({ kind: 'vector', element: 'f32', dims: 2 });
+    expect(documents.get(1n)).toEqual({ other: Float32Array.of(3, 4) });
+    expect(documents.get(2n)).toEqual({});
+    const { call } = createTestGateway();
+    const mixed = await call('POST', '/v2/namespaces/a', {
+      upsert_rows: [
+        { id: 1, c: [1] },
+        { id: 2, c: 'red' },
+      ],
+    });
+    expect(mixed.text).toMatch(/upsert_rows\[1\].c: expected an array as in the rows before, found a string/);
+  });
+
   test('everything beside the rows is passed on', async () => {
     const { call, backends } = createTestGateway();
     await call(
