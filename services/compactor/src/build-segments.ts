@@ -1,8 +1,12 @@
+import { assert } from '@lagoon/base';
 import {
+  andNotInPlace,
   type Block,
+  createFullBitmap,
   createNewestRowsMerge,
   type DocumentId,
   encodeBlock,
+  type MergeSource,
   mergeBlocks,
   type NewestRows,
   openBlock,
@@ -15,7 +19,16 @@ import type {
   SegmentDeletes,
   SegmentReference,
 } from '@lagoon/namespace';
-import { deleteVectorInlineBytesMax, encodeDeleteVector, type LaterRows, planDeleteVectors } from '@lagoon/segment';
+import type { ObjectStore } from '@lagoon/object-store';
+import {
+  type DeleteVectorPlan,
+  deleteVectorInlineBytesMax,
+  encodeDeleteVector,
+  type LaterRows,
+  planDeleteVectors,
+  readSegmentBlock,
+} from '@lagoon/segment';
+import type { CompactorConfig } from './config.ts';
 import type { JobObjects } from './job-objects.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
@@ -33,7 +46,10 @@ export interface BuiltSegments {
   readonly rows: Omit<RowAccounting, 'live'>;
 }
 
+export type SegmentBounds = Pick<CompactorConfig, 'segmentBytesMax' | 'absorbBytesMax'>;
+
 export interface BuildDeps {
+  readonly store: ObjectStore;
   readonly objects: JobObjects;
   readonly memory: SegmentMemory;
   readonly breathe: () => Promise<void>;
@@ -41,6 +57,7 @@ export interface BuildDeps {
 
 /**
  * Turns the tail into segments of one block each, the newest row per id, and finds the rows of older segments that it kills.
+ * Takes the live rows of small segments before it along, so that a trickle of writes does not become a trickle of segments.
  * Holds the tail and one segment in memory. A row that the tail itself replaces or deletes never counts as added.
  */
 export async function buildSegments(
@@ -48,38 +65,88 @@ export async function buildSegments(
   manifest: Manifest,
   tail: TakenTail,
   schema: Schema,
-  segmentBytesMax: number,
+  config: SegmentBounds,
   signal?: AbortSignal,
 ): Promise<BuiltSegments> {
-  const resolved = await resolveTail(deps, tail.blocks, segmentBytesMax);
-  const segmentsAdded: SegmentReference[] = [];
-  const later: LaterRows[] = [];
+  const resolved = await resolveTail(deps, tail.blocks, config.segmentBytesMax);
+  const fresh: Block[] = [];
   for (const piece of resolved.pieces) {
     const sources = [...piece.live].map(([block, live]) => ({ block, live }));
-    const block = openBlock(mergeBlocks(sources, schema), { verify: false });
+    fresh.push(openBlock(mergeBlocks(sources, schema), { verify: false }));
     await deps.breathe();
-    const object = await deps.objects.write('seg', block.bytes, signal);
-    const { ids, deletes, rowCount, logicalBytes } = block;
-    deps.memory.rememberIds(object.key, ids);
-    segmentsAdded.push({
-      object,
-      rowCount,
-      liveRowCount: rowCount,
-      logicalBytes,
-      deleteVector: undefined,
-      generationFirst: tail.generationFirst,
-      generationLast: tail.generationLast,
-    });
-    later.push({ ids, deletes });
   }
+  const later: LaterRows[] = [...fresh];
   if (resolved.deletedIds.length > 0) later.push(deletesOf(schema, resolved.deletedIds));
   const killed = await killOlderRows(deps, manifest, later, signal);
-  const added = segmentsAdded.reduce((sum, segment) => sum + segment.rowCount, 0);
+  const absorbed = fresh.length > 1 ? [] : absorbable(manifest.segments, fresh[0]?.bytes.byteLength ?? 0, config);
+  const blocks = absorbed.length === 0 ? fresh : await withAbsorbed(deps, fresh, absorbed, killed, schema, signal);
+  const generationFirst = Math.min(tail.generationFirst, ...absorbed.map((segment) => segment.generationFirst));
+  const segmentsAdded: SegmentReference[] = [];
+  for (const block of blocks) {
+    const object = await deps.objects.write('seg', block.bytes, signal);
+    deps.memory.rememberIds(object.key, block.ids);
+    segmentsAdded.push({
+      object,
+      rowCount: block.rowCount,
+      liveRowCount: block.rowCount,
+      logicalBytes: block.logicalBytes,
+      deleteVector: undefined,
+      generationFirst,
+      generationLast: tail.generationLast,
+    });
+    await deps.breathe();
+  }
   return {
     segmentsAdded,
-    deleted: killed.deleted,
-    rows: { added, superseded: killed.superseded, deleted: killed.deletedRowCount },
+    deleted: await describeDeletes(deps, killed, new Set(absorbed), signal),
+    rows: {
+      added: fresh.reduce((sum, block) => sum + block.rowCount, 0),
+      superseded: killed.reduce((sum, { plan }) => sum + plan.supersededRowCount, 0),
+      deleted: killed.reduce((sum, { plan }) => sum + plan.deletedRowCount, 0),
+    },
   };
+}
+
+/**
+ * The newest segments that are small beside what follows them: each at most twice as large as all behind it. So sizes fall
+ * by halves, and a row is rewritten a logarithmic number of times until its segment is no longer small.
+ */
+function absorbable(
+  segments: readonly SegmentReference[],
+  freshBytes: number,
+  bounds: SegmentBounds,
+): readonly SegmentReference[] {
+  const absorbed: SegmentReference[] = [];
+  let bytes = freshBytes;
+  for (const segment of segments.toReversed()) {
+    const { size } = segment.object;
+    if (size > bounds.absorbBytesMax || size > 2 * bytes || bytes + size > bounds.segmentBytesMax) break;
+    absorbed.unshift(segment);
+    bytes += size;
+  }
+  return absorbed;
+}
+
+/** One block of the fresh rows and those of the segments that outlive them; none where no row is left. */
+async function withAbsorbed(
+  deps: BuildDeps,
+  fresh: readonly Block[],
+  absorbed: readonly SegmentReference[],
+  killed: readonly KilledRows[],
+  schema: Schema,
+  signal?: AbortSignal,
+): Promise<Block[]> {
+  const sources: MergeSource[] = fresh.map((block) => ({ block }));
+  for (const segment of absorbed) {
+    const bytes = await readSegmentBlock(deps.store, segment.object, signal);
+    const rows = killed.find((candidate) => candidate.segment === segment);
+    assert(rows !== undefined, 'the dead rows of an absorbed segment are known');
+    const live = createFullBitmap(segment.rowCount);
+    if (rows.plan.dead !== undefined) andNotInPlace(live, rows.plan.dead);
+    sources.push({ block: openBlock(bytes, { verify: false }), live });
+  }
+  const block = openBlock(mergeBlocks(sources, schema), { verify: false });
+  return block.rowCount === 0 ? [] : [block];
 }
 
 /** Ids that are merged between two looks at the clock. */
@@ -103,10 +170,9 @@ function deletesOf(schema: Schema, ids: readonly DocumentId[]): LaterRows {
   return { ids: none, deletes };
 }
 
-interface Killed {
-  readonly deleted: ReadonlyMap<string, SegmentDeletes>;
-  readonly superseded: number;
-  readonly deletedRowCount: number;
+interface KilledRows {
+  readonly segment: SegmentReference;
+  readonly plan: DeleteVectorPlan;
 }
 
 async function killOlderRows(
@@ -114,29 +180,43 @@ async function killOlderRows(
   manifest: Manifest,
   later: readonly LaterRows[],
   signal?: AbortSignal,
-): Promise<Killed> {
-  const deleted = new Map<string, SegmentDeletes>();
-  let superseded = 0;
-  let deletedRowCount = 0;
-  if (later.length === 0) return { deleted, superseded, deletedRowCount };
+): Promise<KilledRows[]> {
+  const killed: KilledRows[] = [];
+  if (later.length === 0) return killed;
   for (const segment of manifest.segments) {
     const ids = await deps.memory.idsOf(segment, signal);
     const before = await deps.memory.deadRowsOf(segment, signal);
     const [plan] = planDeleteVectors([{ ids, dead: before }], later);
+    if (plan !== undefined) killed.push({ segment, plan });
     await deps.breathe();
-    if (plan?.dead === undefined || !plan.changed) continue;
-    const killedCount = plan.supersededRowCount + plan.deletedRowCount;
-    const liveRowCount = segment.liveRowCount - killedCount;
+  }
+  return killed;
+}
+
+/** What the manifest says of older segments from now on; absorbed ones have no live row left. */
+async function describeDeletes(
+  deps: BuildDeps,
+  killed: readonly KilledRows[],
+  absorbed: ReadonlySet<SegmentReference>,
+  signal?: AbortSignal,
+): Promise<ReadonlyMap<string, SegmentDeletes>> {
+  const deleted = new Map<string, SegmentDeletes>();
+  for (const { segment, plan } of killed) {
+    if (absorbed.has(segment)) {
+      const bitmap = createFullBitmap(segment.rowCount);
+      deleted.set(segment.object.key, { deleteVector: { kind: 'inline', bitmap }, liveRowCount: 0, logicalBytes: 0 });
+      continue;
+    }
+    if (plan.dead === undefined || !plan.changed) continue;
+    const liveRowCount = segment.liveRowCount - plan.supersededRowCount - plan.deletedRowCount;
     deleted.set(segment.object.key, {
       deleteVector: await writeDeleteVector(deps, plan.dead, segment.rowCount, liveRowCount, signal),
       liveRowCount,
       // Rows are not weighed one by one: the live ones keep their share.
       logicalBytes: Math.round((segment.logicalBytes * liveRowCount) / segment.liveRowCount),
     });
-    superseded += plan.supersededRowCount;
-    deletedRowCount += plan.deletedRowCount;
   }
-  return { deleted, superseded, deletedRowCount };
+  return deleted;
 }
 
 async function writeDeleteVector(

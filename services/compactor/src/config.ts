@@ -14,6 +14,8 @@ export interface CompactorConfig {
   readonly jobBytesMax: number;
   /** About the largest segment; at most 64 MiB. One is built at a stretch: 32 MiB keep the thread for about 0.1 s. */
   readonly segmentBytesMax: number;
+  /** Segments up to here are taken along by the next job; 0: none. */
+  readonly absorbBytesMax: number;
   readonly jobConcurrencyMax: number;
   /** The longest that a job computes before it lets other work of the process run. */
   readonly computeSliceMs: number;
@@ -47,6 +49,7 @@ export const defaultCompactorConfig: CompactorConfig = {
   smallTailAgeMs: 60_000,
   jobBytesMax: 256 << 20,
   segmentBytesMax: 32 << 20,
+  absorbBytesMax: 8 << 20,
   jobConcurrencyMax: 2,
   computeSliceMs: 8,
   sweepIntervalMs: 60_000,
@@ -63,7 +66,13 @@ export const defaultCompactorConfig: CompactorConfig = {
   closeTimeoutMs: 10_000,
 };
 
-const mayBeZero: readonly string[] = ['tailAgeMs', 'smallTailAgeMs', 'smallTailBytes', 'smallTailEntryCount'];
+const mayBeZero: readonly string[] = [
+  'tailAgeMs',
+  'smallTailAgeMs',
+  'smallTailBytes',
+  'smallTailEntryCount',
+  'absorbBytesMax',
+];
 
 /** Defaults filled in and bounds checked. */
 export function resolveCompactorConfig(given: Partial<CompactorConfig>): CompactorConfig {

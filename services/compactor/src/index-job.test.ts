@@ -31,7 +31,7 @@ describe('index job', () => {
 
   test('rows of older segments die of later upserts and deletes, and a segment without live rows goes', async () => {
     const world = createTestWorld();
-    const compactor = world.compactor();
+    const compactor = world.compactor({ config: { absorbBytesMax: 0 } });
     await world.write([
       [1, 'one'],
       [2, 'two'],
@@ -68,9 +68,10 @@ describe('index job', () => {
       fc.asyncProperty(
         fc.array(step, { maxLength: 24 }),
         fc.constantFrom(1, 900, 1 << 20),
-        async (steps, jobBytesMax) => {
+        fc.constantFrom(0, 1 << 20),
+        async (steps, jobBytesMax, absorbBytesMax) => {
           const world = createTestWorld();
-          const config = { jobBytesMax, segmentBytesMax: 300 };
+          const config = { jobBytesMax, segmentBytesMax: absorbBytesMax === 0 ? 300 : 2_000, absorbBytesMax };
           let compactor = world.compactor({ config });
           const model = new Map<number, string>();
           let count = 0;
@@ -90,6 +91,20 @@ describe('index job', () => {
       ),
       { numRuns: 60 },
     );
+  });
+
+  test('a trickle of writes does not become a trickle of segments', async () => {
+    const world = createTestWorld();
+    const compactor = world.compactor();
+    for (let id = 0; id < 60; id++) {
+      await world.write([[id, `row ${id}`]], id === 0 ? [] : [id - 1]);
+      await world.write([[1000 + id, 'stays']]);
+      await compact(compactor);
+    }
+    const { live } = await world.view();
+    expect(live?.manifest.segments.length).toBeLessThan(8);
+    expect(live?.manifest.rows.live).toBe(61);
+    expect((await world.content()).size).toBe(61);
   });
 
   test('an index job in flight while the namespace ends and is born again is dropped, old rows never return', async () => {

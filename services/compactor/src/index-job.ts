@@ -135,8 +135,8 @@ async function editManifest(
   signal: AbortSignal,
 ): Promise<Manifest> {
   const breathe = createBreather(deps.clock, config.computeSliceMs, signal);
-  const build = { objects, memory: deps.memory, breathe };
-  const built = await buildSegments(build, live.manifest, taken, live.schema, config.segmentBytesMax, signal);
+  const build = { store: deps.store, objects, memory: deps.memory, breathe };
+  const built = await buildSegments(build, live.manifest, taken, live.schema, config, signal);
   const takenBatches = live.tail.filter((batch) => batch.generation <= taken.generationLast);
   const lastWriteAtMs = takenBatches.reduce((latest, batch) => Math.max(latest, batch.writtenAtMs), 0);
   const edited = applyIndexEdit(live.manifest, {
@@ -153,8 +153,12 @@ async function editManifest(
   const young = records.filter((record) => record.writtenAtMs >= writtenAfterMs);
   const place = { name: view.name, incarnation: live.incarnation, job: job.job };
   const options = { partCountMax: config.idempotencyPartCountMax, writtenAfterMs };
-  return await withRecords(deps, place, expired, view, young, options, signal);
+  const manifest = await withRecords(deps, place, expired, view, young, options, signal);
+  return { ...manifest, obsolete: manifest.obsolete.slice(-obsoleteCountMax) };
 }
+
+/** Older ones are found by the daily listing of whole prefixes: the list saves garbage collection work, it is no root. */
+const obsoleteCountMax = 10_000;
 
 async function removeUnnamed(deps: IndexJobDeps, objects: JobObjects, mayBeNamed: boolean): Promise<void> {
   if (mayBeNamed) return;

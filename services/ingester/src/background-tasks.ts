@@ -17,7 +17,8 @@ export function createBackgroundTasks(log: Log, countMax: number): BackgroundTas
         log.warn('background work dropped', { what, running: running.size });
         return;
       }
-      const started: Promise<void> = task()
+      const started: Promise<void> = Promise.resolve()
+        .then(task)
         .then(() => {})
         .catch((error: unknown) => log.warn('background work failed', { what, error }))
         .finally(() => running.delete(started));

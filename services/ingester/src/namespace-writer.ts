@@ -219,7 +219,8 @@ function observeGroup(metrics: IngesterMetrics, group: CommittedGroup, writeCoun
 /** After the entry may have been sent, running out of time says nothing about its outcome. */
 function commitError(error: unknown, isSent: boolean): LagoonError {
   const failure = toLagoonError(error);
-  if (!isSent || (failure.code !== 'deadline_exceeded' && failure.code !== 'cancelled')) return failure;
+  if (failure.code !== 'deadline_exceeded' && failure.code !== 'cancelled') return failure;
+  if (!isSent) return new LagoonError('unavailable', 'the store does not answer in time', { cause: error });
   return new LagoonError('unavailable', 'the outcome of the write is unknown', {
     reason: 'outcome_unknown',
     cause: error,

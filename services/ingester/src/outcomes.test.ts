@@ -203,8 +203,10 @@ describe('manifests', () => {
 describe('dirty markers', () => {
   test('are written when a tail waits, and not where it was indexed in time', async () => {
     const ingester = createTestIngester();
-    const markers = async () =>
-      (await ingester.store.list({ prefix: 'dirty/' })).objects.map(({ key }) => key.slice(-2));
+    const markers = async () => {
+      await new Promise((resolve) => setImmediate(resolve));
+      return (await ingester.store.list({ prefix: 'dirty/' })).objects.map(({ key }) => key.slice(-2));
+    };
     await ingester.write({ rows: [[0, 'x']] });
     await ingester.role.service.appendManifest(await prepareManifest(ingester, 'one'), call);
     ingester.clock.advance(10_000);

@@ -1,5 +1,6 @@
 import { type Clock, LagoonError, type Log, type Metrics, type Random, unreachable } from '@lagoon/base';
 import {
+  checkNamespaceName,
   createManifestCommitter,
   createNamespaceLog,
   isHintDue,
@@ -88,6 +89,7 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
   let queuedBytes = 0;
 
   const writerOf = (namespace: string) => {
+    checkNamespaceName(namespace);
     if (isClosing) throw new LagoonError('unavailable', 'the ingester is stopping');
     return pool.writerOf(namespace);
   };
