@@ -5,7 +5,7 @@ import { findIdempotent, recordsLeavingTail, writeIdempotencyPart } from './idem
 import { floorKey, logKey } from './keys.ts';
 import { createNamespaceLog } from './log.ts';
 import { applyIndexEdit } from './manifest.ts';
-import { createManifestCommitter } from './manifest-commit.ts';
+import { createManifestCommitter, type PreparedManifest } from './manifest-commit.ts';
 import type { EntryDraft, NamespaceEvent } from './namespace-log.ts';
 import { batchOfBytes, birthDraft, createTestClock } from './testing.ts';
 import type { NamespaceView } from './view.ts';
@@ -33,7 +33,9 @@ function simulate(seed: number) {
     log: silentLog,
     metrics: noMetrics,
   });
-  return { clock, memory, random, faulty, segments, deps };
+  /** Manifest entries on their way to a writer. */
+  const handed: PreparedManifest[] = [];
+  return { clock, memory, random, faulty, segments, handed, deps };
 }
 
 type World = ReturnType<typeof simulate>;
@@ -41,6 +43,7 @@ type World = ReturnType<typeof simulate>;
 /** Tries until it is told that the value is in: an unknown outcome drops the view, as an ingester does. */
 async function writer(world: World, actor: number, values: readonly number[]): Promise<void> {
   const log = createNamespaceLog(world.deps(world.faulty, actor));
+  const committer = createManifestCommitter(world.deps(world.faulty, actor + 5));
   let view: NamespaceView | undefined;
   for (const value of values) {
     const key = `key${value}`;
@@ -49,6 +52,12 @@ async function writer(world: World, actor: number, values: readonly number[]): P
       if (attempt > 200) throw new Error(`value ${value} never got in`, { cause: last });
       try {
         view ??= (await log.open(name)).view;
+        const entry = world.handed.pop();
+        if (entry !== undefined) {
+          const handed = await committer.append(log, view, entry);
+          count(`handed ${handed.outcome}`);
+          view = handed.view;
+        }
         const parts = await log.readIdempotencyParts(view);
         const manifestGeneration = view.live?.manifest.generation ?? 0;
         const build = (current: NamespaceView): EntryDraft | 'nothing' => {
@@ -120,6 +129,9 @@ async function compactor(world: World, actor: number, jobCount: number): Promise
       });
       const prepared = await committer.prepare(view, edited, { job, startedAtMs: log.storeTimeMs() });
       await pause(world);
+      const isHanded = world.random.float() < 0.5;
+      if (isHanded) world.handed.push({ ...prepared }); // as over the wire
+      if (isHanded && world.random.float() < 0.5) continue; // else both append it
       const result = await committer.append(log, view, prepared);
       count(`manifest ${result.outcome}`);
       if (result.outcome === 'committed' && world.random.float() < 0.7) await log.writeHint(result.view);
@@ -219,6 +231,7 @@ describe('simulation', () => {
       for (const fault of faultNames) met.set(fault, (met.get(fault) ?? 0) + world.faulty.counts()[fault]);
     }
     for (const what of [
+      'handed committed',
       'outcome unknown',
       'manifest committed',
       'collected',
