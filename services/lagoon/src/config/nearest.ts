@@ -5,7 +5,7 @@ export function nearest(word: string, names: readonly string[]): string | undefi
     const distance = editDistance(word.slice(0, 64), name);
     if (best === undefined || distance < best.distance) best = { name, distance };
   }
-  return best !== undefined && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+  return best !== undefined && best.distance <= Math.ceil(best.name.length / 3) ? best.name : undefined;
 }
 
 export function suggestion(word: string, names: readonly string[]): string {
