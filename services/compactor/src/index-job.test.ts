@@ -76,8 +76,10 @@ describe('index job', () => {
           const model = new Map<number, string>();
           let count = 0;
           for (const given of steps) {
-            if (given === 'compact') await compact(compactor);
-            else if (given === 'restart') compactor = world.compactor({ config, seed: ++count });
+            if (given === 'compact') {
+              await compact(compactor);
+              expect((await world.view()).live?.tail ?? []).toEqual([]);
+            } else if (given === 'restart') compactor = world.compactor({ config, seed: ++count });
             else {
               const rows = given.upserts.map((row) => [row, `${row} at ${++count}`] as const);
               const deletes = given.deletes.filter((row) => !given.upserts.includes(row));
