@@ -13,6 +13,7 @@ import type { BlockCache } from '@lagoon/cache';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { createEngineMeter } from './engine-meter.ts';
+import type { SearchOutcome } from './job-block.ts';
 import { planQuery } from './plan.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { QueryResult, QueryStatistics } from './query-result.ts';
@@ -21,7 +22,6 @@ import { readRows } from './read-rows.ts';
 import { createReplica, type HeldSnapshot, namespaceNotFound, type Replica } from './replica.ts';
 import type { ReadUsage } from './replica-content.ts';
 import { createReplicaSet } from './replica-set.ts';
-import type { SearchOutcome } from './search-job.ts';
 import type { SearchPool } from './search-pool.ts';
 
 /** Queries on any number of namespaces of one store. Holds nothing but caches. */

@@ -1,8 +1,8 @@
 import { nextBit } from '@lagoon/format';
 import { columnOf } from './evaluate-filter.ts';
+import { countAdmitted, createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
 import { compareKeys, createKeyPrefix, type OrderColumn } from './order-key.ts';
 import type { OrderKeyPlan, RankPlan } from './query-plan.ts';
-import { countAdmitted, createIdOrder, type JobBlock, type SearchOutcome } from './search-job.ts';
 import { createTopRows, type RowOrder } from './top-rows.ts';
 
 type OrderPlan = Extract<RankPlan, { readonly kind: 'order' }>;

@@ -1,9 +1,9 @@
 import { corrupt } from '@lagoon/base';
 import { type Bitmap, getBit, isNull } from '@lagoon/format';
 import { bm25Idf, bm25TermScore, type Postings, type TextIndex } from '@lagoon/text';
+import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import type { SearchContext } from './search-context.ts';
-import { createIdOrder, type JobBlock, type SearchOutcome } from './search-job.ts';
 import { createTopRows } from './top-rows.ts';
 
 type TextPlan = Extract<RankPlan, { readonly kind: 'text' }>;

@@ -1,8 +1,8 @@
 import { inverseNorm } from '@lagoon/vector';
 import { columnOf } from './evaluate-filter.ts';
+import { countAdmitted, createIdOrder, type JobBlock, type SearchOutcome, withValue } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import type { SearchContext } from './search-context.ts';
-import { countAdmitted, createIdOrder, type JobBlock, type SearchOutcome, withValue } from './search-job.ts';
 import { createTopRows } from './top-rows.ts';
 
 type VectorPlan = Extract<RankPlan, { readonly kind: 'vector' }>;

@@ -10,7 +10,7 @@ import {
   scratchBytes,
   type TopRows,
 } from '@lagoon/vector';
-import type { BlockLocation } from './search-job.ts';
+import type { BlockLocation } from './job-block.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
 
 /** What one thread keeps between jobs: opened blocks, kernels, text indexes. */

@@ -1,7 +1,8 @@
 import { assert } from '@lagoon/base';
 import { type Arena, loadKernelModule } from '@lagoon/vector';
+import type { SearchOutcome } from './job-block.ts';
 import { createSearchContext, type SearchContextOptions, searchScratchBytes } from './search-context.ts';
-import { runSearchJob, type SearchJob, type SearchOutcome } from './search-job.ts';
+import { runSearchJob, type SearchJob } from './search-job.ts';
 
 /** Where search jobs run. */
 export interface SearchPool {

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, toLagoonError } from '@lagoon/base';
+import type { BlockLocation } from './job-block.ts';
 import { createSearchContext, type SearchMemory } from './search-context.ts';
-import { type BlockLocation, runSearchJob } from './search-job.ts';
+import { runSearchJob } from './search-job.ts';
 import type { FromWorker, PlainError, ToWorker, WorkerStart } from './worker-message.ts';
 
 /** Main module of a search worker thread: one job at a time, in the order of the messages. */

@@ -1,6 +1,6 @@
 import type { Schema } from '@lagoon/format';
+import type { BlockLocation } from './job-block.ts';
 import type { ResidentBlock } from './resident-block.ts';
-import type { BlockLocation } from './search-job.ts';
 
 /**
  * The content of a namespace at one generation, never changed: what one query works on from its start to its end. Its blocks

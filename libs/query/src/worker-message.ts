@@ -1,7 +1,8 @@
 import type { ErrorCode, ErrorContext, ErrorReason } from '@lagoon/base';
 import type { ScratchRegion } from '@lagoon/vector';
+import type { BlockLocation, SearchOutcome } from './job-block.ts';
 import type { SearchContextOptions } from './search-context.ts';
-import type { BlockLocation, SearchJob, SearchOutcome } from './search-job.ts';
+import type { SearchJob } from './search-job.ts';
 
 /** What a search worker is started with. */
 export interface WorkerStart {

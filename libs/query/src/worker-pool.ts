@@ -1,7 +1,7 @@
 import { assert, LagoonError, type Log } from '@lagoon/base';
 import { type Arena, loadKernelModule } from '@lagoon/vector';
+import type { SearchOutcome } from './job-block.ts';
 import { type SearchContextOptions, searchScratchBytes } from './search-context.ts';
-import type { SearchOutcome } from './search-job.ts';
 import type { SearchPool, SearchRequest } from './search-pool.ts';
 import { createWorkerSlot, type WorkerSlot } from './worker-slot.ts';
 

@@ -1,8 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { assert, LagoonError, type Log } from '@lagoon/base';
 import type { Arena, ScratchRegion } from '@lagoon/vector';
+import type { SearchOutcome } from './job-block.ts';
 import type { SearchContextOptions } from './search-context.ts';
-import type { SearchOutcome } from './search-job.ts';
 import type { SearchRequest } from './search-pool.ts';
 import type { FromWorker, PlainError, ToWorker } from './worker-message.ts';
 
