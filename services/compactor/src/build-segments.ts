@@ -158,10 +158,13 @@ async function resolveTail(deps: BuildDeps, blocks: readonly Block[], segmentByt
   return merge.result;
 }
 
-/** Pieces of about one size: a bound that is passed by little would else leave a tiny segment behind a full one. */
+/**
+ * Pieces of about one size, with some slack, for rows are weighed by averages: a bound that is passed by little would else
+ * leave a tiny segment behind a full one.
+ */
 function evenPieceBytes(blocks: readonly Block[], bytesMax: number): number {
   const bytes = blocks.reduce((sum, block) => sum + block.bytes.byteLength, 0);
-  return Math.ceil(bytes / Math.max(1, Math.ceil(bytes / bytesMax)));
+  return Math.ceil((1.05 * bytes) / Math.max(1, Math.ceil(bytes / bytesMax)));
 }
 
 function deletesOf(schema: Schema, ids: readonly DocumentId[]): LaterRows {

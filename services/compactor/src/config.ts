@@ -66,6 +66,9 @@ export const defaultCompactorConfig: CompactorConfig = {
   closeTimeoutMs: 10_000,
 };
 
+/** Keys of idempotent writes are promised for an hour. */
+const leasts: Readonly<Record<string, number>> = { idempotencyKeepMs: 3_600_000 };
+
 const mayBeZero: readonly string[] = [
   'tailAgeMs',
   'smallTailAgeMs',
@@ -78,8 +81,8 @@ const mayBeZero: readonly string[] = [
 export function resolveCompactorConfig(given: Partial<CompactorConfig>): CompactorConfig {
   const config = { ...defaultCompactorConfig, ...given };
   for (const [name, value] of Object.entries(config)) {
-    const least = mayBeZero.includes(name) ? 0 : 1;
-    if (!Number.isSafeInteger(value) || value < least) {
+    const least = mayBeZero.includes(name) ? 0 : (leasts[name] ?? 1);
+    if (!Number.isSafeInteger(value) || value < least || (name === 'segmentBytesMax' && value > 64 << 20)) {
       throw invalidArgument('compactor setting out of bounds', { name, value, least });
     }
   }

@@ -95,6 +95,17 @@ describe('index job', () => {
     );
   });
 
+  test('a tail above the size of a segment becomes segments of about one size', async () => {
+    const world = createTestWorld();
+    const row = (id: number) => [id, `row ${id} ${'x'.repeat(id % 7)}`] as const;
+    for (let batch = 0; batch < 10; batch++)
+      await world.write(Array.from({ length: 50 }, (_, id) => row(batch + 10 * id)));
+    await compact(world.compactor({ config: { segmentBytesMax: 9_000, absorbBytesMax: 0 } }));
+    const counts = (await world.view()).live?.manifest.segments.map((segment) => segment.rowCount) ?? [];
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(500);
+    expect(Math.min(...counts) * 1.5).toBeGreaterThan(Math.max(...counts));
+  });
+
   test('a trickle of writes does not become a trickle of segments', async () => {
     const world = createTestWorld();
     const compactor = world.compactor();

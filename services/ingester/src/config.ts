@@ -55,11 +55,18 @@ export const defaultIngesterConfig: IngesterConfig = {
   notifyConcurrencyMax: 32,
 };
 
+/** Keys of idempotent writes are promised for an hour. */
+const leasts: Readonly<Record<string, number>> = {
+  minCommitIntervalMs: 0,
+  dirtyMarkerDelayMs: 0,
+  idempotencyKeepMs: 3_600_000,
+};
+
 /** Defaults filled in and bounds checked. */
 export function resolveIngesterConfig(given: Partial<IngesterConfig>): IngesterConfig {
   const config = { ...defaultIngesterConfig, ...given };
   for (const [name, value] of Object.entries(config)) {
-    const least = name === 'minCommitIntervalMs' || name === 'dirtyMarkerDelayMs' ? 0 : 1;
+    const least = leasts[name] ?? 1;
     if (!Number.isSafeInteger(value) || value < least) {
       throw invalidArgument('ingester setting out of bounds', { name, value, least });
     }
