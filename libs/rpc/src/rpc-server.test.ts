@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createSystemClock, isLagoonError, LagoonError, noMetrics, silentLog } from '@lagoon/base';
@@ -179,12 +179,13 @@ describe('remote client', () => {
   });
 
   test('a peer that accepts and says nothing: unavailable after the connect timeout', async () => {
-    const silent = createServer((socket) => socket.on('error', () => {})).listen(0, '127.0.0.1');
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => sockets.push(socket.on('error', () => {}))).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { client } = connect((silent.address() as AddressInfo).port, { connectTimeoutMs: 50 });
     const error = await errorOf(client.notify({}, { timeoutMs }));
     expect(isConnectFailure(error)).toBe(true);
-    for (const close of closers.splice(0)) await close();
+    for (const socket of sockets) socket.destroy();
     silent.close();
   });
 

@@ -113,8 +113,7 @@ function contextOf(call: Call, signal: AbortSignal): CallContext {
 
 /** grpc-js says `cancelled` for a deadline too. */
 function cancelReason(call: Call, deps: RpcDeps): DOMException {
-  const deadline = call.getDeadline();
-  const deadlineMs = deadline instanceof Date ? deadline.getTime() : deadline;
+  const deadlineMs = Number(call.getDeadline()); // a Date or milliseconds
   return deps.clock.wallMs() >= deadlineMs
     ? new DOMException('the deadline of the caller passed', 'TimeoutError')
     : new DOMException('the caller went away', 'AbortError');

@@ -15,11 +15,16 @@ function onSignal(signal: 'SIGTERM' | 'SIGINT'): void {
 process.on('SIGTERM', () => onSignal('SIGTERM'));
 process.on('SIGINT', () => onSignal('SIGINT'));
 
+const clock = createSystemClock();
+
 process.exitCode = await runCli(process.argv.slice(2), {
-  clock: createSystemClock(),
+  clock,
   random: createSystemRandom(),
   environment: process.env,
   print: (line) => process.stdout.write(`${line}\n`),
   printError: (line) => process.stderr.write(`${line}\n`),
   stopping: stop.signal,
 });
+
+// Everything is closed; a socket that some library still holds must not keep the process.
+clock.setTimer(1_000, () => process.exit());
