@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { silentLog } from '@lagoon/base';
 import type {
   AttributeSchema,
   AttributeValue,
@@ -8,11 +9,19 @@ import type {
   IdKind,
   Schema,
 } from '@lagoon/format';
+import type { Arena } from '@lagoon/vector';
 import fc from 'fast-check';
 import { answer } from './oracle.ts';
 import type { QueryEngine } from './query-engine.ts';
 import type { ConsistencySpec, Filter, QuerySpec, RankBy } from './query-spec.ts';
-import { createTestEngine, createTestNamespace, type TestDocument } from './testing.ts';
+import {
+  createTestEngine,
+  createTestNamespace,
+  type TestDocument,
+  type TestEngine,
+  type TestNamespace,
+} from './testing.ts';
+import { createWorkerPool } from './worker-pool.ts';
 
 /**
  * Random documents, schemas, filters and rankings in random layouts: batches, upserts and deletes in the tail, flat segments
@@ -208,6 +217,8 @@ const scenario = fc.constantFrom<IdKind>('u64', 'uuid', 'string').chain((idKind)
   }),
 );
 
+type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
+
 const strong: ConsistencySpec = { level: 'strong', stalenessMsMax: 0, generationMin: 0 };
 
 function toSpec({ rankBy, filter, limit }: { rankBy: RankBy; filter: Filter | null; limit: number }): QuerySpec {
@@ -228,33 +239,49 @@ async function expectAnswers(
   }
 }
 
+/** Plays a scenario: one engine follows it, another one comes at its end. */
+async function play(
+  { idKind, metric, steps, queries }: Scenario,
+  makeEngine: (namespace: TestNamespace) => TestEngine,
+): Promise<void> {
+  const schema = schemaOf(idKind, metric);
+  const namespace = createTestNamespace(schema);
+  const following = makeEngine(namespace);
+  const model = new Map<DocumentId, TestDocument>();
+  const specs = queries.map(toSpec);
+  await namespace.write([]);
+  for (const next of steps) {
+    if (next.kind === 'index') await namespace.index();
+    else {
+      await namespace.write(next.documents, next.deletes);
+      for (const document of next.documents) model.set(document.id, document);
+      for (const id of next.deletes) model.delete(id);
+    }
+    await expectAnswers(following.engine, schema, model, specs.slice(0, 2));
+  }
+  await expectAnswers(following.engine, schema, model, specs);
+  const late = makeEngine(namespace);
+  await expectAnswers(late.engine, schema, model, specs);
+  for (const { engine, cache } of [following, late]) {
+    await engine.close();
+    expect(cache.statistics.pinnedBytes).toBe(0);
+  }
+}
+
 describe('against brute force', () => {
   test('every layout gives the same ids, order and scores', async () => {
     await fc.assert(
-      fc.asyncProperty(scenario, async ({ idKind, metric, steps, queries }) => {
-        const schema = schemaOf(idKind, metric);
-        const namespace = createTestNamespace(schema);
-        const following = createTestEngine(namespace);
-        const model = new Map<DocumentId, TestDocument>();
-        const specs = queries.map(toSpec);
-        await namespace.write([]);
-        for (const next of steps) {
-          if (next.kind === 'index') await namespace.index();
-          else {
-            await namespace.write(next.documents, next.deletes);
-            for (const document of next.documents) model.set(document.id, document);
-            for (const id of next.deletes) model.delete(id);
-          }
-          await expectAnswers(following.engine, schema, model, specs.slice(0, 2));
-        }
-        await expectAnswers(following.engine, schema, model, specs);
-        const late = createTestEngine(namespace);
-        await expectAnswers(late.engine, schema, model, specs);
-        await following.engine.close();
-        await late.engine.close();
-        expect(following.arena.usage.allocatedBytes).toBeLessThan(1 << 20);
-      }),
+      fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace))),
       { numRuns: 150 },
+    );
+  }, 60_000);
+
+  test('in search threads too', async () => {
+    const makePool = (arena: Arena) =>
+      createWorkerPool({ arena, log: silentLog }, { workerCount: 2, textIndexBytesMax: 1 << 20 });
+    await fc.assert(
+      fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace, { makePool }))),
+      { numRuns: 6 },
     );
   }, 60_000);
 });

@@ -180,6 +180,13 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     using _held = await takeSnapshot(used.replica, signal);
   };
 
+  /** Through the replica where there is one, so that it learns what was read; without making one. */
+  const readView = async (name: string, signal?: AbortSignal): Promise<NamespaceView> => {
+    if (replicas.peek(name) === undefined) return (await deps.namespaceLog.open(name, signal)).view;
+    using used = replicas.use(name);
+    return await used.replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
+  };
+
   return {
     query: async (name, spec, consistency, signal) => {
       let wanted = consistency;
@@ -198,11 +205,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       }
     },
     metadata: async (name, signal) => {
-      const replica = replicas.peek(name);
-      const view =
-        replica === undefined
-          ? (await deps.namespaceLog.open(name, signal)).view
-          : await replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
+      const view = await readView(name, signal);
       if (view.live === undefined) throw namespaceNotFound(name);
       return { ...view, live: view.live };
     },

@@ -49,4 +49,6 @@ export const queryLimits = {
   inValueCountMax: 10_000,
   orderKeyCountMax: 8,
   queryTextBytesMax: 16 << 10,
+  /** Terms of a query text, repeated ones counted. */
+  queryTermCountMax: 1_024,
 } as const;

@@ -1,8 +1,9 @@
-import { corrupt } from '@lagoon/base';
+import { corrupt, invalidArgument } from '@lagoon/base';
 import { type Bitmap, getBit, isNull } from '@lagoon/format';
 import { bm25Idf, bm25TermScore, type Postings, type TextIndex } from '@lagoon/text';
 import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
+import { queryLimits } from './query-spec.ts';
 import type { SearchContext } from './search-context.ts';
 import { createTopRows } from './top-rows.ts';
 
@@ -34,6 +35,13 @@ export function rankByText(
   blocks: readonly JobBlock[],
 ): SearchOutcome {
   const terms = context.textIndexes.analyzerOf(plan.settings).tokenize(plan.query);
+  if (terms.length > queryLimits.queryTermCountMax) {
+    throw invalidArgument('query text has too many terms', {
+      attribute: plan.attribute,
+      count: terms.length,
+      countMax: queryLimits.queryTermCountMax,
+    });
+  }
   const texts = indexBlocks(context, plan, blocks);
   const statistics = sumStatistics(texts);
   const postings = texts.map(({ index }) => new Map(terms.map((term) => [term, index.postings(term)])));

@@ -7,7 +7,7 @@ import {
   sha256,
   silentLog,
 } from '@lagoon/base';
-import { createBlockCache } from '@lagoon/cache';
+import { type BlockCache, createBlockCache } from '@lagoon/cache';
 import {
   type AttributeValue,
   type Block,
@@ -198,6 +198,7 @@ export interface TestEngine {
   readonly engine: QueryEngine;
   readonly arena: Arena;
   readonly pool: SearchPool;
+  readonly cache: BlockCache;
 }
 
 export function createTestEngine(
@@ -220,5 +221,5 @@ export function createTestEngine(
   const pool = options.makePool?.(arena) ?? createInlinePool(arena, { textIndexBytesMax: 64 << 20 });
   const cache = createBlockCache({ arena });
   const engine = createQueryEngine({ ...base, namespaceLog: createNamespaceLog(base), cache, pool }, options);
-  return { engine, arena, pool };
+  return { engine, arena, pool, cache };
 }
