@@ -28,7 +28,8 @@ export function createActor(scheduler: Scheduler, name: string, wallSkewMs: numb
 
   const deliver = (action: () => void): void => {
     if (!alive) return;
-    if (scheduler.nowMs < stoppedUntilMs) scheduler.schedule(stoppedUntilMs - scheduler.nowMs, () => deliver(action));
+    if (stoppedUntilMs - scheduler.nowMs > resolutionMs)
+      scheduler.schedule(stoppedUntilMs - scheduler.nowMs, () => deliver(action));
     else action();
   };
 
@@ -38,7 +39,7 @@ export function createActor(scheduler: Scheduler, name: string, wallSkewMs: numb
     const fire = (): void => {
       if (cancelled || !alive) return;
       const leftMs = atMs - monotonicMs();
-      if (leftMs > 0)
+      if (leftMs > resolutionMs)
         scheduler.schedule(leftMs, fire); // the monotonic clock stood still meanwhile
       else deliver(() => (cancelled ? undefined : callback()));
     };
@@ -90,6 +91,9 @@ export function createActor(scheduler: Scheduler, name: string, wallSkewMs: numb
     onCrash: (action) => crashActions.push(action),
   };
 }
+
+/** Shorter differences of times are rounding. */
+const resolutionMs = 1e-6;
 
 /** Where simulated wall clocks begin: 2026-01-01T00:00:00Z. */
 export const epochMs = 1_767_225_600_000;

@@ -37,7 +37,12 @@ export function createScheduler(random: Random): Scheduler {
       return nowMs;
     },
     schedule: (delayMs, run) => {
-      const event: Event = { atMs: nowMs + Math.max(0, delayMs), order: random.float(), sequence: sequence++, run };
+      const event: Event = {
+        atMs: delayMs > 0 ? roundUp(nowMs + delayMs) : nowMs,
+        order: random.float(),
+        sequence: sequence++,
+        run,
+      };
       push(heap, event);
       return {
         cancel: () => {
@@ -60,6 +65,11 @@ export function createScheduler(random: Random): Scheduler {
       }
     },
   };
+}
+
+/** To whole microseconds: a wait never ends early, and every wait moves the time. */
+function roundUp(ms: number): number {
+  return (Math.floor(ms * 1000) + 1) / 1000;
 }
 
 /** All microtasks, and those that they set off, run before a macrotask does. */

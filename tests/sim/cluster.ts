@@ -1,0 +1,158 @@
+import type { DescService } from '@bufbuild/protobuf';
+import { createSeededRandom, noMetrics, type Random, silentLog } from '@lagoon/base';
+import { type CompactorConfig, createCompactorRole } from '@lagoon/compactor';
+import { createGatewayRole, defaultGatewayConfig, type GatewayRequest, type GatewayResponse } from '@lagoon/gateway';
+import { createIngesterRole, type IngesterConfig } from '@lagoon/ingester';
+import { CompactorService } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
+import { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
+import { createQueryRole } from '@lagoon/query-service';
+import { createLocalClient, type ServiceImplementation } from '@lagoon/rpc';
+import { noTracer } from '@lagoon/telemetry';
+import { type Actor, createActor } from './actor.ts';
+import type { Endpoint, SimulatedNetwork } from './network.ts';
+import type { Scheduler } from './scheduler.ts';
+import type { SimulatedStore } from './simulated-store.ts';
+
+/** A whole Lagoon in one process: gateway, ingesters, query nodes and compactors, each of which can die and come back. */
+export interface Cluster {
+  send(request: GatewayRequest, signal: AbortSignal): Promise<GatewayResponse>;
+  readonly ingesters: readonly Member[];
+  readonly queryNodes: readonly Member[];
+  readonly compactors: readonly Member[];
+}
+
+export interface Member {
+  /** The process that runs now. */
+  readonly actor: Actor;
+  /** Kills the process; another starts after `downMs`, knowing nothing. */
+  restart(downMs: number): void;
+}
+
+export interface ClusterDeps {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly store: SimulatedStore;
+  readonly network: SimulatedNetwork;
+}
+
+export interface ClusterOptions {
+  readonly ingesterCount: number;
+  readonly queryNodeCount: number;
+  readonly compactorCount: number;
+  readonly wallSkewMsMax: number;
+  readonly ingester: Partial<IngesterConfig>;
+  readonly compactor: Partial<CompactorConfig>;
+}
+
+export const defaultClusterOptions: ClusterOptions = {
+  ingesterCount: 2,
+  queryNodeCount: 2,
+  compactorCount: 2,
+  wallSkewMsMax: 600_000,
+  ingester: { commitTimeoutMs: 30_000 },
+  compactor: {
+    tailAgeMs: 500,
+    smallTailAgeMs: 1_000,
+    sweepIntervalMs: 5_000,
+    indexEntryCountMin: 8,
+    retryDelayMsMax: 5_000,
+  },
+};
+
+interface ServiceMember<S extends DescService> extends Member {
+  endpoint(): Endpoint<S>;
+}
+
+export function createCluster(deps: ClusterDeps, options: ClusterOptions): Cluster {
+  const { scheduler, random, store, network } = deps;
+  const pick = <T>(items: readonly T[]): T => items[random.integer(items.length)] as T;
+  const newActor = (name: string) => createActor(scheduler, name, (random.float() - 0.5) * 2 * options.wallSkewMsMax);
+  const base = (actor: Actor) => ({
+    clock: actor.clock,
+    random: createSeededRandom(random.integer(2 ** 31)),
+    log: silentLog,
+    metrics: noMetrics,
+    tracer: noTracer,
+  });
+
+  /** `start` makes the role anew in each process of the member. */
+  function member<S extends DescService>(
+    name: string,
+    service: S,
+    start: (actor: Actor) => ServiceImplementation<S>,
+  ): ServiceMember<S> {
+    let incarnation = 0;
+    let endpoint: Endpoint<S>;
+    const boot = (): void => {
+      const actor = newActor(`${name}.${incarnation++}`);
+      endpoint = { actor, client: createLocalClient(service, start(actor), base(actor)) };
+    };
+    boot();
+    return {
+      get actor() {
+        return endpoint.actor;
+      },
+      endpoint: () => endpoint,
+      restart: (downMs) => {
+        if (!endpoint.actor.alive) return;
+        endpoint.actor.crash();
+        scheduler.schedule(downMs, boot);
+      },
+    };
+  }
+
+  const ingesters: ServiceMember<typeof IngesterService>[] = [];
+  const queryNodes: ServiceMember<typeof QueryNodeService>[] = [];
+  const compactors: ServiceMember<typeof CompactorService>[] = [];
+  const connectAll = <S extends DescService>(caller: Actor, service: S, members: readonly ServiceMember<S>[]) =>
+    members.map((one) => network.connect(caller, service, () => one.endpoint()));
+
+  const startIngester = (actor: Actor) =>
+    createIngesterRole(
+      {
+        ...base(actor),
+        store: store.handle(actor),
+        queryNodes: () => connectAll(actor, QueryNodeService, queryNodes),
+        compactor: () => pick(connectAll(actor, CompactorService, compactors)),
+      },
+      options.ingester,
+    ).service;
+  const startQueryNode = (actor: Actor) =>
+    createQueryRole({ ...base(actor), store: store.handle(actor) }, { workerCount: 0, arenaBytesMax: 16 << 20 })
+      .service;
+  const startCompactor = (actor: Actor) => {
+    const role = createCompactorRole(
+      {
+        ...base(actor),
+        store: store.handle(actor),
+        ingester: () => pick(connectAll(actor, IngesterService, ingesters)),
+        queryNodes: () => connectAll(actor, QueryNodeService, queryNodes),
+      },
+      options.compactor,
+    );
+    role.start();
+    return role.service;
+  };
+
+  for (let i = 0; i < options.ingesterCount; i++)
+    ingesters.push(member(`ingester-${i}`, IngesterService, startIngester));
+  for (let i = 0; i < options.queryNodeCount; i++)
+    queryNodes.push(member(`query-${i}`, QueryNodeService, startQueryNode));
+  for (let i = 0; i < options.compactorCount; i++)
+    compactors.push(member(`compactor-${i}`, CompactorService, startCompactor));
+
+  const front = newActor('gateway');
+  const toIngesters = connectAll(front, IngesterService, ingesters);
+  const toQueryNodes = connectAll(front, QueryNodeService, queryNodes);
+  const gateway = createGatewayRole(
+    {
+      ...base(front),
+      ingester: () => pick(toIngesters), // worse than rendezvous hashing: every namespace has two owners all the time
+      queryNode: () => pick(toQueryNodes),
+      anyQueryNode: () => pick(toQueryNodes),
+    },
+    defaultGatewayConfig,
+  );
+  return { send: gateway.handle, ingesters, queryNodes, compactors };
+}

@@ -1,0 +1,142 @@
+import { type ClusterOptions, defaultClusterOptions } from './cluster.ts';
+import { readLogModel } from './log-model.ts';
+import { call, callUntilAnswered, createWorld, drive, sleepVirtual, type World } from './simulation.ts';
+
+/** A public write whose every store call is a place to die. */
+export interface CrashSubject {
+  readonly name: string;
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
+  /** `w` by id afterwards; undefined: the namespace is gone. */
+  readonly expected: ReadonlyMap<number, number> | undefined;
+  /** Whether the namespace with its two rows is there before. */
+  readonly onExisting: boolean;
+}
+
+export interface CrashPointReport {
+  /** Store calls of the ingester that the operation makes when nothing fails. */
+  readonly pointCount: number;
+  readonly wrong: readonly string[];
+}
+
+const namespace = 'alpha';
+const path = `/v2/namespaces/${namespace}`;
+
+export const crashSubjects: readonly CrashSubject[] = [
+  {
+    name: 'first upsert of a namespace',
+    method: 'POST',
+    path,
+    body: { upsert_rows: rows([1, 2], 10) },
+    expected: new Map([
+      [1, 10],
+      [2, 10],
+    ]),
+    onExisting: false,
+  },
+  {
+    name: 'upsert',
+    method: 'POST',
+    path,
+    body: { upsert_rows: rows([2, 3], 20) },
+    expected: new Map([
+      [1, 1],
+      [2, 20],
+      [3, 20],
+    ]),
+    onExisting: true,
+  },
+  {
+    name: 'delete of a row',
+    method: 'POST',
+    path,
+    body: { deletes: [1] },
+    expected: new Map([[2, 1]]),
+    onExisting: true,
+  },
+  { name: 'delete of the namespace', method: 'DELETE', path, body: undefined, expected: undefined, onExisting: true },
+];
+
+/**
+ * Runs the operation again and again; in run n the ingester dies at its n-th store call, once before the call reaches the store and once after it
+ * did, and another one starts. The client retries with the same key. Every time the outcome must be that of one application.
+ */
+export async function explore(subject: CrashSubject): Promise<CrashPointReport> {
+  const wrong: string[] = [];
+  for (let point = 0; ; point++) {
+    for (const moment of ['before', 'after'] as const) {
+      const run = await runOnce(subject, point, moment);
+      if (!run.crashed && moment === 'before') return { pointCount: point, wrong };
+      wrong.push(...run.wrong.map((text) => `${subject.name}, ${moment} store call ${point}: ${text}`));
+    }
+  }
+}
+
+async function runOnce(
+  subject: CrashSubject,
+  point: number,
+  moment: 'before' | 'after',
+): Promise<{ crashed: boolean; wrong: string[] }> {
+  const world = createWorld(1, oneOfEach);
+  if (subject.onExisting)
+    await callUntilAnswered(world, 'POST', path, { upsert_rows: rows([1, 2], 1) }, { 'idempotency-key': 'before' });
+  const victim = world.cluster.ingesters[0];
+  let callCount = 0;
+  let crashed = false;
+  world.store.onCall = (storeCall) => {
+    if (crashed || victim === undefined || storeCall.actor !== victim.actor || callCount++ !== point) return;
+    crashed = true;
+    if (moment === 'before') victim.restart(500);
+    else world.scheduler.schedule(0, () => victim.restart(500));
+  };
+  await retryUntilDone(world, subject);
+  world.store.onCall = undefined;
+  await sleepVirtual(world, 30_000);
+  return { crashed, wrong: [...(await checkContent(world, subject)), ...checkLog(world, subject)] };
+}
+
+/** A delete has no key: once it was cut off, a namespace that is not there any more is its success. */
+async function retryUntilDone(world: World, subject: CrashSubject): Promise<void> {
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const answer = await drive(world, () =>
+      call(world, subject.method, subject.path, subject.body, { 'idempotency-key': 'subject' }),
+    );
+    if (answer.status === 200 || (answer.status === 404 && subject.expected === undefined && attempt > 0)) return;
+    if (answer.status < 500)
+      throw new Error(`${subject.name} was refused: ${answer.status} ${JSON.stringify(answer.body)}`);
+    await sleepVirtual(world, 300);
+  }
+  throw new Error(`${subject.name} is never done`);
+}
+
+async function checkContent(world: World, subject: CrashSubject): Promise<string[]> {
+  const answer = await callUntilAnswered(world, 'POST', `${path}/query`, {
+    rank_by: ['id', 'asc'],
+    limit: 100,
+    include_attributes: ['w'],
+  });
+  if (subject.expected === undefined)
+    return answer.status === 404 ? [] : [`the namespace is still there: ${JSON.stringify(answer.body)}`];
+  const seen =
+    answer.status === 200
+      ? (answer.body.rows as { id: number; w: number }[]).map((row) => [row.id, row.w])
+      : answer.body;
+  const expected = [...subject.expected];
+  return JSON.stringify(seen) === JSON.stringify(expected)
+    ? []
+    : [`shows ${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`];
+}
+
+function checkLog(world: World, subject: CrashSubject): string[] {
+  const model = readLogModel(world.store.objects, namespace);
+  const changes = model.generations.filter((generation) => generation.kind !== 'manifest').length;
+  const expected = subject.onExisting ? 2 : 1;
+  return changes === expected ? [] : [`${changes} changes are in the log instead of ${expected}`];
+}
+
+function rows(ids: readonly number[], w: number): { id: number; w: number; vector: number[] }[] {
+  return ids.map((id) => ({ id, w, vector: [id, w] }));
+}
+
+const oneOfEach: ClusterOptions = { ...defaultClusterOptions, ingesterCount: 1, queryNodeCount: 1, compactorCount: 1 };

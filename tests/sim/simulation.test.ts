@@ -1,0 +1,45 @@
+import { describe, expect, test } from '@jest/globals';
+import { createSystemRandom } from '@lagoon/base';
+import { crashSubjects, explore } from './crash-points.ts';
+import { createFaultCounts, type FaultCounts } from './faults.ts';
+import { defaultSimulation, simulate } from './simulation.ts';
+
+const fixedSeedCount = 40;
+const newSeedCount = 10;
+
+describe('simulation', () => {
+  test('whatever fails, no acknowledged write is lost, no read is wrong, and every fault did happen', async () => {
+    const random = createSystemRandom();
+    const newSeeds = Array.from({ length: newSeedCount }, () => random.integer(2 ** 31));
+    process.stdout.write(`simulation: seeds 1 to ${fixedSeedCount}, and new ones ${newSeeds.join(' ')}\n`);
+    const seeds = [...Array.from({ length: fixedSeedCount }, (_, i) => i + 1), ...newSeeds];
+    const totals = createFaultCounts();
+    for (const seed of seeds) {
+      const result = await simulate({ ...defaultSimulation, seed });
+      expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
+      for (const kind of Object.keys(totals) as (keyof FaultCounts)[]) totals[kind] += result.counts[kind];
+    }
+    const never = Object.entries(totals).filter(([, count]) => count === 0);
+    expect(never).toEqual([]);
+  }, 600_000);
+
+  test('the same seed twice is the same run', async () => {
+    const first = await simulate({ ...defaultSimulation, seed: 4242 });
+    const second = await simulate({ ...defaultSimulation, seed: 4242 });
+    expect(second.traceHash).toBe(first.traceHash);
+    expect(second.virtualMs).toBe(first.virtualMs);
+    expect((await simulate({ ...defaultSimulation, seed: 4243 })).traceHash).not.toBe(first.traceHash);
+  }, 120_000);
+});
+
+describe('crash points', () => {
+  test.each(crashSubjects)(
+    '$name: a crash at any store call leaves one application',
+    async (subject) => {
+      const report = await explore(subject);
+      expect(report.wrong).toEqual([]);
+      expect(report.pointCount).toBeGreaterThan(0);
+    },
+    120_000,
+  );
+});
