@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Schema } from '@lagoon/format';
+import { type AttributeSchema, fullTextSearchDefaults, type Schema } from '@lagoon/format';
 import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
 import { createTestEngine, createTestNamespace } from './testing.ts';
 
@@ -43,6 +43,42 @@ describe('a vector query', () => {
       { name: 'v', type: { kind: 'vector', element: 'f32', dims: 2 }, value: Float32Array.of(1, 0) },
       { name: 'n', type: { kind: 'scalar', scalar: 'int' }, value: 1n },
     ]);
+    await engine.close();
+  });
+});
+
+describe('a text query', () => {
+  const fullText: Schema = {
+    idKind: 'string',
+    attributes: new Map<string, AttributeSchema>([
+      ['tags', { type: { kind: 'array', scalar: 'string' }, filterable: true, fullTextSearch: fullTextSearchDefaults }],
+    ]),
+  };
+  const about = (query: string): QuerySpec => ({
+    rankBy: { kind: 'text', attribute: 'tags', query },
+    limit: 10,
+    projection: { kind: 'none' },
+  });
+
+  test('finds the elements of string arrays', async () => {
+    const namespace = createTestNamespace(fullText);
+    await namespace.write([
+      { id: 'a', values: { tags: ['deep sea', 'red'] } },
+      { id: 'b', values: { tags: ['sea', 'sea'] } },
+      { id: 'c', values: {} },
+    ]);
+    const { engine } = createTestEngine(namespace);
+    expect((await engine.query('docs', about('sea'), strong)).rows.map(({ id }) => id)).toEqual(['b', 'a']);
+    expect((await engine.query('docs', about('nothing'), strong)).rows).toEqual([]);
+    await engine.close();
+  });
+
+  test('of too many terms is refused', async () => {
+    const namespace = createTestNamespace(fullText);
+    await namespace.write([{ id: 'a', values: { tags: ['sea'] } }]);
+    const { engine } = createTestEngine(namespace);
+    const failure = engine.query('docs', about('a '.repeat(1_025)), strong);
+    await expect(failure).rejects.toMatchObject({ code: 'invalid_argument', context: { count: 1_025 } });
     await engine.close();
   });
 });

@@ -28,6 +28,8 @@ export interface QueryDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer?: Tracer;
+  /** Where the search threads' main module lies, in a bundle; default: the source in `libs/query`. */
+  readonly searchWorkerUrl?: URL;
 }
 
 export interface QueryRole {
@@ -127,6 +129,15 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
 
 function createPool(deps: QueryDeps, config: QueryConfig, arena: Arena): SearchPool {
   const { textIndexBytesMax, workerCount, queueCountMax } = config;
+  const { searchWorkerUrl } = deps;
   if (workerCount === 0) return createInlinePool(arena, { textIndexBytesMax });
-  return createWorkerPool({ arena, log: deps.log }, { textIndexBytesMax, workerCount, queueCountMax });
+  return createWorkerPool(
+    { arena, log: deps.log },
+    {
+      textIndexBytesMax,
+      workerCount,
+      queueCountMax,
+      ...(searchWorkerUrl === undefined ? {} : { workerUrl: searchWorkerUrl }),
+    },
+  );
 }
