@@ -3,16 +3,7 @@ import { LagoonError } from '@lagoon/base';
 import { writeDirtyMarker } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { AppendManifestResponse_Outcome } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
-import { compact, createTestClock, createTestWorld, handingIngester, testName } from './testing.ts';
-
-const call = { signal: new AbortController().signal };
-const notice = (bytes: number, entries: number) =>
-  ({
-    namespace: testName,
-    generation: 1n,
-    unindexedBytes: BigInt(bytes),
-    unindexedEntryCount: BigInt(entries),
-  }) as never;
+import { compact, createTestClock, createTestWorld, handingIngester, notify, testName } from './testing.ts';
 
 describe('when a tail is indexed', () => {
   test('a heavy one at once, another after some seconds, a small one later still', async () => {
@@ -37,7 +28,7 @@ describe('when a tail is indexed', () => {
       const role = world.compactor({ log, config: { tailAgeMs: 5_000, smallTailAgeMs: 60_000 } });
       role.start();
       await role.settled();
-      await role.service.notify(notice(bytes, entries), call);
+      await notify(role, bytes, entries);
       if (dueMs > 0) {
         world.clock.advance(dueMs - 1);
         expect(openCount).toBe(0);

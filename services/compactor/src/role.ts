@@ -21,6 +21,7 @@ import type { CompactorService } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
 import type { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
+import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { createBacklog } from './backlog.ts';
 import { createCompactorMetrics } from './compactor-metrics.ts';
 import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
@@ -38,6 +39,7 @@ export interface CompactorDeps {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer;
   ingester(namespace: string): ServiceClient<typeof IngesterService> | undefined;
   queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
 }
@@ -109,18 +111,23 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
   const indexOne = async (namespace: string): Promise<void> => {
     const startMs = nowMs();
     const markers = backlog.markersOf(namespace);
+    const span = (deps.tracer ?? noTracer).startSpan('compactor.index', { namespace });
     try {
       const isDue = (tail: { readonly bytes: number; readonly entryCount: number }) =>
         backlog.isDue(namespace, tail, nowMs());
       const result = await runIndexJob(jobDeps, config, namespace, isDue, abandon.signal);
+      span.setAttribute('outcome', result.kind);
       metrics.jobs.add(1, { outcome: result.kind });
       if (result.kind === 'committed') metrics.jobSeconds.observe((nowMs() - startMs) / 1000);
       await settle(namespace, markers, result);
     } catch (error) {
       const failure = toLagoonError(error);
+      span.recordError(failure);
       metrics.jobs.add(1, { outcome: 'failed' });
       deps.log.warn('index job failed', { namespace, error: failure });
       backlog.postpone(namespace, retryDelayMs(namespace), nowMs());
+    } finally {
+      span.end();
     }
   };
 

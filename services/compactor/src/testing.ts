@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf';
 import { type Clock, createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
 import { type Block, encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
 import {
@@ -9,6 +10,7 @@ import {
   type NamespaceView,
 } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
+import { CompactorNotifyRequestSchema } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
 import { AppendManifestResponse_Outcome, type IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { ServiceClient } from '@lagoon/rpc';
 import { readDeleteVector, readSegmentBlock } from '@lagoon/segment';
@@ -137,11 +139,18 @@ export function createTestWorld(given?: ObjectStore, clock = createTestClock()):
 /** Tells the compactor of the namespace and waits until it has nothing to do. */
 export async function compact(role: CompactorRole): Promise<void> {
   role.start();
-  await role.service.notify(
-    { namespace: testName, generation: 1n, unindexedBytes: 1n, unindexedEntryCount: 1n } as never,
-    { signal: new AbortController().signal },
-  );
+  await notify(role, 1, 1);
   await role.settled();
+}
+
+export async function notify(role: CompactorRole, bytes: number, entryCount: number): Promise<void> {
+  const request = create(CompactorNotifyRequestSchema, {
+    namespace: testName,
+    generation: 1n,
+    unindexedBytes: BigInt(bytes),
+    unindexedEntryCount: BigInt(entryCount),
+  });
+  await role.service.notify(request, { signal: new AbortController().signal });
 }
 
 export function encodeRows(rows: TestRows, deletes: readonly number[]): Uint8Array {

@@ -1,5 +1,6 @@
 import { type Clock, deadlineSignal, isLagoonError, LagoonError, toLagoonError } from '@lagoon/base';
 import type { EntryDraft, ManifestCommitter, ManifestOutcome, NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import type { Tracer } from '@lagoon/telemetry';
 import type { IngesterConfig } from './config.ts';
 import { noSuchNamespace, type WriteOutcome } from './group.ts';
 import { type CommittedGroup, commitGroup, type GroupCommitDeps } from './group-commit.ts';
@@ -47,6 +48,7 @@ export interface NamespaceWriterDeps extends Omit<GroupCommitDeps, 'table' | 're
   readonly namespaceLog: NamespaceLog;
   readonly committer: ManifestCommitter;
   readonly metrics: IngesterMetrics;
+  readonly tracer: Tracer;
   /** Called after the answers of every commit; must not wait. */
   onCommit(before: NamespaceView | undefined, after: NamespaceView): void;
 }
@@ -92,17 +94,23 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
   const commitWrites = async (pending: readonly PendingWrite[]): Promise<void> => {
     const startMs = deps.clock.monotonicMs();
     const writes = pending.map((write) => write.item);
+    // A group serves many callers, so its trace is its own.
+    const span = deps.tracer.startSpan('ingester.commit', { namespace: deps.name, writes: writes.length });
     try {
       const group = await append((at, signal) =>
         commitGroup({ ...deps, table, resolveBlock }, config, at, writes, signal),
       );
+      span.setAttribute('generation', group.view.generation);
       answerGroup(pending, group);
       if (!group.isCommitted) return;
       observeGroup(deps.metrics, group, writes.length, deps.clock.monotonicMs() - startMs);
       noticeCommit(group.view);
     } catch (error) {
+      span.recordError(error);
       deps.metrics.commits.add(1, { outcome: failureOutcome(error) });
       for (const write of pending) write.reject(error);
+    } finally {
+      span.end();
     }
   };
 

@@ -13,6 +13,7 @@ import type { CompactorService } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
 import { AppendManifestResponse_Outcome, type IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
+import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { createBackgroundTasks } from './background-tasks.ts';
 import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
@@ -33,6 +34,7 @@ export interface IngesterDeps {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly tracer?: Tracer;
   queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
   compactor(namespace: string): ServiceClient<typeof CompactorService> | undefined;
 }
@@ -62,6 +64,7 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
     namespaceLog,
     committer: deps.committer ?? createManifestCommitter(deps),
     metrics,
+    tracer: deps.tracer ?? noTracer,
     onCommit: (before: NamespaceView | undefined, view: NamespaceView) => {
       const tail = weighTail(view);
       notifier.notify(view.name, {
