@@ -31,7 +31,10 @@ function createBar(label: string, output: NodeJS.WriteStream): ProgressDisplay {
       else bar.update(progress.position, payload);
       started = true;
     },
-    [Symbol.dispose]: () => bar.stop(),
+    [Symbol.dispose]: () => {
+      if (started) bar.stop();
+      started = false;
+    },
   };
 }
 
