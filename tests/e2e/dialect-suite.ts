@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import Turbopuffer from '@turbopuffer/turbopuffer';
+import { printingLogs } from '../support/printing-logs.ts';
 
 /** A started Lagoon, in whatever number of processes, that the suite talks to over HTTP only. */
 export interface DialectTarget {
   readonly url: string;
+  /** Output of its processes, printed when a test fails. */
+  readonly logs?: () => string;
   close(): Promise<void>;
 }
 
@@ -23,6 +26,8 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await target?.close();
     });
 
+    const check = (title: string, body: () => Promise<void>) => test(title, () => printingLogs(() => target, body));
+
     const freshName = (prefix = 'dialect') => `${prefix}-${process.pid}-${counter++}`;
     const fresh = (prefix?: string) => client.namespace(freshName(prefix));
     const ids = (response: { rows?: { id: number | string }[] }) => response.rows?.map((row) => row.id);
@@ -36,7 +41,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       return { status: response.status, text: await response.text(), headers: response.headers };
     };
 
-    test('rows and columns are written, found by vector, filtered and projected', async () => {
+    check('rows and columns are written, found by vector, filtered and projected', async () => {
       const ns = fresh();
       const first = await ns.write({
         upsert_rows: [
@@ -68,7 +73,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(exact.performance.approx_namespace_size).toBe(4);
     });
 
-    test('filters of every served kind, and order by attributes', async () => {
+    check('filters of every served kind, and order by attributes', async () => {
       const ns = fresh();
       await ns.write({
         upsert_rows: [
@@ -118,7 +123,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(byTwo.rows?.[0]).not.toHaveProperty('$dist');
     });
 
-    test('full text by one field', async () => {
+    check('full text by one field', async () => {
       const ns = fresh();
       await ns.write({
         upsert_rows: [
@@ -134,7 +139,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(found.rows?.[0]?.text).toContain('quick');
     });
 
-    test('u64 ids, strings and declared uuids keep every digit', async () => {
+    check('u64 ids, strings and declared uuids keep every digit', async () => {
       const name = freshName();
       const path = `/v2/namespaces/${name}`;
       await raw(
@@ -158,7 +163,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(row).toEqual({ id: uuid.toLowerCase(), at: '2024-05-01T10:00:00Z' });
     });
 
-    test('upserts replace, deletes remove, and offset pages through', async () => {
+    check('upserts replace, deletes remove, and offset pages through', async () => {
       const name = freshName();
       const ns = client.namespace(name);
       await ns.write({ upsert_rows: Array.from({ length: 5 }, (_, index) => ({ id: `k${index}`, a: 1, b: 2 })) });
@@ -171,7 +176,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(JSON.parse(page.text).rows).toEqual([{ id: 'k2' }, { id: 'k4' }]);
     });
 
-    test('a write is read back at its generation, and eventually', async () => {
+    check('a write is read back at its generation, and eventually', async () => {
       const name = freshName();
       const ns = client.namespace(name);
       const path = `/v2/namespaces/${name}/query`;
@@ -186,7 +191,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(ids(await ns.query({ rank_by: ['id', 'asc'], consistency: { level: 'eventual' } }))).toEqual([1]);
     });
 
-    test('an idempotency key has one outcome, and another body under it is 422', async () => {
+    check('an idempotency key has one outcome, and another body under it is 422', async () => {
       const path = `/v2/namespaces/${freshName()}`;
       const headers = { 'idempotency-key': 'k' };
       const first = await raw('POST', path, '{"upsert_rows":[{"id":1}]}', headers);
@@ -195,7 +200,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect((await raw('POST', path, '{"upsert_rows":[{"id":2}]}', headers)).status).toBe(422);
     });
 
-    test('schema, metadata, list and delete', async () => {
+    check('schema, metadata, list and delete', async () => {
       const prefix = freshName('life');
       const ns = fresh(prefix);
       expect(await ns.exists()).toBe(false);
@@ -222,7 +227,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await expect(ns.metadata()).rejects.toMatchObject({ status: 404 });
     });
 
-    test('compressed bodies and answers', async () => {
+    check('compressed bodies and answers', async () => {
       const gzipped = new Turbopuffer({ baseURL: target.url, apiKey: 'none', maxRetries: 0, compression: true });
       const ns = gzipped.namespace(freshName());
       await ns.write({ upsert_rows: Array.from({ length: 300 }, (_, index) => ({ id: index, text: 'x'.repeat(50) })) });
@@ -230,7 +235,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(answer.rows).toHaveLength(300);
     });
 
-    test('what is not served yet says so by name, once', async () => {
+    check('what is not served yet says so by name, once', async () => {
       const ns = fresh();
       await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });
       const missing = async (call: () => PromiseLike<unknown>, name: string) =>
@@ -247,7 +252,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await missing(() => ns.updateMetadata({ pinning: true }), 'metadata');
     });
 
-    test('bad input is a clear error, and nothing of it is applied', async () => {
+    check('bad input is a clear error, and nothing of it is applied', async () => {
       const name = freshName();
       const ns = client.namespace(name);
       await ns.write({ upsert_rows: [{ id: 1, vector: [1, 2], color: 'red' }] });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSystemClock, createSystemRandom, silentLog } from '@lagoon/base';
 import { parseSettings, type RoleName, type RunningServer, startServer, toServerConfig } from '@lagoon/server';
+import { freePort } from './free-port.ts';
 
 export interface ServerTarget {
   readonly url: string;
@@ -74,14 +75,4 @@ function targetOf(front: RunningServer, servers: readonly RunningServer[], direc
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
