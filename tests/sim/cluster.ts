@@ -49,7 +49,7 @@ export const defaultClusterOptions: ClusterOptions = {
   ingesterCount: 2,
   queryNodeCount: 2,
   compactorCount: 2,
-  wallSkewMsMax: 600_000,
+  wallSkewMsMax: 86_400_000,
   ingester: { commitTimeoutMs: 30_000 },
   compactor: {
     tailAgeMs: 500,

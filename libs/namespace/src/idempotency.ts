@@ -13,8 +13,19 @@ import type { IdempotencyPartReference, IdempotencyRecord, LiveNamespace, Namesp
 
 /**
  * The table of idempotency keys of one incarnation: records of the tail are in the view, older ones in immutable parts that the
- * manifest names. A part serves for at least an hour after its newest record.
+ * manifest names. Every record that leaves the tail goes into a part, and serves for at least an hour after it was written.
+ *
+ * Nobody compares the clocks of two processes to say that the hour is over. A process drops what it has seen itself for the keep
+ * time on its monotonic clock; and what is so old by wall clocks that both of them may be off by a day.
  */
+export const idempotencyKeepMsMin = 3_600_000;
+const wallErrorMsMax = 24 * 3_600_000;
+
+/** Whether so much has passed since `writtenAtMs`, another process's wall clock, however wrong both clocks are. */
+export function isOldByAnyClock(writtenAtMs: number, wallMs: number, keepMs: number): boolean {
+  return wallMs - writtenAtMs > keepMs + 2 * wallErrorMsMax;
+}
+
 export function encodeIdempotencyPart(records: readonly IdempotencyRecord[]): Uint8Array {
   const message = create(IdempotencyPartSchema, {
     records: records.map((record) =>

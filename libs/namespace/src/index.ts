@@ -13,7 +13,14 @@ export { clearDirtyMarkers, type DirtyMarker, listDirtyMarkers, writeDirtyMarker
 export { type DecodedEntry, decodeEntry } from './entry.v1.ts';
 export { writeFamilyRecord } from './family.ts';
 export { isHintDue } from './hint.ts';
-export { findIdempotent, recordsLeavingTail, writeIdempotencyPart } from './idempotency.ts';
+export {
+  findIdempotent,
+  idempotencyKeepMsMin,
+  isOldByAnyClock,
+  readIdempotencyPart,
+  recordsLeavingTail,
+  writeIdempotencyPart,
+} from './idempotency.ts';
 export {
   bodyKey,
   catalogKey,

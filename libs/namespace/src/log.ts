@@ -195,5 +195,7 @@ async function readTable(
     (reference, _, inner) => readIdempotencyPart(context.store, name, reference, inner),
     signal,
   );
-  return new Map(parts.flat().map((record) => [record.key, record]));
+  // A key that expired in one place and was used again is in two parts: the later use holds.
+  const records = parts.flat().sort((a, b) => a.generation - b.generation);
+  return new Map(records.map((record) => [record.key, record]));
 }

@@ -94,18 +94,19 @@ export function applyIndexEdit(manifest: Manifest, edit: IndexEdit): Manifest {
   };
 }
 
-/** Drops parts of the idempotency table whose newest record is older than `keepMs`; never under an hour. */
-export function expireIdempotencyParts(manifest: Manifest, nowMs: number, keepMs = 2 * 3_600_000): Manifest {
-  assert(keepMs >= 3_600_000, 'idempotency records are kept for at least an hour');
-  const isOld = (part: IdempotencyPartReference) => part.writtenAtMsMax + keepMs < nowMs;
-  const old = manifest.idempotencyParts.filter(isOld);
-  if (old.length === 0) return manifest;
+/** Drops the parts of the idempotency table that have expired: `isExpired` knows for how long they were seen. */
+export function expireIdempotencyParts(
+  manifest: Manifest,
+  isExpired: (part: IdempotencyPartReference) => boolean,
+): Manifest {
+  const expired = manifest.idempotencyParts.filter(isExpired);
+  if (expired.length === 0) return manifest;
   return {
     ...manifest,
-    idempotencyParts: manifest.idempotencyParts.filter((part) => !isOld(part)),
+    idempotencyParts: manifest.idempotencyParts.filter((part) => !expired.includes(part)),
     obsolete: [
       ...manifest.obsolete,
-      ...old.map((part) => ({ key: part.object.key, obsoleteSinceGeneration: manifest.generation })),
+      ...expired.map((part) => ({ key: part.object.key, obsoleteSinceGeneration: manifest.generation })),
     ],
   };
 }

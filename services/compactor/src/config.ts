@@ -1,4 +1,5 @@
 import { invalidArgument } from '@lagoon/base';
+import { idempotencyKeepMsMin } from '@lagoon/namespace';
 
 /** Settings of the compactor role: plain values, all bounded. */
 export interface CompactorConfig {
@@ -67,7 +68,7 @@ export const defaultCompactorConfig: CompactorConfig = {
 };
 
 /** Keys of idempotent writes are promised for an hour. */
-const leasts: Readonly<Record<string, number>> = { idempotencyKeepMs: 3_600_000 };
+const leasts: Readonly<Record<string, number>> = { idempotencyKeepMs: idempotencyKeepMsMin };
 
 const mayBeZero: readonly string[] = [
   'tailAgeMs',

@@ -2,7 +2,6 @@ import { type Clock, createRandomId, type Random } from '@lagoon/base';
 import { openBlock } from '@lagoon/format';
 import {
   applyIndexEdit,
-  expireIdempotencyParts,
   type LiveNamespace,
   type Manifest,
   type ManifestJob,
@@ -19,6 +18,7 @@ import type { CompactorConfig } from './config.ts';
 import { type HandOverDeps, handOver } from './hand-over.ts';
 import { withRecords } from './idempotency-parts.ts';
 import { createJobObjects, type JobObjects } from './job-objects.ts';
+import type { PartSightings } from './part-sightings.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
 export interface IndexJobDeps extends HandOverDeps {
@@ -26,6 +26,7 @@ export interface IndexJobDeps extends HandOverDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly memory: SegmentMemory;
+  readonly sightings: PartSightings;
 }
 
 export type IndexJobResult =
@@ -146,14 +147,10 @@ async function editManifest(
     ...built,
     lastWriteAtMs,
   });
-  // Times of writers, compared among each other: the last write is the present as far as keeping goes.
-  const writtenAfterMs = live.lastWriteAtMs - config.idempotencyKeepMs;
-  const expired = expireIdempotencyParts(edited, live.lastWriteAtMs, config.idempotencyKeepMs);
   const records = recordsLeavingTail(live, taken.generationLast);
-  const young = records.filter((record) => record.writtenAtMs >= writtenAfterMs);
   const place = { name: view.name, incarnation: live.incarnation, job: job.job };
-  const options = { partCountMax: config.idempotencyPartCountMax, writtenAfterMs };
-  const manifest = await withRecords(deps, place, expired, view, young, options, signal);
+  const options = { keepMs: config.idempotencyKeepMs, partCountMax: config.idempotencyPartCountMax };
+  const manifest = await withRecords(deps, place, edited, records, options, signal);
   return { ...manifest, obsolete: manifest.obsolete.slice(-obsoleteCountMax) };
 }
 

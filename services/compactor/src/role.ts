@@ -28,6 +28,7 @@ import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
 import { type IndexJobResult, runIndexJob } from './index-job.ts';
 import { createMarkerClearing } from './marker-clearing.ts';
 import { createMarkerSweep } from './marker-sweep.ts';
+import { createPartSightings } from './part-sightings.ts';
 import { createSegmentMemory } from './segment-memory.ts';
 
 export interface CompactorDeps {
@@ -66,6 +67,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
     namespaceLog,
     committer: deps.committer ?? createManifestCommitter(deps),
     memory: createSegmentMemory(deps.store, config.idCacheBytesMax),
+    sightings: createPartSightings(clock, config.idempotencyKeepMs),
     ingester: (namespace: string) => deps.ingester(namespace),
   };
   const nowMs = () => clock.monotonicMs();

@@ -1,4 +1,5 @@
 import { invalidArgument } from '@lagoon/base';
+import { idempotencyKeepMsMin } from '@lagoon/namespace';
 
 /** Settings of the ingester role: plain values, all bounded. */
 export interface IngesterConfig {
@@ -59,7 +60,7 @@ export const defaultIngesterConfig: IngesterConfig = {
 const leasts: Readonly<Record<string, number>> = {
   minCommitIntervalMs: 0,
   dirtyMarkerDelayMs: 0,
-  idempotencyKeepMs: 3_600_000,
+  idempotencyKeepMs: idempotencyKeepMsMin,
 };
 
 /** Defaults filled in and bounds checked. */

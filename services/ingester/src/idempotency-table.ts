@@ -1,3 +1,4 @@
+import type { Clock } from '@lagoon/base';
 import type { IdempotencyRecord, NamespaceView } from '@lagoon/namespace';
 
 /**
@@ -15,23 +16,37 @@ export interface IdempotencyTable {
   readonly size: number;
 }
 
-export function createIdempotencyTable(keepMs: number): IdempotencyTable {
-  const records = new Map<string, IdempotencyRecord>();
+interface Held {
+  readonly record: IdempotencyRecord;
+  /** On this process's monotonic clock: the only one that says when the record expires. */
+  readonly seenAtMs: number;
+}
+
+export function createIdempotencyTable(clock: Clock, keepMs: number): IdempotencyTable {
+  /** In the order in which they were seen. */
+  const held = new Map<string, Held>();
   let incarnation: string | undefined;
-  /** All records at or below this generation are known. */
+  /** All records at or below this generation are known, or were and have expired. */
   let knownThrough = 0;
 
   const restart = (view: NamespaceView): void => {
     if (view.live?.incarnation === incarnation) return;
-    records.clear();
+    held.clear();
     incarnation = view.live?.incarnation;
     knownThrough = view.live === undefined ? 0 : view.live.birthGeneration - 1;
   };
 
-  const expire = (nowMs: number): void => {
-    for (const [key, record] of records) {
-      if (record.writtenAtMs + keepMs >= nowMs) return;
-      records.delete(key);
+  const take = (record: IdempotencyRecord): void => {
+    const present = held.get(record.key);
+    if (present !== undefined && present.record.generation >= record.generation) return;
+    held.delete(record.key);
+    held.set(record.key, { record, seenAtMs: clock.monotonicMs() });
+  };
+
+  const expire = (): void => {
+    for (const [key, { seenAtMs }] of held) {
+      if (clock.monotonicMs() - seenAtMs <= keepMs) return;
+      held.delete(key);
     }
   };
 
@@ -41,26 +56,26 @@ export function createIdempotencyTable(keepMs: number): IdempotencyTable {
       if (view.live === undefined) return;
       const tail = view.live.tail;
       for (let i = firstAfter(tail, knownThrough); i < tail.length; i++) {
-        for (const record of tail[i]?.idempotency ?? []) records.set(record.key, record);
+        for (const record of tail[i]?.idempotency ?? []) take(record);
       }
       // Only a tail that begins right behind what is known leaves no gap.
       if (view.live.manifest.indexedThrough <= knownThrough || view.live.manifest.idempotencyParts.length === 0) {
         knownThrough = Math.max(knownThrough, view.generation);
       }
-      expire(view.live.lastWriteAtMs);
+      expire();
     },
     absorbParts: (view, parts) => {
       restart(view);
       if (view.live === undefined) return;
-      for (const record of parts.values()) if (!records.has(record.key)) records.set(record.key, record);
-      for (const batch of view.live.tail) for (const record of batch.idempotency) records.set(record.key, record);
+      for (const record of parts.values()) take(record);
+      for (const batch of view.live.tail) for (const record of batch.idempotency) take(record);
       knownThrough = Math.max(knownThrough, view.generation);
     },
     covers: (view) =>
       view.live === undefined || (view.live.incarnation === incarnation && knownThrough >= view.generation),
-    find: (key) => records.get(key),
+    find: (key) => held.get(key)?.record,
     get size() {
-      return records.size;
+      return held.size;
     },
   };
 }

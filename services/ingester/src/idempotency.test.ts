@@ -116,6 +116,33 @@ describe('idempotency keys', () => {
     expect(third.store.entryCreateCount).toBe(0);
   });
 
+  test('wall clocks that are two days apart expire nothing', async () => {
+    const clock = createTestClock();
+    const store = createMemoryStore({ clock });
+    const skewed = (byMs: number): TestClock => ({ ...clock, wallMs: () => clock.wallMs() + byMs });
+    const dayMs = 86_400_000;
+    const behind = createTestIngester({ store, clock: skewed(-dayMs), seed: 1 });
+    const ahead = createTestIngester({ store, clock: skewed(dayMs), seed: 2 });
+    const write = { key: 'k', rows: [[1, 'one']] as const };
+    const answer = await behind.write(write);
+    await ahead.write({ rows: [[2, 'two']] });
+    expect(await ahead.write(write)).toEqual(answer);
+    await moveRecords(store, clock, 2);
+    expect(await ahead.write(write)).toEqual(answer);
+    expect(await behind.write(write)).toEqual(answer);
+  });
+
+  test('a record is kept for its time after this process saw it, then forgotten', async () => {
+    const ingester = createTestIngester({ config: { idempotencyKeepMs: 3_600_000, writerIdleMs: 36_000_000 } });
+    const write = { key: 'k', rows: [[1, 'one']] as const };
+    const answer = await ingester.write(write);
+    ingester.clock.advance(3_600_000);
+    await ingester.write({ rows: [[2, 'two']] });
+    expect(await ingester.write(write)).toEqual(answer);
+    ingester.clock.advance(1);
+    expect((await ingester.write(write)).generation).toBe(3);
+  });
+
   test('a view that jumps over the manifest that moved a record reads it before it decides', async () => {
     const clock = createTestClock();
     const store = createMemoryStore({ clock });

@@ -59,7 +59,7 @@ type PendingManifest = Pending<HandedManifest, ManifestOutcome>;
 
 export function createNamespaceWriter(deps: NamespaceWriterDeps, config: IngesterConfig): NamespaceWriter {
   const queue = createWorkQueue<PendingWrite, PendingTruncate, PendingManifest>(config);
-  const table = createIdempotencyTable(config.idempotencyKeepMs);
+  const table = createIdempotencyTable(deps.clock, config.idempotencyKeepMs);
   const resolveBlock = createBlockResolver();
   let view: NamespaceView | undefined;
   /** As of the last commit's notices. */
