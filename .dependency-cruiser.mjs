@@ -36,7 +36,12 @@ export default {
       from: { path: '^libs/(query|segment|cache|format|text|vector|object-store)/' },
       to: { path: '^proto/|@bufbuild/protobuf' },
     },
-    { name: 'no-runtime-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-runtime-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'packages-have-one-door',
       comment: 'relative imports stay inside a package',
@@ -50,6 +55,10 @@ export default {
     exclude: { path: '(^|/)(node_modules|dist|\\.cache)/' },
     tsPreCompilationDeps: 'specify',
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'], extensions: ['.ts', '.js', '.mjs'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+      extensions: ['.ts', '.js', '.mjs'],
+    },
   },
 };

@@ -19,7 +19,21 @@ const seamProperties = [
   { object: 'Math', property: 'random', message: 'take a Random (libs/base)' },
   { object: 'process', property: 'env', message: 'configuration is parsed once, in main.ts' },
   { object: 'process', property: 'hrtime', message: 'take a Clock (libs/base)' },
-  { object: 'AbortSignal', property: 'timeout', message: 'use deadlineSignal (libs/base): it runs on the injected clock' },
+  {
+    object: 'AbortSignal',
+    property: 'timeout',
+    message: 'use deadlineSignal (libs/base): it runs on the injected clock',
+  },
+];
+
+const telemetry = [
+  'prom-client',
+  'pino',
+  '@opentelemetry/api',
+  '@opentelemetry/sdk-trace',
+  '@opentelemetry/sdk-trace-node',
+  '@opentelemetry/resources',
+  '@opentelemetry/exporter-trace-otlp-http',
 ];
 
 const owned = (names, owner) => names.map((name) => ({ name, message: `only ${owner} imports it` }));
@@ -27,7 +41,7 @@ const sdks = [
   ...owned(['@aws-sdk/client-s3', '@smithy/node-http-handler'], 'libs/object-store/src/s3.ts'),
   ...owned(['@grpc/grpc-js', 'grpc-health-check'], 'libs/rpc'),
   ...owned(['express'], 'services/gateway'),
-  ...owned(['prom-client', 'pino', '@opentelemetry/sdk-node', '@opentelemetry/api'], 'libs/telemetry'),
+  ...owned(telemetry, 'libs/telemetry'),
   ...owned(['zod'], 'configuration'),
 ];
 
@@ -36,7 +50,11 @@ const restrictedImports = (allowed = []) => [
   {
     paths: [
       ...sdks.filter((entry) => !allowed.includes(entry.name)),
-      { name: 'node:crypto', importNames: ['randomBytes', 'randomFillSync', 'randomInt', 'randomUUID', 'webcrypto'], message: 'take a Random (libs/base)' },
+      {
+        name: 'node:crypto',
+        importNames: ['randomBytes', 'randomFillSync', 'randomInt', 'randomUUID', 'webcrypto'],
+        message: 'take a Random (libs/base)',
+      },
       { name: 'node:timers', message: 'take a Clock (libs/base)' },
       { name: 'node:timers/promises', message: 'take a Clock (libs/base)' },
     ],
@@ -44,7 +62,17 @@ const restrictedImports = (allowed = []) => [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/**', '**/gen/**', '**/dist/**', '.cache/**', '**/*.mjs', '**/*.d.ts', '**/kernels/assembly/**'] },
+  {
+    ignores: [
+      '**/node_modules/**',
+      '**/gen/**',
+      '**/dist/**',
+      '.cache/**',
+      '**/*.mjs',
+      '**/*.d.ts',
+      '**/kernels/assembly/**',
+    ],
+  },
   {
     files: ['libs/**/*.ts', 'services/**/*.ts', 'tests/**/*.ts', 'bench/**/*.ts'],
     languageOptions: {
@@ -73,13 +101,28 @@ export default tseslint.config(
     rules: { 'no-restricted-globals': 'off', 'no-restricted-imports': 'off' },
   },
   { files: ['services/lagoon/src/main.ts'], rules: { 'no-restricted-properties': 'off' } },
-  { files: ['libs/object-store/src/s3.ts'], rules: { 'no-restricted-imports': restrictedImports(['@aws-sdk/client-s3', '@smithy/node-http-handler']) } },
-  { files: ['libs/rpc/src/**/*.ts'], ignores: ['**/*.test.ts'], rules: { 'no-restricted-imports': restrictedImports(['@grpc/grpc-js', 'grpc-health-check']) } },
-  { files: ['services/gateway/src/**/*.ts'], ignores: ['**/*.test.ts'], rules: { 'no-restricted-imports': restrictedImports(['express']) } },
+  {
+    files: ['libs/object-store/src/s3.ts'],
+    rules: { 'no-restricted-imports': restrictedImports(['@aws-sdk/client-s3', '@smithy/node-http-handler']) },
+  },
+  {
+    files: ['libs/rpc/src/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: { 'no-restricted-imports': restrictedImports(['@grpc/grpc-js', 'grpc-health-check']) },
+  },
+  {
+    files: ['services/gateway/src/**/*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: { 'no-restricted-imports': restrictedImports(['express']) },
+  },
   {
     files: ['libs/telemetry/src/**/*.ts'],
     ignores: ['**/*.test.ts'],
-    rules: { 'no-restricted-imports': restrictedImports(['prom-client', 'pino', '@opentelemetry/sdk-node', '@opentelemetry/api']) },
+    rules: { 'no-restricted-imports': restrictedImports(telemetry) },
   },
-  { files: ['services/lagoon/src/config/**/*.ts', 'services/lagoon/src/config*.ts'], ignores: ['**/*.test.ts'], rules: { 'no-restricted-imports': restrictedImports(['zod']) } },
+  {
+    files: ['services/lagoon/src/config/**/*.ts', 'services/lagoon/src/config*.ts'],
+    ignores: ['**/*.test.ts'],
+    rules: { 'no-restricted-imports': restrictedImports(['zod']) },
+  },
 );

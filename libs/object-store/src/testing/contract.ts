@@ -73,7 +73,7 @@ export function describeObjectStoreContract(
     });
 
     test('of many racing creators on several connections exactly one wins, and its bytes stay', async () => {
-      const connections = await Promise.all([store, connect(), connect(), connect()]);
+      const connections = [store, await connect(), await connect(), await connect()];
       for (let round = 0; round < 10; round++) {
         const key = `race/${round}`;
         const race = Array.from({ length: 32 }, (_, creator) => {
