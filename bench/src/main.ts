@@ -1,0 +1,27 @@
+/** `make bench`: every bench in turn, each in a process of its own so that none inherits another's heap. ONLY=name runs one. */
+import { spawn } from 'node:child_process';
+import { availableParallelism, cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+const benches = [
+  ['kernel', 'kernels against the plain loop'],
+  ['group-commit', 'group commit on a slow store'],
+  ['exact-knn', 'import, index lag and exact kNN against LanceDB'],
+] as const;
+
+process.stdout.write(
+  `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} threads, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}\n`,
+);
+for (const [name, title] of benches) {
+  if (process.env.ONLY !== undefined && process.env.ONLY !== name) continue;
+  process.stdout.write(`\n## ${title}\n`);
+  const code = await new Promise<number | null>((done) =>
+    spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, `${name}.ts`)], {
+      stdio: 'inherit',
+    }).on('exit', done),
+  );
+  if (code !== 0) {
+    process.stderr.write(`bench ${name} ended with ${code}\n`);
+    process.exitCode = 1;
+  }
+}
