@@ -31,6 +31,7 @@ export const errorReasons = [
   'outcome_unknown', // unavailable: the write may or may not have been applied
   'gone', // not_found: it existed and was removed (HTTP 410)
   'backpressure', // resource_exhausted: retry after `retryAfterMs`
+  'store_full', // resource_exhausted: the disk or bucket takes no more until somebody makes room (HTTP 507)
   'read_only', // permission_denied: the namespace takes no writes
   'idempotency_mismatch', // conflict: one key, two bodies (HTTP 422)
 ] as const;

@@ -111,7 +111,9 @@ describe('filesystem store', () => {
   test('failures of the system become the code that tells what to do', () => {
     const codeOf = (code: string) =>
       fileSystemError(Object.assign(new Error(code), { code, syscall: 'write' }), '/path');
-    for (const code of ['ENOSPC', 'EDQUOT']) expect(codeOf(code)).toMatchObject({ code: 'resource_exhausted' });
+    for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) {
+      expect(codeOf(code)).toMatchObject({ code: 'resource_exhausted', reason: 'store_full' });
+    }
     for (const code of ['EACCES', 'EPERM', 'EROFS']) expect(codeOf(code)).toMatchObject({ code: 'permission_denied' });
     for (const code of ['EIO', 'EMFILE', 'ESTALE']) expect(codeOf(code)).toMatchObject({ code: 'unavailable' });
   });

@@ -3,6 +3,7 @@ import { type ErrorCode, LagoonError } from '@lagoon/base';
 const codes: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'resource_exhausted',
   EDQUOT: 'resource_exhausted',
+  EFBIG: 'resource_exhausted',
   EACCES: 'permission_denied',
   EPERM: 'permission_denied',
   EROFS: 'permission_denied',
@@ -29,5 +30,9 @@ export function fileSystemError(error: unknown, path: string): unknown {
   if (system === undefined) return error;
   const code = codes[system] ?? 'unavailable';
   const message = messages[code] ?? 'the file system failed';
-  return new LagoonError(code, message, { cause: error, context: { path, error: system } });
+  return new LagoonError(code, message, {
+    cause: error,
+    context: { path, error: system },
+    ...(code === 'resource_exhausted' ? { reason: 'store_full' } : {}),
+  });
 }

@@ -64,6 +64,7 @@ export function s3Error(error: unknown, context: ErrorContext): LagoonError {
   const region = failure.headers['x-amz-bucket-region'];
   return new LagoonError(code, messageByCode[code] ?? 'the store failed', {
     cause: error,
+    ...(code === 'resource_exhausted' ? { reason: 'store_full' } : {}),
     context: { ...context, error: failure.name, status: failure.status, region, detail: failure.message.slice(0, 200) },
   });
 }

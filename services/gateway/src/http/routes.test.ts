@@ -11,12 +11,15 @@ describe('routes', () => {
     expect(matchRoute('POST', '/a/b/v2/namespaces/x/query')).toEqual({ kind: 'unknown' });
   });
 
-  test.each(['a/b', 'ä', 'a b', '%2e%2F', 'x'.repeat(129), ''])('the namespace name %j is refused', async (name) => {
-    const { call } = createTestGateway();
-    const answer = await call('POST', `/v2/namespaces/${encodeURIComponent(name)}/query`, {});
-    expect([400, 404]).toContain(answer.status);
-    expect(answer.json).toMatchObject({ status: 'error' });
-  });
+  test.each(['a/b', 'ä', 'a b', '.', '..', '%2e%2F', 'x'.repeat(129), ''])(
+    'the namespace name %j is refused',
+    async (name) => {
+      const { call } = createTestGateway();
+      const answer = await call('POST', `/v2/namespaces/${encodeURIComponent(name)}/query`, {});
+      expect([400, 404]).toContain(answer.status);
+      expect(answer.json).toMatchObject({ status: 'error' });
+    },
+  );
 
   test('a broken percent encoding is 400', async () => {
     const { call } = createTestGateway();
@@ -49,6 +52,8 @@ describe('routes', () => {
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],
     ['GET', '/v1/cluster'],
+    ['GET', '/openapi.json'],
+    ['GET', '/ui'],
   ])('%s %s answers 501 with its name', async (method, path) => {
     const { call } = createTestGateway();
     const answer = await call(method, path, method === 'GET' ? undefined : {});

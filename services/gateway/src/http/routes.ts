@@ -50,6 +50,9 @@ const routes: readonly Route[] = [
   { method: 'GET', path: 'v1/cluster' },
 ];
 
+/** Known paths beside the versions. */
+const unservedPages: ReadonlySet<string> = new Set(['openapi.json', 'ui']);
+
 const patterns = routes.map((route) => ({ ...route, segments: route.path.split('/') }));
 
 export type Match =
@@ -62,6 +65,9 @@ export type Match =
 export function matchRoute(method: string, path: string): Match {
   const all = splitPath(path);
   const segments = isVersion(all[0]) ? all : all.slice(1);
+  if (method === 'GET' && unservedPages.has(all.join('/'))) {
+    return { kind: 'unimplemented', name: `GET /${all.join('/')}` };
+  }
   if (!isVersion(segments[0])) return { kind: 'unknown' };
   const candidates = patterns.filter((pattern) => fits(pattern.segments, segments));
   if (candidates.length === 0) return { kind: 'unknown' };
@@ -76,6 +82,10 @@ export function matchRoute(method: string, path: string): Match {
 const namespacePattern = /^[A-Za-z0-9\-_.]{1,128}$/;
 
 export function checkNamespaceName(name: string | undefined): string {
+  if (name === '.' || name === '..') {
+    // Clients resolve these out of a URL before they send it: such a namespace could never be asked for again.
+    throw invalidArgument('a namespace name is not . or ..');
+  }
   if (name !== undefined && namespacePattern.test(name)) return name;
   throw invalidArgument('a namespace name has 1 to 128 characters of A-Z a-z 0-9 - _ .', {
     found: name?.slice(0, 160),

@@ -29,6 +29,7 @@ describe('status of an error', () => {
       outcome_unknown: 503,
       gone: 410,
       backpressure: 429,
+      store_full: 507,
       read_only: 403,
       idempotency_mismatch: 422,
     }[reason];

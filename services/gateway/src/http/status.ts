@@ -26,6 +26,7 @@ const statusOfReason = {
   outcome_unknown: 503,
   gone: 410,
   backpressure: 429,
+  store_full: 507,
   read_only: 403,
   idempotency_mismatch: 422,
 } as const satisfies Record<ErrorReason, number>;
