@@ -4,6 +4,8 @@ import type { ObjectStore } from '@lagoon/object-store';
 import type { Readiness } from './readiness.ts';
 
 const intervalMs = 10_000;
+/** After a failure, so that a second one and the store's return are noticed soon. */
+const failingIntervalMs = 1_000;
 const timeoutMs = 5_000;
 /** One failure may be bad luck. */
 const failureCountMin = 2;
@@ -33,11 +35,11 @@ export function startStoreMonitor(deps: {
       if (failureCount < failureCountMin) return;
       const failure = toLagoonError(error);
       deps.readiness.setStoreFailure(failure.code);
-      deps.log.warn('the store fails', { error: failure });
+      if (failureCount === failureCountMin) deps.log.warn('the store fails', { error: failure });
     }
   };
   const schedule = (): void => {
-    timer = deps.clock.setTimer(intervalMs, () => {
+    timer = deps.clock.setTimer(failureCount === 0 ? intervalMs : failingIntervalMs, () => {
       running = probe().finally(() => {
         if (!closing.signal.aborted) schedule();
       });
