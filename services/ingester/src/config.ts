@@ -12,6 +12,8 @@ export interface IngesterConfig {
   readonly roleQueueBytesMax: number;
   /** Least time between the starts of two groups of a namespace; trades latency for requests. */
   readonly minCommitIntervalMs: number;
+  /** How long the next group stays open after one with several writes, for those that its answers set free. */
+  readonly regroupDelayMs: number;
   /** Past this a group's outcome counts as unknown. */
   readonly commitTimeoutMs: number;
   /** Backpressure: bounds of the tail that is not indexed yet. */
@@ -41,6 +43,7 @@ export const defaultIngesterConfig: IngesterConfig = {
   queueWriteCountMax: 10_000,
   roleQueueBytesMax: 1 << 30,
   minCommitIntervalMs: 0,
+  regroupDelayMs: 2,
   commitTimeoutMs: 120_000,
   unindexedBytesMax: 2 * 2 ** 30,
   unindexedEntryCountMax: 10_000,

@@ -150,8 +150,12 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
       if (config.minCommitIntervalMs > 0 && queue.nextIsGroup) await pace();
       const work = queue.next();
       if (work === undefined) return;
-      if (work.kind === 'group') await commitWrites(work.writes);
-      else if (work.kind === 'truncate') await commitTruncate(work.truncate);
+      if (work.kind === 'group') {
+        await commitWrites(work.writes);
+        // Writers that were just answered come back at once; a group that closes before they are here takes the first of them
+        // and lets the others wait for a whole PUT.
+        if (work.writes.length > 1) await deps.clock.sleep(config.regroupDelayMs);
+      } else if (work.kind === 'truncate') await commitTruncate(work.truncate);
       else await commitManifest(work.manifest);
     }
   };
