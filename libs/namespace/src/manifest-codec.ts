@@ -110,12 +110,17 @@ function segmentToStored(segment: SegmentReference): StoredSegment {
     logicalBytes: BigInt(segment.logicalBytes),
     generationFirst: BigInt(segment.generationFirst),
     generationLast: BigInt(segment.generationLast),
+    footerOffset: BigInt(segment.footer?.offset ?? 0),
+    footerSize: BigInt(segment.footer?.size ?? 0),
     ...deleteVector,
   });
 }
 
 function segmentFromStored(key: string, stored: StoredSegment): SegmentReference {
+  const offset = toSafeNumber(stored.footerOffset, { key });
+  const size = toSafeNumber(stored.footerSize, { key });
   return {
+    ...(size === 0 ? {} : { footer: { offset, size } }),
     object: referenceFromStored(key, stored.object),
     rowCount: toSafeNumber(stored.rowCount, { key }),
     liveRowCount: toSafeNumber(stored.liveRowCount, { key }),

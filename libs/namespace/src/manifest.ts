@@ -157,6 +157,8 @@ function checkSegment(segment: SegmentReference, must: Must): void {
   const more = { key: segment.object.key, rowCount, liveRowCount };
   must(rowCount > 0 && liveRowCount >= 0 && liveRowCount <= rowCount, 'row counts of a segment', more);
   must(segment.generationFirst <= segment.generationLast, 'generations of a segment', more);
+  const { footer, object } = segment;
+  must(footer === undefined || footer.offset + footer.size <= object.size, 'a footer behind its segment', more);
   must(deleteVector !== undefined || liveRowCount === rowCount, 'dead rows without a delete vector', more);
   if (deleteVector?.kind !== 'inline') return;
   must(deleteVector.bitmap.byteLength === Math.ceil(rowCount / 8), 'size of a delete vector', more);

@@ -101,6 +101,8 @@ export interface SegmentReference {
   readonly deleteVector: DeleteVectorReference | undefined;
   readonly generationFirst: number;
   readonly generationLast: number;
+  /** Where the footer of a segment of version 1 lies in its object, in bytes; absent: a flat segment, one columnar block. */
+  readonly footer?: { readonly offset: number; readonly size: number };
 }
 
 export type DeleteVectorReference =

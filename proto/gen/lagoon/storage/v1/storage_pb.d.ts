@@ -585,6 +585,18 @@ export declare type SegmentReference = Message<"lagoon.storage.v1.SegmentReferen
    * @generated from field: uint64 generation_last = 7;
    */
   generationLast: bigint;
+
+  /**
+   * Where the footer of a segment of version 1 lies, so that one range GET opens it. Size 0: a flat segment, one columnar block.
+   *
+   * @generated from field: uint64 footer_offset = 8;
+   */
+  footerOffset: bigint;
+
+  /**
+   * @generated from field: uint64 footer_size = 9;
+   */
+  footerSize: bigint;
 };
 
 /**
@@ -849,4 +861,192 @@ export declare type FamilyMember = Message<"lagoon.storage.v1.FamilyMember"> & {
  * Use `create(FamilyMemberSchema)` to create a new message.
  */
 export declare const FamilyMemberSchema: GenMessage<FamilyMember>;
+
+/**
+ * Footer of a segment, version 1 (docs/formats/segment.v1.md): all that a reader needs before its first section.
+ *
+ * @generated from message lagoon.storage.v1.SegmentFooter
+ */
+export declare type SegmentFooter = Message<"lagoon.storage.v1.SegmentFooter"> & {
+  /**
+   * @generated from field: string incarnation = 1;
+   */
+  incarnation: string;
+
+  /**
+   * Generations whose rows the segment holds.
+   *
+   * @generated from field: uint64 generation_first = 2;
+   */
+  generationFirst: bigint;
+
+  /**
+   * @generated from field: uint64 generation_last = 3;
+   */
+  generationLast: bigint;
+
+  /**
+   * @generated from field: string id_kind = 4;
+   */
+  idKind: string;
+
+  /**
+   * @generated from field: uint64 row_count = 5;
+   */
+  rowCount: bigint;
+
+  /**
+   * Bytes of user data as billed.
+   *
+   * @generated from field: uint64 logical_bytes = 6;
+   */
+  logicalBytes: bigint;
+
+  /**
+   * In the order in which they lie in the object.
+   *
+   * @generated from field: repeated lagoon.storage.v1.SegmentSection sections = 7;
+   */
+  sections: SegmentSection[];
+
+  /**
+   * @generated from field: repeated lagoon.storage.v1.SegmentColumn columns = 8;
+   */
+  columns: SegmentColumn[];
+
+  /**
+   * The first id of each block of the ids: u64 and uuid packed, strings each after a byte with its length.
+   *
+   * @generated from field: bytes first_ids = 9;
+   */
+  firstIds: Uint8Array;
+
+  /**
+   * Rows are in another order than ids: id blocks name rows, and there is a section of ranks.
+   *
+   * @generated from field: bool permuted = 10;
+   */
+  permuted: boolean;
+
+  /**
+   * Per block of documents: its rows, and its bytes when decompressed.
+   *
+   * @generated from field: repeated uint32 document_row_counts = 11;
+   */
+  documentRowCounts: number[];
+
+  /**
+   * @generated from field: repeated uint32 document_raw_sizes = 12;
+   */
+  documentRawSizes: number[];
+};
+
+/**
+ * Describes the message lagoon.storage.v1.SegmentFooter.
+ * Use `create(SegmentFooterSchema)` to create a new message.
+ */
+export declare const SegmentFooterSchema: GenMessage<SegmentFooter>;
+
+/**
+ * @generated from message lagoon.storage.v1.SegmentSection
+ */
+export declare type SegmentSection = Message<"lagoon.storage.v1.SegmentSection"> & {
+  /**
+   * Numbers are those of docs/formats/segment.v1.md.
+   *
+   * @generated from field: uint32 kind = 1;
+   */
+  kind: number;
+
+  /**
+   * Index into the columns of the footer plus one; 0: of none.
+   *
+   * @generated from field: uint32 column = 2;
+   */
+  column: number;
+
+  /**
+   * @generated from field: uint64 offset = 3;
+   */
+  offset: bigint;
+
+  /**
+   * @generated from field: uint64 length = 4;
+   */
+  length: bigint;
+
+  /**
+   * Bytes of each granule but the last; 0: they differ, granule_lengths says them.
+   *
+   * @generated from field: uint32 granule_size = 5;
+   */
+  granuleSize: number;
+
+  /**
+   * @generated from field: repeated uint32 granule_lengths = 6;
+   */
+  granuleLengths: number[];
+
+  /**
+   * CRC-32 of each granule, u32 little-endian.
+   *
+   * @generated from field: bytes checksums = 7;
+   */
+  checksums: Uint8Array;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.SegmentSection.
+ * Use `create(SegmentSectionSchema)` to create a new message.
+ */
+export declare const SegmentSectionSchema: GenMessage<SegmentSection>;
+
+/**
+ * @generated from message lagoon.storage.v1.SegmentColumn
+ */
+export declare type SegmentColumn = Message<"lagoon.storage.v1.SegmentColumn"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * In the dialect's spelling.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * @generated from field: bool has_nulls = 3;
+   */
+  hasNulls: boolean;
+
+  /**
+   * Of an array: elements of all rows.
+   *
+   * @generated from field: uint64 element_count = 4;
+   */
+  elementCount: bigint;
+
+  /**
+   * Of strings and bytes: bytes of all values.
+   *
+   * @generated from field: uint64 value_bytes = 5;
+   */
+  valueBytes: bigint;
+
+  /**
+   * The settings by which the text section was made; absent where there is none.
+   *
+   * @generated from field: lagoon.storage.v1.StoredFullTextSearch full_text_search = 6;
+   */
+  fullTextSearch?: StoredFullTextSearch | undefined;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.SegmentColumn.
+ * Use `create(SegmentColumnSchema)` to create a new message.
+ */
+export declare const SegmentColumnSchema: GenMessage<SegmentColumn>;
 
