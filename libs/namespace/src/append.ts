@@ -147,7 +147,8 @@ function startFloorCheck(
   return checkFloor(context, name, signal).catch(() => undefined);
 }
 
-const refusals: readonly ErrorCode[] = [
+/** With these codes the store says that it has not done what it was asked. */
+export const refusals: readonly ErrorCode[] = [
   'invalid_argument',
   'permission_denied',
   'unauthenticated',

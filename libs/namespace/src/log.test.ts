@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
+import { createSeededRandom, LagoonError, noMetrics, silentLog } from '@lagoon/base';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { listNamespaces } from './catalog.ts';
 import { floorKey, headKey, logKey } from './keys.ts';
@@ -98,6 +98,16 @@ describe('the life of a namespace', () => {
     );
     expect(result).toMatchObject({ outcome: 'committed', generation: 2 });
     expect((await memory.list({ prefix: 'catalog/' })).objects.map(({ key }) => key)).toEqual(['catalog/docs/b']);
+  });
+
+  test('a birth that the store refuses leaves no name behind, one that may have happened keeps its marker', async () => {
+    const full = new LagoonError('resource_exhausted', 'scripted');
+    store.expectNext('create', 'log/', { before: () => Promise.reject(full) });
+    await expect(born([1])).rejects.toBe(full);
+    expect((await listNamespaces(memory, { prefix: '', pageSize: 10 })).names).toEqual([]);
+    for (let attempt = 0; attempt < 6; attempt++) store.expectNext('create', 'log/', 'drop');
+    await expect(born([1])).rejects.toMatchObject(outcomeUnknown);
+    expect((await listNamespaces(memory, { prefix: '', pageSize: 10 })).names).toEqual(['docs']);
   });
 
   test('parts above 4 MiB go to a body of their own, and come back verified', async () => {

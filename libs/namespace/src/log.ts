@@ -1,6 +1,15 @@
-import { type Clock, createRandomId, LagoonError, type Log, type Metrics, mapBounded, type Random } from '@lagoon/base';
+import {
+  type Clock,
+  createRandomId,
+  isLagoonError,
+  LagoonError,
+  type Log,
+  type Metrics,
+  mapBounded,
+  type Random,
+} from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
-import { commit } from './append.ts';
+import { commit, refusals } from './append.ts';
 import { removeCatalogMarker, writeCatalogMarker } from './catalog.ts';
 import { createLogMetrics, type LogContext } from './context.ts';
 import type { WrittenBody } from './draft.ts';
@@ -127,7 +136,12 @@ async function append(
     const { draft } = resolved;
     if (draft.kind === 'birth') await markers.write(draft.incarnation, signal);
     const isStillValid = () => draft.kind !== 'manifest' || resolve(build, view).outcome === 'draft';
-    const result = await commit(context, view, draft, { earlierBody: body, isStillValid }, signal);
+    const result = await commit(context, view, draft, { earlierBody: body, isStillValid }, signal).catch(
+      async (error: unknown) => {
+        if (isRefused(error)) await markers.removeAllBut(undefined, signal);
+        throw error;
+      },
+    );
     if (result.outcome === 'won') {
       await markers.removeAllBut(draft.kind === 'birth' ? draft.incarnation : undefined, signal);
       if (draft.kind === 'truncate' && view.live !== undefined) {
@@ -148,6 +162,11 @@ async function append(
     context: { namespace: from.name, generation: view.generation },
     retryAfterMs: 100,
   });
+}
+
+/** The store answered, and did not take the entry: its birth has not happened and will not. */
+function isRefused(error: unknown): boolean {
+  return isLagoonError(error) && refusals.includes(error.code);
 }
 
 type Resolved =

@@ -102,17 +102,20 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
       checkKey(key);
       const path = join(root, pathOfKey(key));
       let appearsAtMs: number | undefined;
+      let isVisible = false;
       try {
         return await withTemporary(bytes, signal, async (temporaryPath, handle, storeTimeMs) => {
           appearsAtMs = storeTimeMs;
           const outcome = await linkIfAbsent(temporaryPath, path, handle);
+          isVisible = true;
           // Also for a lost race: the caller may act on the winner, which its own writer may not have synced yet.
           await syncFolder(dirname(path));
           return { outcome, storeTimeMs };
         });
       } catch (error) {
         const cause = fileSystemError(error, path);
-        if (appearsAtMs === undefined || !isLagoonError(cause, 'unavailable')) throw cause;
+        // Once others can see it, no failure makes it undone, a full disk as little as any other.
+        if (appearsAtMs === undefined || !(isVisible || isLagoonError(cause, 'unavailable'))) throw cause;
         return { outcome: 'unknown', cause, storeTimeMs: appearsAtMs };
       }
     },
