@@ -130,6 +130,28 @@ describe('an eventual read', () => {
     await engine.close();
   });
 
+  test('joins no probe from before the machine was suspended', async () => {
+    const system = createSystemClock();
+    let suspendedMs = 0; // the monotonic clock stood still meanwhile
+    const clock = { ...system, wallMs: () => system.wallMs() + suspendedMs };
+    const probed = createProbedStore();
+    const namespace = createTestNamespace(schema, { store: probed.inner });
+    const { engine } = createTestEngine(namespace, { store: probed.store, clock });
+    await namespace.write([document('a')]);
+    await engine.query('docs', everything, strong);
+    probed.gate();
+    const early = engine.query('docs', everything, strong);
+    await turn();
+    await namespace.write([document('b')]);
+    suspendedMs = eventual.stalenessMsMax + 1;
+    const late = engine.query('docs', everything, eventual);
+    await turn();
+    probed.open();
+    expect((await early).rows).toHaveLength(1);
+    expect((await late).rows).toHaveLength(2);
+    await engine.close();
+  });
+
   test('of a generation that does not come is unavailable, to be tried again', async () => {
     const namespace = createTestNamespace(schema);
     const { engine } = createTestEngine(namespace, { generationWaitMsMax: 50 });

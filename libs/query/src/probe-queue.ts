@@ -2,22 +2,23 @@
  * Shares probes among those who wait for one, never with somebody who came after it was sent: who arrives while one is under
  * way gets the next, together with all others who arrive until that one is sent.
  */
-export interface ProbeQueue {
+export interface ProbeQueue<T> {
   /** The outcome of a probe that was sent after this call. */
   sentFromNow(): Promise<void>;
   /** The probe that is under way, and since when; undefined where none is. */
-  readonly underWay: { readonly done: Promise<void>; readonly sentAtMs: number } | undefined;
+  readonly underWay: { readonly done: Promise<void>; readonly sentAt: T } | undefined;
 }
 
-export function createProbeQueue(nowMs: () => number, probe: () => Promise<void>): ProbeQueue {
-  let underWay: { readonly done: Promise<void>; readonly sentAtMs: number } | undefined;
+/** `now` is of whatever clocks the caller compares ages by. */
+export function createProbeQueue<T>(now: () => T, probe: (sentAt: T) => Promise<void>): ProbeQueue<T> {
+  let underWay: { readonly done: Promise<void>; readonly sentAt: T } | undefined;
   let next: Promise<void> | undefined;
   const send = (): Promise<void> => {
-    const sentAtMs = nowMs();
-    const done = probe().finally(() => {
+    const sentAt = now();
+    const done = probe(sentAt).finally(() => {
       underWay = undefined;
     });
-    underWay = { done, sentAtMs };
+    underWay = { done, sentAt };
     return done;
   };
   return {

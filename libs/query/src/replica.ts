@@ -59,9 +59,8 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
   let loading: Promise<void> | undefined;
 
   const probes = createProbeQueue(
-    () => clock.monotonicMs(),
-    async () => {
-      const sentAt = instant(clock);
+    () => instant(clock),
+    async (sentAt) => {
       using deadline = deadlineSignal(clock, options.readTimeoutMs, controller.signal);
       const result =
         view === undefined
@@ -96,7 +95,7 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
   const reachFreshness = async (stalenessMsMax: number, signal?: AbortSignal): Promise<void> => {
     if (provenAt !== undefined && elapsedMs(clock, provenAt) <= stalenessMsMax) return;
     const { underWay } = probes;
-    const joins = underWay !== undefined && clock.monotonicMs() - underWay.sentAtMs <= stalenessMsMax;
+    const joins = underWay !== undefined && elapsedMs(clock, underWay.sentAt) <= stalenessMsMax;
     await waitFor(joins ? underWay.done : probes.sentFromNow(), signal);
   };
 
