@@ -3,6 +3,7 @@ import { createSeededRandom, noMetrics, type Random, silentLog } from '@lagoon/b
 import { type CompactorConfig, createCompactorRole } from '@lagoon/compactor';
 import { createGatewayRole, defaultGatewayConfig, type GatewayRequest, type GatewayResponse } from '@lagoon/gateway';
 import { createIngesterRole, type IngesterConfig } from '@lagoon/ingester';
+import { createNamespaceLog } from '@lagoon/namespace';
 import { CompactorService } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
 import { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
@@ -16,7 +17,8 @@ import type { SimulatedStore } from './simulated-store.ts';
 
 /** A whole Lagoon in one process: gateway, ingesters, query nodes and compactors, each of which can die and come back. */
 export interface Cluster {
-  send(request: GatewayRequest, signal: AbortSignal): Promise<GatewayResponse>;
+  /** Through the gateway of one query node; of any, where none is named. */
+  send(request: GatewayRequest, signal: AbortSignal, node?: number): Promise<GatewayResponse>;
   readonly ingesters: readonly Member[];
   readonly queryNodes: readonly Member[];
   readonly compactors: readonly Member[];
@@ -41,6 +43,8 @@ export interface ClusterOptions {
   readonly queryNodeCount: number;
   readonly compactorCount: number;
   readonly wallSkewMsMax: number;
+  /** Batches above it lie in a body of their own. */
+  readonly inlinePartsBytesMax: number;
   readonly ingester: Partial<IngesterConfig>;
   readonly compactor: Partial<CompactorConfig>;
 }
@@ -50,6 +54,7 @@ export const defaultClusterOptions: ClusterOptions = {
   queryNodeCount: 2,
   compactorCount: 2,
   wallSkewMsMax: 86_400_000,
+  inlinePartsBytesMax: 3 << 10,
   ingester: { commitTimeoutMs: 30_000 },
   compactor: {
     tailAgeMs: 500,
@@ -108,16 +113,19 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
   const connectAll = <S extends DescService>(caller: Actor, service: S, members: readonly ServiceMember<S>[]) =>
     members.map((one) => network.connect(caller, service, () => one.endpoint()));
 
-  const startIngester = (actor: Actor) =>
-    createIngesterRole(
+  const startIngester = (actor: Actor) => {
+    const deps = { ...base(actor), store: store.handle(actor) };
+    const { inlinePartsBytesMax } = options;
+    return createIngesterRole(
       {
-        ...base(actor),
-        store: store.handle(actor),
+        ...deps,
+        namespaceLog: createNamespaceLog(deps, { inlinePartsBytesMax }),
         queryNodes: () => connectAll(actor, QueryNodeService, queryNodes),
         compactor: () => pick(connectAll(actor, CompactorService, compactors)),
       },
       options.ingester,
     ).service;
+  };
   const startQueryNode = (actor: Actor) =>
     createQueryRole({ ...base(actor), store: store.handle(actor) }, { workerCount: 0, arenaBytesMax: 16 << 20 })
       .service;
@@ -142,17 +150,24 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
   for (let i = 0; i < options.compactorCount; i++)
     compactors.push(member(`compactor-${i}`, CompactorService, startCompactor));
 
-  const front = newActor('gateway');
-  const toIngesters = connectAll(front, IngesterService, ingesters);
-  const toQueryNodes = connectAll(front, QueryNodeService, queryNodes);
-  const gateway = createGatewayRole(
-    {
-      ...base(front),
-      ingester: () => pick(toIngesters), // worse than rendezvous hashing: every namespace has two owners all the time
-      queryNode: () => pick(toQueryNodes),
-      anyQueryNode: () => pick(toQueryNodes),
-    },
-    defaultGatewayConfig,
-  );
-  return { send: gateway.handle, ingesters, queryNodes, compactors };
+  const gateways = queryNodes.map((node, index) => {
+    const front = newActor(`gateway-${index}`);
+    const toIngesters = connectAll(front, IngesterService, ingesters);
+    const toQueryNode = network.connect(front, QueryNodeService, () => node.endpoint());
+    return createGatewayRole(
+      {
+        ...base(front),
+        ingester: () => pick(toIngesters), // worse than rendezvous hashing: every namespace has several owners all the time
+        queryNode: () => toQueryNode,
+        anyQueryNode: () => toQueryNode,
+      },
+      defaultGatewayConfig,
+    );
+  });
+  return {
+    send: (request, signal, node) => (gateways[node ?? -1] ?? pick(gateways)).handle(request, signal),
+    ingesters,
+    queryNodes,
+    compactors,
+  };
 }

@@ -1,6 +1,6 @@
 import { type ClusterOptions, defaultClusterOptions } from './cluster.ts';
 import { readLogModel } from './log-model.ts';
-import { call, callUntilAnswered, createWorld, drive, sleepVirtual, type World } from './simulation.ts';
+import { call, callUntilAnswered, createWorld, drive, sleepVirtual, type World } from './world.ts';
 
 /** A public write whose every store call is a place to die. */
 export interface CrashSubject {
@@ -85,10 +85,11 @@ async function runOnce(
   let callCount = 0;
   let crashed = false;
   world.store.onCall = (storeCall) => {
-    if (crashed || victim === undefined || storeCall.actor !== victim.actor || callCount++ !== point) return;
+    if (crashed || victim === undefined || storeCall.actor !== victim.actor || callCount++ !== point) return undefined;
     crashed = true;
     if (moment === 'before') victim.restart(500);
     else world.scheduler.schedule(0, () => victim.restart(500));
+    return undefined;
   };
   await retryUntilDone(world, subject);
   world.store.onCall = undefined;

@@ -22,6 +22,7 @@ export const nemesisKinds = [
   'suspend',
   'storm',
   'lostReply',
+  'lostRequest',
   'lostHint',
 ] as const;
 export type NemesisKind = (typeof nemesisKinds)[number];

@@ -2,16 +2,21 @@
 export interface History {
   readonly writes: WriteRecord[];
   readonly reads: ReadRecord[];
+  readonly lists: ListRecord[];
   readonly ends: EndRecord[];
 }
 
-/** One write request; every row carries its number `w`, so that the log tells what became of it. */
+/** One write request; every row carries its number `w`, and one row or deleted id is its own, so that the log tells what became of it. */
 export interface WriteRecord {
   readonly namespace: string;
   readonly w: number;
   readonly upserts: readonly number[];
   readonly deletes: readonly number[];
   readonly startedMs: number;
+  /** It holds no rows: where nothing lives it is acknowledged and changes nothing. */
+  readonly isDeleteOnly: boolean;
+  /** The write whose idempotency key it took, with a body of its own, after that one was acknowledged. */
+  readonly rivalOf: number | undefined;
   /** As acknowledged, the first answer first; a retry with the same key may add its own. */
   readonly generations: number[];
   acknowledgedMs: number | undefined;
@@ -19,15 +24,31 @@ export interface WriteRecord {
   refused: string | undefined;
 }
 
+/** A query, or a look at the metadata. */
 export interface ReadRecord {
   readonly namespace: string;
+  /** Index of the query node that answered. */
+  readonly node: number;
   readonly level: 'strong' | 'eventual';
-  readonly ranking: string;
+  readonly kind: 'id' | 'kNN' | 'BM25' | 'metadata';
   readonly generationMin: number;
   readonly startedMs: number;
   readonly endedMs: number;
   /** Undefined: there is no such namespace. */
-  readonly seen: { readonly generation: number; readonly rows: ReadonlyMap<number, number> } | undefined;
+  readonly seen: SeenState | undefined;
+}
+
+export interface SeenState {
+  readonly generation: number;
+  /** `w` by id; undefined for metadata. */
+  readonly rows: ReadonlyMap<number, number> | undefined;
+  /** Names, sorted; undefined for queries. */
+  readonly attributes: readonly string[] | undefined;
+}
+
+export interface ListRecord {
+  readonly startedMs: number;
+  readonly names: readonly string[];
 }
 
 /** A delete of a whole namespace that was acknowledged. */
@@ -39,5 +60,13 @@ export interface EndRecord {
 }
 
 export function createHistory(): History {
-  return { writes: [], reads: [], ends: [] };
+  return { writes: [], reads: [], lists: [], ends: [] };
 }
+
+/** Every write leaves this id, in a row or among its deletes. */
+export function witnessOf(w: number): number {
+  return 1_000 + w;
+}
+
+/** Eventual reads of the workload are at most so old. */
+export const stalenessMsMax = 2_000;

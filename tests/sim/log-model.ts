@@ -1,5 +1,7 @@
 import { idAt, openBlock, valueAt } from '@lagoon/format';
 import { decodeEntry, logPrefix, parseKey } from '@lagoon/namespace';
+import type { BatchEntry, Entry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { witnessOf } from './history.ts';
 
 /**
  * What a namespace contains at each generation, read from the raw entries in the bucket with nothing of the product's reading path but the
@@ -20,6 +22,8 @@ export interface ModelGeneration {
   readonly rows: ReadonlyMap<number, number>;
   /** Numbers of the writes that this entry carries. */
   readonly writes: readonly number[];
+  /** Names in the schema, sorted. */
+  readonly attributes: readonly string[];
 }
 
 export function readLogModel(
@@ -31,6 +35,7 @@ export function readLogModel(
   const generations: ModelGeneration[] = [];
   let rows = new Map<number, number>();
   let alive = false;
+  let attributes: string[] = [];
   let previous: { readonly hash: Uint8Array; readonly commitId: string } | undefined;
   keys.forEach((key, index) => {
     const parsed = parseKey(key);
@@ -50,7 +55,10 @@ export function readLogModel(
       alive = false;
     }
     rows = new Map(rows);
-    for (const part of entry.parts) applyPart(part, rows, writes);
+    const batch = batchOf(header);
+    if (batch?.schema !== undefined) attributes = batch.schema.attributes.map(({ name }) => name).sort();
+    const parts = batch?.body === undefined ? entry.parts : partsIn(bytesOf(objects, batch.body.key), batch.partSizes);
+    for (const part of parts) applyPart(part, rows, writes);
     generations.push({
       generation: parsed.generation,
       kind: header.kind.case ?? 'unknown',
@@ -58,6 +66,7 @@ export function readLogModel(
       alive,
       rows,
       writes: [...writes],
+      attributes,
     });
   });
   return { head: keys.length, generations };
@@ -66,12 +75,30 @@ export function readLogModel(
 function applyPart(part: Uint8Array, rows: Map<number, number>, writes: Set<number>): void {
   const block = openBlock(part);
   const column = block.columns.get('w')?.column;
-  for (let row = 0; row < block.deletes.count; row++) rows.delete(Number(idAt(block.deletes, row)));
+  for (let row = 0; row < block.deletes.count; row++) {
+    const id = Number(idAt(block.deletes, row));
+    rows.delete(id);
+    if (id > witnessOf(0)) writes.add(id - witnessOf(0));
+  }
   for (let row = 0; row < block.rowCount; row++) {
     const w = column === undefined ? Number.NaN : Number(valueAt(column, row));
     rows.set(Number(idAt(block.ids, row)), w);
     writes.add(w);
   }
+}
+
+function batchOf({ kind }: Entry): BatchEntry | undefined {
+  return kind.case === 'birth' ? kind.value.batch : kind.case === 'batch' ? kind.value : undefined;
+}
+
+/** Each part of a body begins at a multiple of 16. */
+function partsIn(body: Uint8Array, sizes: readonly bigint[]): Uint8Array[] {
+  let end = 0;
+  return sizes.map((size) => {
+    const start = Math.ceil(end / 16) * 16;
+    end = start + Number(size);
+    return body.slice(start, end);
+  });
 }
 
 function bytesOf(objects: ReadonlyMap<string, { readonly bytes: Uint8Array }>, key: string): Uint8Array {

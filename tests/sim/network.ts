@@ -14,13 +14,34 @@ export interface Endpoint<S extends DescService> {
 export interface SimulatedNetwork {
   /** A client for `caller` of whatever runs at the endpoint at the time of each call. */
   connect<S extends DescService>(caller: Actor, service: S, endpoint: () => Endpoint<S>): ServiceClient<S>;
-  /** Probability that an answer is lost on its way; the caller sees a broken connection. */
+  /** Probability that an answer, or a request, is lost on its way; the caller sees a broken connection. */
   lostReplyProbability: number;
+  lostRequestProbability: number;
+  /** Called for each message; may say what becomes of it. */
+  onMessage: ((message: NetworkMessage) => MessageFate | undefined) | undefined;
+}
+
+export interface NetworkMessage {
+  readonly from: string;
+  readonly to: string;
+  readonly method: string;
+}
+
+/** What a scenario does to one message, besides what the seed draws. */
+export interface MessageFate {
+  readonly delayMs?: number;
+  readonly isLost?: boolean;
+  readonly isReplyLost?: boolean;
 }
 
 export function createSimulatedNetwork(scheduler: Scheduler, random: Random, counts: FaultCounts): SimulatedNetwork {
   const travelMs = () => 0.1 + random.float() * 2;
-  const network: SimulatedNetwork = { connect, lostReplyProbability: 0 };
+  const network: SimulatedNetwork = {
+    connect,
+    lostReplyProbability: 0,
+    lostRequestProbability: 0,
+    onMessage: undefined,
+  };
   return network;
 
   function connect<S extends DescService>(caller: Actor, service: S, endpoint: () => Endpoint<S>): ServiceClient<S> {
@@ -66,7 +87,11 @@ export function createSimulatedNetwork(scheduler: Scheduler, random: Random, cou
       if (options.signal?.aborted) return onAbort();
       options.signal?.addEventListener('abort', onAbort, { once: true });
 
-      scheduler.schedule(travelMs(), () => {
+      const isLost = random.float() < network.lostRequestProbability;
+      if (isLost) counts.lostRequest++;
+      const fate = network.onMessage?.({ from: caller.name, to: endpoint().actor.name, method: name });
+      if (isLost || fate?.isLost) return broken('the request was lost');
+      scheduler.schedule(travelMs() + (fate?.delayMs ?? 0), () => {
         const { actor, client } = endpoint();
         if (!actor.alive) return broken('nobody listens');
         actor.onCrash(() => broken('the connection was reset'));
@@ -77,8 +102,9 @@ export function createSimulatedNetwork(scheduler: Scheduler, random: Random, cou
             Promise.reject(new Error(`no method ${name}`));
           running.then(
             (response) => {
-              if (random.float() < network.lostReplyProbability) {
-                counts.lostReply++;
+              const isReplyLost = random.float() < network.lostReplyProbability;
+              if (isReplyLost || fate?.isReplyLost) {
+                if (isReplyLost) counts.lostReply++;
                 broken('the answer was lost');
               } else finish(() => resolve(response));
             },

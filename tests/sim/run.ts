@@ -1,6 +1,6 @@
 /** `make sim`: runs seeds FIRST to FIRST + SEEDS − 1 and stops at the first that finds something wrong. */
 import { createFaultCounts, type FaultCounts } from './faults.ts';
-import { defaultSimulation, simulate } from './simulation.ts';
+import { simulate, simulationOf } from './simulation.ts';
 
 const first = Number(process.env.FIRST ?? 1);
 const count = Number(process.env.SEEDS ?? 300);
@@ -9,7 +9,7 @@ let storeCallCount = 0;
 const startedAt = performance.now();
 
 for (let seed = first; seed < first + count; seed++) {
-  const result = await simulate({ ...defaultSimulation, seed }).catch((error: unknown) => {
+  const result = await simulate(simulationOf(seed)).catch((error: unknown) => {
     process.stdout.write(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}\n`);
     process.exit(1);
   });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { compareBytes, LagoonError, type Random, utf8Encode } from '@lagoon/base';
+import { LagoonError, type Random } from '@lagoon/base';
 import type { ByteRange, CreateResult, ListPage, ObjectStore, Stamp, StoredObject } from '@lagoon/object-store';
 import { type Actor, epochMs } from './actor.ts';
 import type { FaultCounts, FaultKind, FaultPolicy } from './faults.ts';
@@ -16,8 +16,8 @@ export interface SimulatedStore {
   handle(actor: Actor): ObjectStore;
   /** Faults from now on. */
   policy: FaultPolicy;
-  /** Called before each call of any process; may crash it. */
-  onCall: ((call: StoreCall) => void) | undefined;
+  /** Called before each call of any process; may crash it, and may say what becomes of the call. */
+  onCall: ((call: StoreCall) => CallFate | undefined) | undefined;
   /** What lies in the bucket, for the checker. */
   readonly objects: ReadonlyMap<string, Held>;
   remove(key: string): void;
@@ -31,6 +31,15 @@ export interface StoreCall {
   readonly index: number;
   readonly verb: 'get' | 'put' | 'create' | 'list' | 'delete';
   readonly key: string;
+}
+
+/** What a scenario does to one call, besides what the seed draws. */
+export interface CallFate {
+  /** It reaches the store so much later. */
+  readonly delayMs?: number;
+  readonly strike?: 'unavailable' | 'resetBefore' | 'resetAfter' | 'conflict';
+  /** The caller hears at once that the connection broke; the request arrives all the same, after `delayMs`. */
+  readonly isAnswerLost?: boolean;
 }
 
 export function createSimulatedStore(scheduler: Scheduler, random: Random, counts: FaultCounts): SimulatedStore {
@@ -74,7 +83,7 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const index = callCount++;
-      store.onCall?.({ actor, index, verb, key });
+      const fate = store.onCall?.({ actor, index, verb, key });
       if (!actor.alive) return;
       let answered = false;
       const answer = (outcome: string, settle: () => void): void => {
@@ -98,10 +107,13 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
         const cause = new LagoonError('unavailable', `simulated store: ${outcome}`, { context: { verb, key } });
         answer(outcome, () => settleWith(() => broken(cause), resolve, reject));
       };
-      scheduler.schedule(latencyMs() + (verb === 'list' && strikes('slowList') ? random.float() * 5_000 : 0), () => {
-        if (strikes('unavailable')) return fail('unavailable');
-        if (strikes('resetBefore')) return fail('resetBefore');
-        if (verb === 'create' && strikes('conflict')) return fail('conflict');
+      const slowListMs = verb === 'list' && strikes('slowList') ? random.float() * 5_000 : 0;
+      if (fate?.isAnswerLost) fail('answer lost');
+      scheduler.schedule(latencyMs() + slowListMs + (fate?.delayMs ?? 0), () => {
+        const meets = (kind: FaultKind) => fate?.strike === kind || strikes(kind);
+        if (meets('unavailable')) return fail('unavailable');
+        if (meets('resetBefore')) return fail('resetBefore');
+        if (verb === 'create' && meets('conflict')) return fail('conflict');
         if (verb !== 'get' && verb !== 'list' && strikes('lateApply')) {
           scheduler.schedule(random.float() * 120_000, () => {
             apply();
@@ -110,7 +122,7 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
           return fail('lateApply');
         }
         const result = apply();
-        if (strikes('resetAfter')) return fail('resetAfter');
+        if (meets('resetAfter')) return fail('resetAfter');
         answer('ok', () => resolve(result));
       });
     });
@@ -230,8 +242,9 @@ function settleWith<R>(make: () => R, resolve: (value: R) => void, reject: (reas
   }
 }
 
+/** Keys are ASCII, so this is the order of their bytes. */
 function byBytes(a: string, b: string): number {
-  return compareBytes(utf8Encode(a), utf8Encode(b));
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function cut(bytes: Uint8Array, range: ByteRange | undefined): Uint8Array {

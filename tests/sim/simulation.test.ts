@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createSystemRandom } from '@lagoon/base';
 import { crashSubjects, explore } from './crash-points.ts';
 import { createFaultCounts, type FaultCounts } from './faults.ts';
-import { defaultSimulation, simulate } from './simulation.ts';
+import { simulate, simulationOf } from './simulation.ts';
 
 const fixedSeedCount = 40;
 const newSeedCount = 10;
@@ -15,7 +15,7 @@ describe('simulation', () => {
     const seeds = [...Array.from({ length: fixedSeedCount }, (_, i) => i + 1), ...newSeeds];
     const totals = createFaultCounts();
     for (const seed of seeds) {
-      const result = await simulate({ ...defaultSimulation, seed });
+      const result = await simulate(simulationOf(seed));
       expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
       for (const kind of Object.keys(totals) as (keyof FaultCounts)[]) totals[kind] += result.counts[kind];
     }
@@ -24,11 +24,11 @@ describe('simulation', () => {
   }, 600_000);
 
   test('the same seed twice is the same run', async () => {
-    const first = await simulate({ ...defaultSimulation, seed: 4242 });
-    const second = await simulate({ ...defaultSimulation, seed: 4242 });
+    const first = await simulate(simulationOf(4242));
+    const second = await simulate(simulationOf(4242));
     expect(second.traceHash).toBe(first.traceHash);
     expect(second.virtualMs).toBe(first.virtualMs);
-    expect((await simulate({ ...defaultSimulation, seed: 4243 })).traceHash).not.toBe(first.traceHash);
+    expect((await simulate(simulationOf(4243))).traceHash).not.toBe(first.traceHash);
   }, 120_000);
 });
 

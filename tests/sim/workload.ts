@@ -1,11 +1,11 @@
-import { type Random, utf8Decode, utf8Encode } from '@lagoon/base';
-import type { GatewayRequest, GatewayResponse } from '@lagoon/gateway';
+import type { Random } from '@lagoon/base';
 import type { Actor } from './actor.ts';
-import type { History, ReadRecord, WriteRecord } from './history.ts';
+import { type Answer, isFinal, request, requestUntilKnown, type Send } from './client-call.ts';
+import { type History, type ReadRecord, stalenessMsMax, type WriteRecord, witnessOf } from './history.ts';
 
 /** One client of the cluster: does one thing after the other, retries what may be retried, and writes down what it saw. */
 export interface WorkloadClient {
-  /** Ends when it has done its share and every write of it is known to be applied or refused. */
+  /** Ends when it has done its share and every keyed write of it is known to be applied or refused. */
   run(operationCount: number): Promise<void>;
 }
 
@@ -14,183 +14,209 @@ export interface WorkloadDeps {
   readonly random: Random;
   readonly history: History;
   readonly namespaces: readonly string[];
+  readonly queryNodeCount: number;
   readonly nextWrite: () => number;
-  readonly send: (request: GatewayRequest, signal: AbortSignal) => Promise<GatewayResponse>;
+  readonly send: Send;
   /** Share of operations that end a whole namespace. */
   readonly endShare: number;
 }
 
 const idCount = 12;
-const retryCountMax = 4_000;
-const requestTimeoutMs = 40_000;
-
-interface Answer {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-}
+const wideAttributeCount = 5;
+/** More than the cluster of the simulation keeps in an entry. */
+const paddingLength = 4_000;
 
 export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
-  const { actor, random, history } = deps;
+  const { actor, random, history, send } = deps;
   const pick = <T>(items: readonly T[]): T => items[random.integer(items.length)] as T;
+  const chance = (probability: number): boolean => random.float() < probability;
+  const nowMs = () => actor.clock.wallMs();
   const known = new Map<string, number>();
+  const learn = (namespace: string, generation: number): void => {
+    known.set(namespace, Math.max(known.get(namespace) ?? 0, generation));
+  };
 
   return {
     run: async (operationCount) => {
       for (let i = 0; i < operationCount; i++) {
         const draw = random.float();
-        if (draw < deps.endShare) await endNamespace(pick(deps.namespaces));
-        else if (draw < 0.5) await write(pick(deps.namespaces));
-        else await read(pick(deps.namespaces));
+        const namespace = pick(deps.namespaces);
+        if (draw < deps.endShare) await endNamespace(namespace);
+        else if (draw < 0.5) await write(namespace);
+        else if (draw < 0.54) await list();
+        else if (draw < 0.6) await readMetadata(namespace);
+        else await read(namespace);
         await actor.clock.sleep(random.float() * 400);
       }
     },
   };
 
-  async function send(
-    method: string,
-    path: string,
-    headers: Record<string, string>,
-    body: unknown,
-  ): Promise<Answer | undefined> {
-    const controller = new AbortController();
-    const timer = actor.clock.setTimer(requestTimeoutMs, () =>
-      controller.abort(new DOMException('client gave up', 'AbortError')),
-    );
-    try {
-      const request = {
-        method,
-        path,
-        query: '',
-        headers,
-        body: body === undefined ? new Uint8Array(0) : utf8Encode(JSON.stringify(body)),
-      };
-      const response = await deps.send(request, controller.signal);
-      return { status: response.status, body: JSON.parse(utf8Decode(response.body)) as Record<string, unknown> };
-    } catch {
-      return undefined; // no answer
-    } finally {
-      timer.cancel();
-    }
+  async function write(namespace: string): Promise<void> {
+    const draw = random.float();
+    if (draw < 0.12) await writeOnce(namespace);
+    else await writeKeyed(namespace);
+    if (chance(0.3)) await read(namespace, 'strong'); // at once: somebody who saw nothing of the write is asked
   }
 
-  async function write(namespace: string): Promise<void> {
-    const ids = new Set(Array.from({ length: 1 + random.integer(4) }, () => random.integer(idCount)));
-    const deletes = [...ids].filter(() => random.float() < 0.25);
+  function begin(namespace: string, rivalOf?: number): { readonly record: WriteRecord; readonly body: unknown } {
+    const w = deps.nextWrite();
+    const ids = [...new Set(Array.from({ length: 1 + random.integer(4) }, () => random.integer(idCount)))];
+    const isDeleteOnly = chance(0.12);
+    const deletes = ids.filter(() => isDeleteOnly || chance(0.25));
     const record: WriteRecord = {
       namespace,
-      w: deps.nextWrite(),
-      upserts: [...ids].filter((id) => !deletes.includes(id)),
+      w,
+      upserts: ids.filter((id) => !deletes.includes(id)),
       deletes,
-      startedMs: actor.clock.wallMs(),
+      startedMs: nowMs(),
+      isDeleteOnly,
+      rivalOf,
       generations: [],
       acknowledgedMs: undefined,
       refused: undefined,
     };
-    const witness = 1_000 + record.w; // a row of its own: every write leaves a trace in the log
     history.writes.push(record);
-    const rows = [...record.upserts, witness].map((id) => ({
-      id,
-      w: record.w,
-      vector: [record.w, 1],
-      text: `common w${record.w}`,
-    }));
-    const body = {
-      upsert_rows: rows,
+    return { record, body: isDeleteOnly ? { deletes: [...deletes, witnessOf(w)] } : bodyOf(record) };
+  }
+
+  function bodyOf({ w, upserts, deletes }: WriteRecord): unknown {
+    const wide = chance(0.15) ? { [`wide${random.integer(wideAttributeCount)}`]: w } : {};
+    const padding = chance(0.08) ? { padding: 'p'.repeat(paddingLength) } : {};
+    return {
+      upsert_rows: [...upserts, witnessOf(w)].map((id) => ({
+        id,
+        w,
+        vector: [w, 1],
+        text: `common w${w}`,
+        ...wide,
+        ...padding,
+      })),
       ...(deletes.length > 0 ? { deletes } : {}),
-      schema: { text: { type: 'string', full_text_search: true } },
-    };
-    const headers = { 'content-type': 'application/json', 'idempotency-key': `key-${record.w}` };
-    await writeUntilKnown(record, namespace, headers, body);
-  }
-
-  async function writeUntilKnown(
-    record: WriteRecord,
-    namespace: string,
-    headers: Record<string, string>,
-    body: unknown,
-  ): Promise<void> {
-    for (let attempt = 0; attempt < retryCountMax; attempt++) {
-      const answer = await send('POST', `/v2/namespaces/${namespace}`, headers, body);
-      if (answer?.status === 200) {
-        acknowledge(record, Number(answer.body.manifest_generation));
-        known.set(namespace, Math.max(known.get(namespace) ?? 0, ...record.generations));
-        if (random.float() > 0.1) return;
-        const again = await send('POST', `/v2/namespaces/${namespace}`, headers, body); // a retry of what was heard
-        if (again?.status === 200) record.generations.push(Number(again.body.manifest_generation));
-        return;
-      }
-      if (answer !== undefined && isFinal(answer.status)) {
-        record.refused = `${answer.status} ${String(answer.body.error)}`;
-        return;
-      }
-      await actor.clock.sleep(50 + random.float() * Math.min(3_000, 100 * 2 ** attempt));
-    }
-    throw new Error(`write ${record.w} found no answer in ${retryCountMax} attempts`);
-  }
-
-  function acknowledge(record: WriteRecord, generation: number): void {
-    record.generations.push(generation);
-    record.acknowledgedMs = actor.clock.wallMs();
-  }
-
-  async function read(namespace: string): Promise<void> {
-    const level = random.float() < 0.6 ? 'strong' : 'eventual';
-    const generationMin = random.float() < 0.2 ? (known.get(namespace) ?? 0) : 0;
-    const ranking = pick(['id', 'kNN', 'BM25']);
-    const rankBy =
-      ranking === 'id' ? ['id', 'asc'] : ranking === 'kNN' ? ['vector', 'kNN', [1, 1]] : ['text', 'BM25', 'common'];
-    const startedMs = actor.clock.wallMs();
-    const answer = await send(
-      'POST',
-      `/v2/namespaces/${namespace}/query`,
-      { 'content-type': 'application/json' },
-      {
-        rank_by: rankBy,
-        limit: 10_000,
-        include_attributes: ['w'],
-        consistency: {
-          level,
-          ...(level === 'eventual' ? { max_staleness_seconds: 2 } : {}),
-          ...(generationMin > 0 ? { min_manifest_generation: generationMin } : {}),
-        },
+      schema: {
+        text: { type: 'string', full_text_search: true },
+        ...('padding' in padding ? { padding: { type: 'string', filterable: false } } : {}),
       },
-    );
-    if (answer?.status !== 200 && answer?.status !== 404) return; // a fault: no answer is not a wrong answer
-    const record: ReadRecord = {
-      namespace,
+    };
+  }
+
+  /** Without a key, and so without a retry: applied once or not at all. */
+  async function writeOnce(namespace: string): Promise<void> {
+    const { record, body } = begin(namespace);
+    const answer = await request(actor, send, { method: 'POST', path: pathOf(namespace), body });
+    if (answer?.status === 200) acknowledge(record, answer);
+    else if (answer !== undefined && isFinal(answer.status)) refuse(record, answer);
+  }
+
+  async function writeKeyed(namespace: string): Promise<void> {
+    const { record, body } = begin(namespace);
+    const call = { method: 'POST', path: pathOf(namespace), key: `key-${record.w}`, body } as const;
+    const twin = chance(0.1) ? request(actor, send, call) : undefined; // an impatient client: the same request twice at once
+    const answer = await requestUntilKnown(actor, random, send, call);
+    if (answer.status === 200) acknowledge(record, answer);
+    else refuse(record, answer);
+    const again = chance(0.1) ? request(actor, send, call) : undefined; // a retry of what was heard
+    for (const other of [await twin, await again]) {
+      if (other?.status === 200) record.generations.push(generationOf(other));
+    }
+    if (record.generations.length > 0 && !record.isDeleteOnly && chance(0.06)) await writeRival(record);
+  }
+
+  /** Another body under a key that was used. */
+  async function writeRival(earlier: WriteRecord): Promise<void> {
+    const { record, body } = begin(earlier.namespace, earlier.w);
+    const key = `key-${earlier.w}`;
+    const answer = await requestUntilKnown(actor, random, send, {
+      method: 'POST',
+      path: pathOf(earlier.namespace),
+      key,
+      body,
+    });
+    if (answer.status === 200) acknowledge(record, answer);
+  }
+
+  function acknowledge(record: WriteRecord, answer: Answer): void {
+    record.generations.push(generationOf(answer));
+    record.acknowledgedMs = nowMs();
+    learn(record.namespace, generationOf(answer));
+  }
+
+  function refuse(record: WriteRecord, answer: Answer): void {
+    record.refused = `${answer.status} ${String(answer.body.error)}`;
+  }
+
+  async function read(namespace: string, given?: ReadRecord['level']): Promise<void> {
+    const level = given ?? (chance(0.6) ? 'strong' : 'eventual');
+    const generationMin = chance(0.25) ? (known.get(namespace) ?? 0) : 0;
+    const kind = pick(['id', 'kNN', 'BM25'] as const);
+    const rankBy =
+      kind === 'id' ? ['id', 'asc'] : kind === 'kNN' ? ['vector', 'kNN', [1, 1]] : ['text', 'BM25', 'common'];
+    const consistency = {
       level,
-      ranking,
+      ...(level === 'eventual' ? { max_staleness_seconds: stalenessMsMax / 1_000 } : {}),
+      ...(generationMin > 0 ? { min_manifest_generation: generationMin } : {}),
+    };
+    const body = { rank_by: rankBy, limit: 10_000, include_attributes: ['w'], consistency };
+    const node = random.integer(deps.queryNodeCount);
+    const startedMs = nowMs();
+    const answer = await request(actor, send, { method: 'POST', path: `${pathOf(namespace)}/query`, body, node });
+    if (answer?.status !== 200 && answer?.status !== 404) return; // a fault: no answer is not a wrong answer
+    const rows = answer.status === 404 ? undefined : readRows(answer.body);
+    const generation = generationOf(answer);
+    if (rows !== undefined) learn(namespace, generation);
+    history.reads.push({
+      namespace,
+      node,
+      level,
+      kind,
       generationMin,
       startedMs,
-      endedMs: actor.clock.wallMs(),
-      seen: answer.status === 404 ? undefined : readSeen(answer.body),
-    };
-    history.reads.push(record);
+      endedMs: nowMs(),
+      seen: rows === undefined ? undefined : { generation, rows, attributes: undefined },
+    });
+  }
+
+  async function readMetadata(namespace: string): Promise<void> {
+    const node = random.integer(deps.queryNodeCount);
+    const startedMs = nowMs();
+    const answer = await request(actor, send, { method: 'GET', path: `${pathOf(namespace)}/metadata`, node });
+    if (answer?.status !== 200 && answer?.status !== 404) return;
+    const names = Object.keys((answer.body.schema ?? {}) as object).filter((name) => name !== 'id');
+    const seen =
+      answer.status === 404
+        ? undefined
+        : { generation: generationOf(answer), rows: undefined, attributes: names.sort() };
+    const times = { startedMs, endedMs: nowMs() };
+    history.reads.push({ namespace, node, level: 'strong', kind: 'metadata', generationMin: 0, ...times, seen });
+  }
+
+  async function list(): Promise<void> {
+    const startedMs = nowMs();
+    const answer = await request(actor, send, { method: 'GET', path: '/v1/namespaces' });
+    if (answer?.status !== 200) return;
+    history.lists.push({ startedMs, names: (answer.body.namespaces as { id: string }[]).map(({ id }) => id) });
   }
 
   async function endNamespace(namespace: string): Promise<void> {
-    const startedMs = actor.clock.wallMs();
-    const answer = await send('DELETE', `/v2/namespaces/${namespace}`, {}, undefined);
+    const startedMs = nowMs();
+    const answer = await request(actor, send, { method: 'DELETE', path: pathOf(namespace) });
     if (answer?.status !== 200) return;
-    history.ends.push({
-      namespace,
-      startedMs,
-      generation: Number(answer.body.manifest_generation),
-      acknowledgedMs: actor.clock.wallMs(),
-    });
+    history.ends.push({ namespace, startedMs, generation: generationOf(answer), acknowledgedMs: nowMs() });
   }
 }
 
-/** Whether the same request would be refused again; 499 is the client's own giving up. */
-function isFinal(status: number): boolean {
-  return status < 500 && ![408, 409, 429, 499].includes(status);
+function pathOf(namespace: string): string {
+  return `/v2/namespaces/${namespace}`;
 }
 
-function readSeen(body: Record<string, unknown>): { generation: number; rows: Map<number, number> } {
+function generationOf(answer: Answer): number {
+  return Number(answer.body.manifest_generation);
+}
+
+function readRows(body: Record<string, unknown>): Map<number, number> {
   const rows = new Map<number, number>();
   for (const row of body.rows as { id: number; w: number }[]) {
     if (rows.has(row.id)) throw new Error(`id ${row.id} is in one answer twice`);
     rows.set(row.id, row.w);
   }
-  return { generation: Number(body.manifest_generation), rows };
+  return rows;
 }

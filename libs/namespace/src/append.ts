@@ -5,9 +5,10 @@ import { isBodyTooOld, type SealedEntry, sealEntry, type WrittenBody } from './d
 import { type ReadEntry, readEntry } from './entry-reader.ts';
 import { checkFloor, type FloorCheck } from './floor.ts';
 import { fold } from './fold.ts';
-import type { EntryDraft } from './namespace-log.ts';
+import type { EntryDraft, NamespaceEvent } from './namespace-log.ts';
 import { isProven, proofBy } from './proof.ts';
 import type { NamespaceView, Proof } from './view.ts';
+import { apply } from './walk.ts';
 
 /** How often one number is tried while the store gives no clear answer. */
 const attemptCountMax = 6;
@@ -17,7 +18,12 @@ export type CommitResult =
   /** `object` is what lies there, where this call wrote it. */
   | { readonly outcome: 'won'; readonly view: NamespaceView; readonly object: Uint8Array | undefined }
   /** The number holds another's entry, which is in the view. */
-  | { readonly outcome: 'lost'; readonly view: NamespaceView; readonly body: WrittenBody | undefined }
+  | {
+      readonly outcome: 'lost';
+      readonly view: NamespaceView;
+      readonly events: readonly NamespaceEvent[];
+      readonly body: WrittenBody | undefined;
+    }
   /** Lost below the floor: nothing was written, start over at the head. */
   | { readonly outcome: 'below_floor'; readonly body: WrittenBody | undefined };
 
@@ -106,7 +112,7 @@ async function tryOnce(
     if (verdict.kind === 'won') attempt.maybeApplied = true;
     const floor = await ensureProven(context, view, attempt, beside, signal);
     if (floor > view.generation) return belowFloor(attempt);
-    return conclude(view, attempt, verdict);
+    return conclude(context, view, attempt, verdict);
   } finally {
     await beside;
   }
@@ -118,15 +124,23 @@ function belowFloor(attempt: Attempt): CommitResult {
   return { outcome: 'below_floor', body: attempt.sealed.body };
 }
 
-function conclude(view: NamespaceView, attempt: Attempt, verdict: Verdict): CommitResult | undefined {
+function conclude(
+  context: LogContext,
+  view: NamespaceView,
+  attempt: Attempt,
+  verdict: Verdict,
+): CommitResult | undefined {
   const { sealed, proof } = attempt;
   switch (verdict.kind) {
     case 'won':
       return verdict.found === undefined
         ? { outcome: 'won', view: { ...sealed.folded, proof: verdict.proof }, object: sealed.object }
         : { outcome: 'won', view: { ...fold(view, verdict.found).view, proof: verdict.proof }, object: undefined };
-    case 'lost':
-      return { outcome: 'lost', view: { ...fold(view, verdict.winner).view, proof }, body: sealed.body };
+    case 'lost': {
+      const events: NamespaceEvent[] = [];
+      const after = apply(context, view, verdict.winner, events);
+      return { outcome: 'lost', view: { ...after, proof }, events, body: sealed.body };
+    }
     case 'unreadable':
       throw verdict.error;
     case 'absent':

@@ -11,6 +11,8 @@ export interface LogContext {
   readonly metrics: LogMetrics;
   readonly time: TimeKeeper;
   readonly writerId: string;
+  /** Parts up to here lie in the entry; above, in a body of their own. */
+  readonly inlinePartsBytesMax: number;
 }
 
 export interface LogMetrics {

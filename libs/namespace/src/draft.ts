@@ -1,6 +1,7 @@
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { assert, createRandomId, emptyBytes, LagoonError, sha256 } from '@lagoon/base';
 import {
+  AbortedEntrySchema,
   type BatchEntry,
   BatchEntrySchema,
   BirthEntrySchema,
@@ -14,15 +15,12 @@ import type { LogContext } from './context.ts';
 import { decodeEntry, encodeEntry, layoutParts } from './entry.v1.ts';
 import { type ReadEntry, readManifest } from './entry-reader.ts';
 import { fold } from './fold.ts';
-import { bodyKey, logKey } from './keys.ts';
+import { bodyKey, logKey, parseKeyAs } from './keys.ts';
 import { referenceFromStored, referenceToStored } from './manifest-codec.ts';
 import type { BatchDraft, EntryDraft } from './namespace-log.ts';
 import { elapsedMs } from './proof.ts';
 import { schemaToStored } from './schema-codec.ts';
 import type { NamespaceView, ObjectReference, Proof } from './view.ts';
-
-/** Parts up to here lie in the entry; above, in a body of their own. */
-export const inlinePartsBytesMax = 4 << 20;
 
 /** A body that is older is written again: the day after which it may be revoked as garbage is far away. */
 const bodyAgeMsMax = 3_600_000;
@@ -66,8 +64,9 @@ export async function sealEntry(
   const key = logKey(view.name, generation);
   const incarnation = incarnationOf(view, draft);
   const batch = draft.kind === 'birth' ? draft.batch : draft.kind === 'batch' ? draft : undefined;
+  const reusable = mayBeRevoked(view, draft, earlier) ? undefined : earlier;
   const body =
-    batch === undefined ? undefined : await writeBody(context, view.name, incarnation, batch, earlier, signal);
+    batch === undefined ? undefined : await writeBody(context, view.name, incarnation, batch, reusable, signal);
   const id = draft.kind === 'manifest' ? draft.commitId : (commitId ?? createRandomId(context.random));
   const header = create(EntrySchema, {
     commitId: id,
@@ -92,12 +91,23 @@ export async function sealEntry(
   return { key, commitId: id, object, entry, folded: fold(view, entry).view, body };
 }
 
+/**
+ * A body is a job of its own, and may have been revoked by whoever won the number that was tried before. Where nothing lives, a view
+ * does not know revocations, so a birth writes its body again.
+ */
+function mayBeRevoked(view: NamespaceView, draft: EntryDraft, body: WrittenBody | undefined): boolean {
+  if (body === undefined || draft.kind === 'birth' || view.live === undefined) return true;
+  const { job } = parseKeyAs(body.reference.key, 'body');
+  return view.live.revokedJobs.includes(job) || view.live.manifest.revokedJobs.includes(job);
+}
+
 function incarnationOf(view: NamespaceView, draft: EntryDraft): string {
   if (draft.kind === 'birth') {
     assert(view.live === undefined, 'a birth where nothing lives');
     assert(draft.batch.schema !== undefined, 'a birth carries the schema');
     return draft.incarnation;
   }
+  if (draft.kind === 'aborted') return view.live?.incarnation ?? '';
   assert(view.live !== undefined, 'a change of a namespace that lives');
   return view.live.incarnation;
 }
@@ -115,6 +125,8 @@ function kindOf(draft: EntryDraft, batch: BatchDraft | undefined, body: WrittenB
       return { case: 'manifest', value: decodeManifestEntry(draft.message) };
     case 'truncate':
       return { case: 'truncate', value: create(TruncateEntrySchema, {}) };
+    case 'aborted':
+      return { case: 'aborted', value: create(AbortedEntrySchema, { revokedJobs: [...draft.revokedJobs] }) };
   }
 }
 
@@ -137,6 +149,8 @@ function batchMessage(batch: BatchDraft, body: WrittenBody | undefined): BatchEn
         bodyHash: record.bodyHash,
         rowsUpserted: BigInt(record.rowsUpserted),
         rowsDeleted: BigInt(record.rowsDeleted),
+        rowsPatched: BigInt(record.rowsPatched),
+        rowsRemaining: record.rowsRemaining,
         logicalBytesWritten: BigInt(record.logicalBytesWritten),
         writtenAtMs: BigInt(Math.max(0, Math.round(record.writtenAtMs))),
       }),
@@ -160,7 +174,7 @@ async function writeBody(
     0,
     parts.map((part) => part.byteLength),
   );
-  if (end <= inlinePartsBytesMax) return undefined;
+  if (end <= context.inlinePartsBytesMax) return undefined;
   if (earlier !== undefined && serves(context, earlier, incarnation, parts)) return earlier;
   const bytes = new Uint8Array(end);
   parts.forEach((part, index) => {

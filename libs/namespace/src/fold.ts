@@ -118,6 +118,8 @@ function withBatch(live: LiveNamespace, entry: FoldEntry, batch: BatchEntry): Li
       generation: entry.generation,
       rowsUpserted: toSafeNumber(record.rowsUpserted),
       rowsDeleted: toSafeNumber(record.rowsDeleted),
+      rowsPatched: toSafeNumber(record.rowsPatched),
+      rowsRemaining: record.rowsRemaining,
       logicalBytesWritten: toSafeNumber(record.logicalBytesWritten),
       writtenAtMs: toSafeNumber(record.writtenAtMs),
     })),

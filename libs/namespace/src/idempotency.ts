@@ -35,6 +35,8 @@ export function encodeIdempotencyPart(records: readonly IdempotencyRecord[]): Ui
         generation: BigInt(record.generation),
         rowsUpserted: BigInt(record.rowsUpserted),
         rowsDeleted: BigInt(record.rowsDeleted),
+        rowsPatched: BigInt(record.rowsPatched),
+        rowsRemaining: record.rowsRemaining,
         logicalBytesWritten: BigInt(record.logicalBytesWritten),
         writtenAtMs: BigInt(record.writtenAtMs),
       }),
@@ -57,6 +59,8 @@ export function decodeIdempotencyPart(key: string, bytes: Uint8Array): Idempoten
     generation: toSafeNumber(record.generation, { key }),
     rowsUpserted: toSafeNumber(record.rowsUpserted, { key }),
     rowsDeleted: toSafeNumber(record.rowsDeleted, { key }),
+    rowsPatched: toSafeNumber(record.rowsPatched, { key }),
+    rowsRemaining: record.rowsRemaining,
     logicalBytesWritten: toSafeNumber(record.logicalBytesWritten, { key }),
     writtenAtMs: toSafeNumber(record.writtenAtMs, { key }),
   }));

@@ -37,9 +37,13 @@ export interface NamespaceLogOptions {
   readonly writerId?: string;
   /** How often an append is resolved again after lost races; default 64. */
   readonly resolutionCountMax?: number;
+  /** Parts of a batch up to here lie in its entry; above, in a body of their own. Default, and most: 4 MiB. */
+  readonly inlinePartsBytesMax?: number;
 }
 
-type Build = (view: NamespaceView) => EntryDraft | 'nothing';
+const inlinePartsBytesMax = 4 << 20;
+
+type Build = (view: NamespaceView, read: ReadResult | undefined) => EntryDraft | 'nothing';
 
 export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLogOptions = {}): NamespaceLog {
   const context: LogContext = {
@@ -50,6 +54,7 @@ export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLog
     metrics: createLogMetrics(deps.metrics),
     time: createTimeKeeper(deps.clock),
     writerId: options.writerId ?? createRandomId(deps.random),
+    inlinePartsBytesMax: Math.min(options.inlinePartsBytesMax ?? inlinePartsBytesMax, inlinePartsBytesMax),
   };
   const resolutionCountMax = options.resolutionCountMax ?? 64;
   const manifestEntryObjects = createRecent<Uint8Array>(256);
@@ -122,10 +127,12 @@ async function append(
   const markers = createMarkers(context, from.name);
   let view = from;
   let body: WrittenBody | undefined;
+  /** Since `build` was asked last. */
+  let read: ReadResult | undefined;
   for (let resolution = 0; resolution < resolutionCountMax; resolution++) {
-    const resolved = resolve(build, view);
+    const resolved = resolve(build, view, read);
     if (resolved.outcome !== 'draft') {
-      const read = await readOn(context, view, 0, signal);
+      read = await readOn(context, view, 0, signal);
       const isNewest = !read.restarted && read.view.generation === view.generation;
       view = read.view;
       if (!isNewest) continue;
@@ -135,7 +142,7 @@ async function append(
     }
     const { draft } = resolved;
     if (draft.kind === 'birth') await markers.write(draft.incarnation, signal);
-    const isStillValid = () => draft.kind !== 'manifest' || resolve(build, view).outcome === 'draft';
+    const isStillValid = () => draft.kind !== 'manifest' || resolve(build, view, undefined).outcome === 'draft';
     const result = await commit(context, view, draft, { earlierBody: body, isStillValid }, signal).catch(
       async (error: unknown) => {
         if (isRefused(error)) await markers.removeAllBut(undefined, signal);
@@ -153,9 +160,16 @@ async function append(
       };
     }
     body = result.body;
-    if (result.outcome === 'below_floor') view = (await openNamespace(context, from.name, signal)).view;
+    read =
+      result.outcome === 'below_floor'
+        ? await openNamespace(context, from.name, signal)
+        : { view: result.view, restarted: false, events: result.events };
     // A second loss may mean that the view is far behind: catch up before trying every number on the way.
-    else view = resolution === 0 ? result.view : (await readOn(context, result.view, 0, signal)).view;
+    if (result.outcome === 'lost' && resolution > 0) {
+      const further = await readOn(context, result.view, 0, signal);
+      read = further.restarted ? further : { ...further, events: [...read.events, ...further.events] };
+    }
+    view = read.view;
   }
   await markers.removeAllBut(undefined, signal);
   throw new LagoonError('unavailable', 'too many lost races', {
@@ -174,9 +188,9 @@ type Resolved =
   | { readonly outcome: 'nothing' }
   | { readonly outcome: 'failed'; readonly error: unknown };
 
-function resolve(build: Build, view: NamespaceView): Resolved {
+function resolve(build: Build, view: NamespaceView, read: ReadResult | undefined): Resolved {
   try {
-    const draft = build(view);
+    const draft = build(view, read);
     return draft === 'nothing' ? { outcome: 'nothing' } : { outcome: 'draft', draft };
   } catch (error) {
     return { outcome: 'failed', error };

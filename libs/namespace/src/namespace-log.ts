@@ -23,12 +23,13 @@ export interface NamespaceLog {
    * Appends one entry: builds it for the view, creates it, and on a lost race folds the winners in and asks for it again.
    * `build` is pure (but for looking at the time) and may be called several times, each time with the newest view. What it throws,
    * like 'nothing', is believed only after a probe behind the view came back absent; then nothing was committed.
+   * `read` is what was read since the call before, so that whoever follows the rows need not read the winners again.
    * A birth writes its catalogue marker first; a truncate removes the marker after it.
    * Rejects `unavailable` with reason `outcome_unknown` where the outcome cannot be known; the view must then be dropped.
    */
   append(
     view: NamespaceView,
-    build: (view: NamespaceView) => EntryDraft | 'nothing',
+    build: (view: NamespaceView, read: ReadResult | undefined) => EntryDraft | 'nothing',
     signal?: AbortSignal,
   ): Promise<AppendResult>;
 
@@ -77,7 +78,9 @@ export type EntryDraft =
       /** Its body, where the appender has it already; else it is read. */
       readonly manifest?: Manifest;
     }
-  | { readonly kind: 'truncate' };
+  | { readonly kind: 'truncate' }
+  /** A number burnt by garbage collection: jobs that have something in flight lose it, see the revocation and are dropped. */
+  | { readonly kind: 'aborted'; readonly revokedJobs: readonly string[] };
 
 export interface BatchDraft {
   /** Columnar blocks in the order in which they apply; verified by the caller. */

@@ -61,6 +61,9 @@ export interface IdempotencyRecord {
   readonly generation: number;
   readonly rowsUpserted: number;
   readonly rowsDeleted: number;
+  readonly rowsPatched: number;
+  /** Whether rows that a filter of the write matched were left. */
+  readonly rowsRemaining: boolean;
   readonly logicalBytesWritten: number;
   readonly writtenAtMs: number;
 }

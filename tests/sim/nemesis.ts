@@ -1,0 +1,64 @@
+import type { World } from './world.ts';
+
+export interface NemesisOptions {
+  readonly namespaces: readonly string[];
+  /** Mean time between two deeds; Infinity: none. */
+  readonly everyMs: number;
+}
+
+/** Kills, stops and starves members of the cluster until the returned function is called. */
+export function startNemesis(world: World, options: NemesisOptions): () => void {
+  const { scheduler, random, cluster, counts, store } = world;
+  let stopped = false;
+  const downMs = () => 10 + random.float() * 3_000;
+  const anyMember = () => {
+    const all = [...cluster.ingesters, ...cluster.queryNodes, ...cluster.compactors];
+    return all[random.integer(all.length)];
+  };
+  const deeds: (() => void)[] = [
+    () => {
+      counts.crashIngester++;
+      cluster.ingesters[random.integer(cluster.ingesters.length)]?.restart(downMs());
+    },
+    () => {
+      counts.crashQuery++;
+      cluster.queryNodes[random.integer(cluster.queryNodes.length)]?.restart(downMs());
+    },
+    () => {
+      counts.crashCompactor++;
+      cluster.compactors[random.integer(cluster.compactors.length)]?.restart(downMs());
+    },
+    () => {
+      counts.pause++;
+      anyMember()?.actor.pause(random.float() * 90_000);
+    },
+    () => {
+      counts.suspend++;
+      anyMember()?.actor.suspend(random.float() * 90_000);
+    },
+    () => {
+      counts.storm++;
+      const before = store.policy;
+      store.policy = { ...before, unavailable: 0.9 };
+      scheduler.schedule(random.float() * 5_000, () => {
+        if (store.policy.unavailable === 0.9) store.policy = before;
+      });
+    },
+    () => {
+      counts.lostHint++;
+      const namespace = options.namespaces[random.integer(options.namespaces.length)];
+      store.remove(`ns/${namespace}/head`);
+    },
+  ];
+  const next = (): void => {
+    scheduler.schedule(options.everyMs * 2 * random.float(), () => {
+      if (stopped) return;
+      deeds[random.integer(deeds.length)]?.();
+      next();
+    });
+  };
+  if (Number.isFinite(options.everyMs)) next();
+  return () => {
+    stopped = true;
+  };
+}
