@@ -6,11 +6,6 @@ import type { IdKind, ScalarType } from './schema.ts';
 import type { AttributeValue } from './value.ts';
 
 /** Arbitrary blocks for property tests, and the fixed one of the golden file. */
-export interface SampleRow {
-  readonly id: DocumentId;
-  readonly values: ReadonlyMap<string, AttributeValue>;
-}
-
 const text = fc.oneof(fc.string({ maxLength: 8 }), fc.string({ unit: 'grapheme', maxLength: 4 }));
 const uuid = fc.uuid();
 
