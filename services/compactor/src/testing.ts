@@ -101,6 +101,8 @@ export function createTestWorld(given?: ObjectStore, clock = createTestClock()):
         bodyHash: new Uint8Array(32),
         rowsUpserted: rows.length,
         rowsDeleted: deletes.length,
+        rowsPatched: 0,
+        rowsRemaining: false,
         logicalBytesWritten: 1,
         writtenAtMs: clock.wallMs(),
       })),

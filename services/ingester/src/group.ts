@@ -15,8 +15,11 @@ export type WriteOutcome =
 
 export interface WriteCounts {
   readonly rowsUpserted: number;
-  /** Ids that the request deletes: the ingester does not know which of them exist. */
+  readonly rowsPatched: number;
+  /** Of a write that needs no rows to be resolved: the ids that it names, whether they exist or not. */
   readonly rowsDeleted: number;
+  /** Whether a filter matched more rows than one write may change. */
+  readonly rowsRemaining: boolean;
   readonly logicalBytesWritten: number;
 }
 
@@ -184,7 +187,9 @@ interface GroupRecord {
 function countsOf(block: Block | undefined): WriteCounts {
   return {
     rowsUpserted: block?.rowCount ?? 0,
+    rowsPatched: 0,
     rowsDeleted: block?.deletes.count ?? 0,
+    rowsRemaining: false,
     logicalBytesWritten: block?.logicalBytes ?? 0,
   };
 }

@@ -7,6 +7,7 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Schema } from "./value_pb.js";
+import type { Filter } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
 
 /**
@@ -63,6 +64,48 @@ export declare type AppendRequest = Message<"lagoon.v1.AppendRequest"> & {
    * @generated from field: bool disable_backpressure = 8;
    */
   disableBackpressure: boolean;
+
+  /**
+   * Documents to patch, by id; none of the ids is in `block`. Unknown ids are ignored.
+   *
+   * @generated from field: lagoon.v1.Patch patch = 9;
+   */
+  patch?: Patch | undefined;
+
+  /**
+   * Decided on the document as it is when the write is committed. A document that is not there is upserted whatever the
+   * condition, and neither patched nor deleted.
+   *
+   * @generated from field: lagoon.v1.Filter upsert_condition = 10;
+   */
+  upsertCondition?: Filter | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.Filter patch_condition = 11;
+   */
+  patchCondition?: Filter | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.Filter delete_condition = 12;
+   */
+  deleteCondition?: Filter | undefined;
+
+  /**
+   * Applied first, in this order, each seeing what is before it.
+   *
+   * @generated from field: lagoon.v1.DeleteByFilter delete_by_filter = 13;
+   */
+  deleteByFilter?: DeleteByFilter | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.PatchByFilter patch_by_filter = 14;
+   */
+  patchByFilter?: PatchByFilter | undefined;
+
+  /**
+   * @generated from field: bool return_affected_ids = 15;
+   */
+  returnAffectedIds: boolean;
 };
 
 /**
@@ -70,6 +113,82 @@ export declare type AppendRequest = Message<"lagoon.v1.AppendRequest"> & {
  * Use `create(AppendRequestSchema)` to create a new message.
  */
 export declare const AppendRequestSchema: GenMessage<AppendRequest>;
+
+/**
+ * Both are columnar blocks. A missing value leaves an attribute as it is, unless `cleared` has a true for it.
+ *
+ * @generated from message lagoon.v1.Patch
+ */
+export declare type Patch = Message<"lagoon.v1.Patch"> & {
+  /**
+   * @generated from field: bytes values = 1;
+   */
+  values: Uint8Array;
+
+  /**
+   * Bool columns, one per attribute that is removed from any document; empty: none. Its ids are among those of `values`.
+   *
+   * @generated from field: bytes cleared = 2;
+   */
+  cleared: Uint8Array;
+};
+
+/**
+ * Describes the message lagoon.v1.Patch.
+ * Use `create(PatchSchema)` to create a new message.
+ */
+export declare const PatchSchema: GenMessage<Patch>;
+
+/**
+ * @generated from message lagoon.v1.DeleteByFilter
+ */
+export declare type DeleteByFilter = Message<"lagoon.v1.DeleteByFilter"> & {
+  /**
+   * @generated from field: lagoon.v1.Filter filter = 1;
+   */
+  filter?: Filter | undefined;
+
+  /**
+   * Deletes as many rows as a write may, and says whether more are left; without it too many are an error.
+   *
+   * @generated from field: bool allow_partial = 2;
+   */
+  allowPartial: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.DeleteByFilter.
+ * Use `create(DeleteByFilterSchema)` to create a new message.
+ */
+export declare const DeleteByFilterSchema: GenMessage<DeleteByFilter>;
+
+/**
+ * @generated from message lagoon.v1.PatchByFilter
+ */
+export declare type PatchByFilter = Message<"lagoon.v1.PatchByFilter"> & {
+  /**
+   * @generated from field: lagoon.v1.Filter filter = 1;
+   */
+  filter?: Filter | undefined;
+
+  /**
+   * Of one row, whose id says nothing.
+   *
+   * @generated from field: lagoon.v1.Patch patch = 2;
+   */
+  patch?: Patch | undefined;
+
+  /**
+   * @generated from field: bool allow_partial = 3;
+   */
+  allowPartial: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.PatchByFilter.
+ * Use `create(PatchByFilterSchema)` to create a new message.
+ */
+export declare const PatchByFilterSchema: GenMessage<PatchByFilter>;
 
 /**
  * @generated from message lagoon.v1.AppendResponse
@@ -94,6 +213,25 @@ export declare type AppendResponse = Message<"lagoon.v1.AppendResponse"> & {
    * @generated from field: uint64 logical_bytes_written = 4;
    */
   logicalBytesWritten: bigint;
+
+  /**
+   * @generated from field: uint64 rows_patched = 5;
+   */
+  rowsPatched: bigint;
+
+  /**
+   * Whether rows that a filter matches are left.
+   *
+   * @generated from field: bool rows_remaining = 6;
+   */
+  rowsRemaining: boolean;
+
+  /**
+   * Only where they were asked for, and not in the answer to a retry with an idempotency key.
+   *
+   * @generated from field: lagoon.v1.AffectedIds affected_ids = 7;
+   */
+  affectedIds?: AffectedIds | undefined;
 };
 
 /**
@@ -101,6 +239,34 @@ export declare type AppendResponse = Message<"lagoon.v1.AppendResponse"> & {
  * Use `create(AppendResponseSchema)` to create a new message.
  */
 export declare const AppendResponseSchema: GenMessage<AppendResponse>;
+
+/**
+ * Columnar blocks without columns; empty: none.
+ *
+ * @generated from message lagoon.v1.AffectedIds
+ */
+export declare type AffectedIds = Message<"lagoon.v1.AffectedIds"> & {
+  /**
+   * @generated from field: bytes upserted = 1;
+   */
+  upserted: Uint8Array;
+
+  /**
+   * @generated from field: bytes patched = 2;
+   */
+  patched: Uint8Array;
+
+  /**
+   * @generated from field: bytes deleted = 3;
+   */
+  deleted: Uint8Array;
+};
+
+/**
+ * Describes the message lagoon.v1.AffectedIds.
+ * Use `create(AffectedIdsSchema)` to create a new message.
+ */
+export declare const AffectedIdsSchema: GenMessage<AffectedIds>;
 
 /**
  * @generated from message lagoon.v1.AppendManifestRequest

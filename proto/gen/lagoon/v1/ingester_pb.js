@@ -6,13 +6,14 @@
 
 import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 import { file_lagoon_v1_namespace } from "./namespace_pb.js";
+import { file_lagoon_v1_query } from "./query_pb.js";
 import { file_lagoon_v1_value } from "./value_pb.js";
 
 /**
  * Describes the file lagoon/v1/ingester.proto.
  */
 export const file_lagoon_v1_ingester = /*@__PURE__*/
-  fileDesc("ChhsYWdvb24vdjEvaW5nZXN0ZXIucHJvdG8SCWxhZ29vbi52MSLrAQoNQXBwZW5kUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDQoFYmxvY2sYAiABKAwSIQoGc2NoZW1hGAMgASgLMhEubGFnb29uLnYxLlNjaGVtYRIXCg9kaXN0YW5jZV9tZXRyaWMYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhEKCWJvZHlfaGFzaBgGIAEoDBIdChBjcmVhdGVfbmFtZXNwYWNlGAcgASgISACIAQESHAoUZGlzYWJsZV9iYWNrcHJlc3N1cmUYCCABKAhCEwoRX2NyZWF0ZV9uYW1lc3BhY2UieQoOQXBwZW5kUmVzcG9uc2USGwoTbWFuaWZlc3RfZ2VuZXJhdGlvbhgBIAEoBBIVCg1yb3dzX3Vwc2VydGVkGAIgASgEEhQKDHJvd3NfZGVsZXRlZBgDIAEoBBIdChVsb2dpY2FsX2J5dGVzX3dyaXR0ZW4YBCABKAQiVQoVQXBwZW5kTWFuaWZlc3RSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIWCg5tYW5pZmVzdF9lbnRyeRgCIAEoDBIRCgljb21taXRfaWQYAyABKAki2QEKFkFwcGVuZE1hbmlmZXN0UmVzcG9uc2USOgoHb3V0Y29tZRgBIAEoDjIpLmxhZ29vbi52MS5BcHBlbmRNYW5pZmVzdFJlc3BvbnNlLk91dGNvbWUSGwoTbWFuaWZlc3RfZ2VuZXJhdGlvbhgCIAEoBCJmCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX0NPTU1JVFRFRBABEhYKEk9VVENPTUVfU1VQRVJTRURFRBACEhMKD09VVENPTUVfUkVGVVNFRBADMtICCg9Jbmdlc3RlclNlcnZpY2USPQoGQXBwZW5kEhgubGFnb29uLnYxLkFwcGVuZFJlcXVlc3QaGS5sYWdvb24udjEuQXBwZW5kUmVzcG9uc2USTwoMVXBkYXRlU2NoZW1hEh4ubGFnb29uLnYxLlVwZGF0ZVNjaGVtYVJlcXVlc3QaHy5sYWdvb24udjEuVXBkYXRlU2NoZW1hUmVzcG9uc2USWAoPRGVsZXRlTmFtZXNwYWNlEiEubGFnb29uLnYxLkRlbGV0ZU5hbWVzcGFjZVJlcXVlc3QaIi5sYWdvb24udjEuRGVsZXRlTmFtZXNwYWNlUmVzcG9uc2USVQoOQXBwZW5kTWFuaWZlc3QSIC5sYWdvb24udjEuQXBwZW5kTWFuaWZlc3RSZXF1ZXN0GiEubGFnb29uLnYxLkFwcGVuZE1hbmlmZXN0UmVzcG9uc2ViBnByb3RvMw", [file_lagoon_v1_namespace, file_lagoon_v1_value]);
+  fileDesc("ChhsYWdvb24vdjEvaW5nZXN0ZXIucHJvdG8SCWxhZ29vbi52MSKXBAoNQXBwZW5kUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSDQoFYmxvY2sYAiABKAwSIQoGc2NoZW1hGAMgASgLMhEubGFnb29uLnYxLlNjaGVtYRIXCg9kaXN0YW5jZV9tZXRyaWMYBCABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAUgASgJEhEKCWJvZHlfaGFzaBgGIAEoDBIdChBjcmVhdGVfbmFtZXNwYWNlGAcgASgISACIAQESHAoUZGlzYWJsZV9iYWNrcHJlc3N1cmUYCCABKAgSHwoFcGF0Y2gYCSABKAsyEC5sYWdvb24udjEuUGF0Y2gSKwoQdXBzZXJ0X2NvbmRpdGlvbhgKIAEoCzIRLmxhZ29vbi52MS5GaWx0ZXISKgoPcGF0Y2hfY29uZGl0aW9uGAsgASgLMhEubGFnb29uLnYxLkZpbHRlchIrChBkZWxldGVfY29uZGl0aW9uGAwgASgLMhEubGFnb29uLnYxLkZpbHRlchIzChBkZWxldGVfYnlfZmlsdGVyGA0gASgLMhkubGFnb29uLnYxLkRlbGV0ZUJ5RmlsdGVyEjEKD3BhdGNoX2J5X2ZpbHRlchgOIAEoCzIYLmxhZ29vbi52MS5QYXRjaEJ5RmlsdGVyEhsKE3JldHVybl9hZmZlY3RlZF9pZHMYDyABKAhCEwoRX2NyZWF0ZV9uYW1lc3BhY2UiKAoFUGF0Y2gSDgoGdmFsdWVzGAEgASgMEg8KB2NsZWFyZWQYAiABKAwiSgoORGVsZXRlQnlGaWx0ZXISIQoGZmlsdGVyGAEgASgLMhEubGFnb29uLnYxLkZpbHRlchIVCg1hbGxvd19wYXJ0aWFsGAIgASgIImoKDVBhdGNoQnlGaWx0ZXISIQoGZmlsdGVyGAEgASgLMhEubGFnb29uLnYxLkZpbHRlchIfCgVwYXRjaBgCIAEoCzIQLmxhZ29vbi52MS5QYXRjaBIVCg1hbGxvd19wYXJ0aWFsGAMgASgIItUBCg5BcHBlbmRSZXNwb25zZRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAEgASgEEhUKDXJvd3NfdXBzZXJ0ZWQYAiABKAQSFAoMcm93c19kZWxldGVkGAMgASgEEh0KFWxvZ2ljYWxfYnl0ZXNfd3JpdHRlbhgEIAEoBBIUCgxyb3dzX3BhdGNoZWQYBSABKAQSFgoOcm93c19yZW1haW5pbmcYBiABKAgSLAoMYWZmZWN0ZWRfaWRzGAcgASgLMhYubGFnb29uLnYxLkFmZmVjdGVkSWRzIkEKC0FmZmVjdGVkSWRzEhAKCHVwc2VydGVkGAEgASgMEg8KB3BhdGNoZWQYAiABKAwSDwoHZGVsZXRlZBgDIAEoDCJVChVBcHBlbmRNYW5pZmVzdFJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhYKDm1hbmlmZXN0X2VudHJ5GAIgASgMEhEKCWNvbW1pdF9pZBgDIAEoCSLZAQoWQXBwZW5kTWFuaWZlc3RSZXNwb25zZRI6CgdvdXRjb21lGAEgASgOMikubGFnb29uLnYxLkFwcGVuZE1hbmlmZXN0UmVzcG9uc2UuT3V0Y29tZRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEImYKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfQ09NTUlUVEVEEAESFgoST1VUQ09NRV9TVVBFUlNFREVEEAISEwoPT1VUQ09NRV9SRUZVU0VEEAMy0gIKD0luZ2VzdGVyU2VydmljZRI9CgZBcHBlbmQSGC5sYWdvb24udjEuQXBwZW5kUmVxdWVzdBoZLmxhZ29vbi52MS5BcHBlbmRSZXNwb25zZRJPCgxVcGRhdGVTY2hlbWESHi5sYWdvb24udjEuVXBkYXRlU2NoZW1hUmVxdWVzdBofLmxhZ29vbi52MS5VcGRhdGVTY2hlbWFSZXNwb25zZRJYCg9EZWxldGVOYW1lc3BhY2USIS5sYWdvb24udjEuRGVsZXRlTmFtZXNwYWNlUmVxdWVzdBoiLmxhZ29vbi52MS5EZWxldGVOYW1lc3BhY2VSZXNwb25zZRJVCg5BcHBlbmRNYW5pZmVzdBIgLmxhZ29vbi52MS5BcHBlbmRNYW5pZmVzdFJlcXVlc3QaIS5sYWdvb24udjEuQXBwZW5kTWFuaWZlc3RSZXNwb25zZWIGcHJvdG8z", [file_lagoon_v1_namespace, file_lagoon_v1_query, file_lagoon_v1_value]);
 
 /**
  * Describes the message lagoon.v1.AppendRequest.
@@ -22,31 +23,59 @@ export const AppendRequestSchema = /*@__PURE__*/
   messageDesc(file_lagoon_v1_ingester, 0);
 
 /**
+ * Describes the message lagoon.v1.Patch.
+ * Use `create(PatchSchema)` to create a new message.
+ */
+export const PatchSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_ingester, 1);
+
+/**
+ * Describes the message lagoon.v1.DeleteByFilter.
+ * Use `create(DeleteByFilterSchema)` to create a new message.
+ */
+export const DeleteByFilterSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_ingester, 2);
+
+/**
+ * Describes the message lagoon.v1.PatchByFilter.
+ * Use `create(PatchByFilterSchema)` to create a new message.
+ */
+export const PatchByFilterSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_ingester, 3);
+
+/**
  * Describes the message lagoon.v1.AppendResponse.
  * Use `create(AppendResponseSchema)` to create a new message.
  */
 export const AppendResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_ingester, 1);
+  messageDesc(file_lagoon_v1_ingester, 4);
+
+/**
+ * Describes the message lagoon.v1.AffectedIds.
+ * Use `create(AffectedIdsSchema)` to create a new message.
+ */
+export const AffectedIdsSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_ingester, 5);
 
 /**
  * Describes the message lagoon.v1.AppendManifestRequest.
  * Use `create(AppendManifestRequestSchema)` to create a new message.
  */
 export const AppendManifestRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_ingester, 2);
+  messageDesc(file_lagoon_v1_ingester, 6);
 
 /**
  * Describes the message lagoon.v1.AppendManifestResponse.
  * Use `create(AppendManifestResponseSchema)` to create a new message.
  */
 export const AppendManifestResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_ingester, 3);
+  messageDesc(file_lagoon_v1_ingester, 7);
 
 /**
  * Describes the enum lagoon.v1.AppendManifestResponse.Outcome.
  */
 export const AppendManifestResponse_OutcomeSchema = /*@__PURE__*/
-  enumDesc(file_lagoon_v1_ingester, 3, 0);
+  enumDesc(file_lagoon_v1_ingester, 7, 0);
 
 /**
  * @generated from enum lagoon.v1.AppendManifestResponse.Outcome

@@ -6,8 +6,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Document, Id, Schema } from "./value_pb.js";
-import type { QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
+import type { Attribute, Document, Id, Schema } from "./value_pb.js";
+import type { Filter, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
 
 /**
@@ -64,6 +64,48 @@ export declare type WriteRequest = Message<"lagoon.v1.WriteRequest"> & {
    * @generated from field: bool disable_backpressure = 8;
    */
   disableBackpressure: boolean;
+
+  /**
+   * Only the attributes that are there change, one without a value is removed. Unknown ids are ignored.
+   *
+   * @generated from field: repeated lagoon.v1.Document patches = 9;
+   */
+  patches: Document[];
+
+  /**
+   * Decided on the document as it is when the write is committed. A document that is not there is upserted whatever the
+   * condition, and neither patched nor deleted.
+   *
+   * @generated from field: lagoon.v1.Filter upsert_condition = 10;
+   */
+  upsertCondition?: Filter | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.Filter patch_condition = 11;
+   */
+  patchCondition?: Filter | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.Filter delete_condition = 12;
+   */
+  deleteCondition?: Filter | undefined;
+
+  /**
+   * Applied before everything else, in this order.
+   *
+   * @generated from field: lagoon.v1.FilteredDelete delete_by_filter = 13;
+   */
+  deleteByFilter?: FilteredDelete | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.FilteredPatch patch_by_filter = 14;
+   */
+  patchByFilter?: FilteredPatch | undefined;
+
+  /**
+   * @generated from field: bool return_affected_ids = 15;
+   */
+  returnAffectedIds: boolean;
 };
 
 /**
@@ -71,6 +113,55 @@ export declare type WriteRequest = Message<"lagoon.v1.WriteRequest"> & {
  * Use `create(WriteRequestSchema)` to create a new message.
  */
 export declare const WriteRequestSchema: GenMessage<WriteRequest>;
+
+/**
+ * @generated from message lagoon.v1.FilteredDelete
+ */
+export declare type FilteredDelete = Message<"lagoon.v1.FilteredDelete"> & {
+  /**
+   * @generated from field: lagoon.v1.Filter filter = 1;
+   */
+  filter?: Filter | undefined;
+
+  /**
+   * Deletes as many rows as a write may, and says whether more are left; without it too many are an error.
+   *
+   * @generated from field: bool allow_partial = 2;
+   */
+  allowPartial: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.FilteredDelete.
+ * Use `create(FilteredDeleteSchema)` to create a new message.
+ */
+export declare const FilteredDeleteSchema: GenMessage<FilteredDelete>;
+
+/**
+ * @generated from message lagoon.v1.FilteredPatch
+ */
+export declare type FilteredPatch = Message<"lagoon.v1.FilteredPatch"> & {
+  /**
+   * @generated from field: lagoon.v1.Filter filter = 1;
+   */
+  filter?: Filter | undefined;
+
+  /**
+   * @generated from field: repeated lagoon.v1.Attribute attributes = 2;
+   */
+  attributes: Attribute[];
+
+  /**
+   * @generated from field: bool allow_partial = 3;
+   */
+  allowPartial: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.FilteredPatch.
+ * Use `create(FilteredPatchSchema)` to create a new message.
+ */
+export declare const FilteredPatchSchema: GenMessage<FilteredPatch>;
 
 /**
  * @generated from message lagoon.v1.WriteResponse
@@ -95,6 +186,35 @@ export declare type WriteResponse = Message<"lagoon.v1.WriteResponse"> & {
    * @generated from field: uint64 logical_bytes_written = 4;
    */
   logicalBytesWritten: bigint;
+
+  /**
+   * @generated from field: uint64 rows_patched = 5;
+   */
+  rowsPatched: bigint;
+
+  /**
+   * Whether rows that a filter matches are left.
+   *
+   * @generated from field: bool rows_remaining = 6;
+   */
+  rowsRemaining: boolean;
+
+  /**
+   * Only where they were asked for, and not in the answer to a retry with an idempotency key.
+   *
+   * @generated from field: repeated lagoon.v1.Id upserted_ids = 7;
+   */
+  upsertedIds: Id[];
+
+  /**
+   * @generated from field: repeated lagoon.v1.Id patched_ids = 8;
+   */
+  patchedIds: Id[];
+
+  /**
+   * @generated from field: repeated lagoon.v1.Id deleted_ids = 9;
+   */
+  deletedIds: Id[];
 };
 
 /**

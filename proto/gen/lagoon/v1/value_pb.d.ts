@@ -125,6 +125,14 @@ export declare type Value = Message<"lagoon.v1.Value"> & {
      */
     value: VectorValue;
     case: "vectorValue";
+  } | {
+    /**
+     * Only in the conditions of a write: the value that the write gives to this attribute of the same document.
+     *
+     * @generated from field: string new_value_of = 11;
+     */
+    value: string;
+    case: "newValueOf";
   } | { case: undefined; value?: undefined };
 };
 

@@ -177,6 +177,7 @@ function readScalar(value: Value, path: string): { readonly scalar: ScalarType; 
       return { scalar: 'datetime', value: kind.value };
     case 'arrayValue':
     case 'vectorValue':
+    case 'newValueOf':
       throw wrongValue(path, 'expected a scalar');
     case undefined:
       throw wrongValue(path, 'an element of an array is null');

@@ -50,6 +50,7 @@ export function createValueWriter(vectorEncoding: 'float' | 'base64'): ValueWrit
     const kind = value?.kind;
     switch (kind?.case) {
       case undefined:
+      case 'newValueOf': // of conditions, never of an answer
         return null;
       case 'stringValue':
         return writeText(kind.value);

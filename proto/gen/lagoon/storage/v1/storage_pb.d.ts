@@ -4,7 +4,7 @@
 
 // What lies in the object store as messages. Field numbers are for ever; docs/formats says why each exists.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
@@ -58,6 +58,24 @@ export declare type Entry = Message<"lagoon.storage.v1.Entry"> & {
    * @generated from field: int64 written_at_ms = 7;
    */
   writtenAtMs: bigint;
+
+  /**
+   * Of the incarnation, so that one entry tells a branch what it needs: when it was born, 0 in entries written before there were branches;
+   * its family; and whether it was born from another's instant. All absent where nothing lives.
+   *
+   * @generated from field: uint64 birth_generation = 8;
+   */
+  birthGeneration: bigint;
+
+  /**
+   * @generated from field: string family = 9;
+   */
+  family: string;
+
+  /**
+   * @generated from field: bool inherits = 10;
+   */
+  inherits: boolean;
 
   /**
    * @generated from oneof lagoon.storage.v1.Entry.kind
@@ -116,6 +134,14 @@ export declare type BirthEntry = Message<"lagoon.storage.v1.BirthEntry"> & {
    * @generated from field: lagoon.storage.v1.BatchEntry batch = 2;
    */
   batch?: BatchEntry | undefined;
+
+  /**
+   * Set where the incarnation begins as another's instant: a branch, a restore, a copy. Its schema is then that of the instant,
+   * and its first tail batch is the instant's tail, then `batch`.
+   *
+   * @generated from field: lagoon.storage.v1.Instant origin = 3;
+   */
+  origin?: Instant | undefined;
 };
 
 /**
@@ -123,6 +149,95 @@ export declare type BirthEntry = Message<"lagoon.storage.v1.BirthEntry"> & {
  * Use `create(BirthEntrySchema)` to create a new message.
  */
 export declare const BirthEntrySchema: GenMessage<BirthEntry>;
+
+/**
+ * A namespace at one generation: by name, everything that reading it takes.
+ *
+ * @generated from message lagoon.storage.v1.Instant
+ */
+export declare type Instant = Message<"lagoon.storage.v1.Instant"> & {
+  /**
+   * Whose instant it is.
+   *
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string incarnation = 2;
+   */
+  incarnation: string;
+
+  /**
+   * @generated from field: string family = 3;
+   */
+  family: string;
+
+  /**
+   * Of the incarnation, in the namespace's own sequence.
+   *
+   * @generated from field: uint64 birth_generation = 4;
+   */
+  birthGeneration: bigint;
+
+  /**
+   * @generated from field: uint64 generation = 5;
+   */
+  generation: bigint;
+
+  /**
+   * Of the newest manifest at that generation; absent where nothing was indexed. It may belong to an ancestor.
+   *
+   * @generated from field: lagoon.storage.v1.BodyReference manifest_body = 6;
+   */
+  manifestBody?: BodyReference | undefined;
+
+  /**
+   * The log entries behind that manifest, oldest first: what ancestors left unindexed, then its own.
+   *
+   * @generated from field: repeated lagoon.storage.v1.LogRange tail = 7;
+   */
+  tail: LogRange[];
+};
+
+/**
+ * Describes the message lagoon.storage.v1.Instant.
+ * Use `create(InstantSchema)` to create a new message.
+ */
+export declare const InstantSchema: GenMessage<Instant>;
+
+/**
+ * Entries `generation_first` to `generation_last` of one log, both included; `hash_last` and the chain fix them all.
+ *
+ * @generated from message lagoon.storage.v1.LogRange
+ */
+export declare type LogRange = Message<"lagoon.storage.v1.LogRange"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: uint64 generation_first = 2;
+   */
+  generationFirst: bigint;
+
+  /**
+   * @generated from field: uint64 generation_last = 3;
+   */
+  generationLast: bigint;
+
+  /**
+   * @generated from field: bytes hash_last = 4;
+   */
+  hashLast: Uint8Array;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.LogRange.
+ * Use `create(LogRangeSchema)` to create a new message.
+ */
+export declare const LogRangeSchema: GenMessage<LogRange>;
 
 /**
  * @generated from message lagoon.storage.v1.BatchEntry
@@ -322,6 +437,16 @@ export declare type IdempotencyRecord = Message<"lagoon.storage.v1.IdempotencyRe
    * @generated from field: int64 written_at_ms = 7;
    */
   writtenAtMs: bigint;
+
+  /**
+   * @generated from field: uint64 rows_patched = 8;
+   */
+  rowsPatched: bigint;
+
+  /**
+   * @generated from field: bool rows_remaining = 9;
+   */
+  rowsRemaining: boolean;
 };
 
 /**
@@ -537,6 +662,14 @@ export declare type Manifest = Message<"lagoon.storage.v1.Manifest"> & {
    * @generated from field: uint64 birth_generation = 13;
    */
   birthGeneration: bigint;
+
+  /**
+   * Lineage of an incarnation that was born from another's instant. Its tail (and body) are named until indexed_through has reached
+   * the birth: then they have been consumed.
+   *
+   * @generated from field: lagoon.storage.v1.Instant origin = 14;
+   */
+  origin?: Instant | undefined;
 };
 
 /**
@@ -854,6 +987,13 @@ export declare type FamilyMember = Message<"lagoon.storage.v1.FamilyMember"> & {
    * @generated from field: uint64 birth_generation = 3;
    */
   birthGeneration: bigint;
+
+  /**
+   * What the member begins as; absent for a family's founder. The record is then written before the birth entry.
+   *
+   * @generated from field: lagoon.storage.v1.Instant origin = 4;
+   */
+  origin?: Instant | undefined;
 };
 
 /**
@@ -861,6 +1001,77 @@ export declare type FamilyMember = Message<"lagoon.storage.v1.FamilyMember"> & {
  * Use `create(FamilyMemberSchema)` to create a new message.
  */
 export declare const FamilyMemberSchema: GenMessage<FamilyMember>;
+
+/**
+ * ns/<namespace>/pins/<name>/<random>: holds one instant. Confirmed by the empty object of the same key with .ok behind.
+ *
+ * @generated from message lagoon.storage.v1.Pin
+ */
+export declare type Pin = Message<"lagoon.storage.v1.Pin"> & {
+  /**
+   * @generated from field: lagoon.storage.v1.Pin.Kind kind = 1;
+   */
+  kind: Pin_Kind;
+
+  /**
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: lagoon.storage.v1.Instant instant = 3;
+   */
+  instant?: Instant | undefined;
+
+  /**
+   * The writer's wall clock, for people.
+   *
+   * @generated from field: int64 created_at_ms = 4;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * Rows of the instant that are indexed, for people.
+   *
+   * @generated from field: uint64 indexed_row_count = 5;
+   */
+  indexedRowCount: bigint;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.Pin.
+ * Use `create(PinSchema)` to create a new message.
+ */
+export declare const PinSchema: GenMessage<Pin>;
+
+/**
+ * @generated from enum lagoon.storage.v1.Pin.Kind
+ */
+export enum Pin_Kind {
+  /**
+   * @generated from enum value: KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Stays until it is deleted.
+   *
+   * @generated from enum value: KIND_SNAPSHOT = 1;
+   */
+  SNAPSHOT = 1,
+
+  /**
+   * Of a long read, under the reserved name "lease": may go when it is older than a day by the store's time.
+   *
+   * @generated from enum value: KIND_LEASE = 2;
+   */
+  LEASE = 2,
+}
+
+/**
+ * Describes the enum lagoon.storage.v1.Pin.Kind.
+ */
+export declare const Pin_KindSchema: GenEnum<Pin_Kind>;
 
 /**
  * Footer of a segment, version 1 (docs/formats/segment.v1.md): all that a reader needs before its first section.

@@ -4,13 +4,13 @@
 
 // What lies in the object store as messages. Field numbers are for ever; docs/formats says why each exists.
 
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
 
 /**
  * Describes the file lagoon/storage/v1/storage.proto.
  */
 export const file_lagoon_storage_v1_storage = /*@__PURE__*/
-  fileDesc("Ch9sYWdvb24vc3RvcmFnZS92MS9zdG9yYWdlLnByb3RvEhFsYWdvb24uc3RvcmFnZS52MSK4AwoFRW50cnkSEQoJY29tbWl0X2lkGAEgASgJEhEKCXdyaXRlcl9pZBgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoCRIVCg1wcmV2aW91c19oYXNoGAQgASgMEhoKEnByZXZpb3VzX2NvbW1pdF9pZBgFIAEoCRIiChpuZXdlc3RfbWFuaWZlc3RfZ2VuZXJhdGlvbhgGIAEoBBIVCg13cml0dGVuX2F0X21zGAcgASgDEi4KBWJpcnRoGBAgASgLMh0ubGFnb29uLnN0b3JhZ2UudjEuQmlydGhFbnRyeUgAEi4KBWJhdGNoGBEgASgLMh0ubGFnb29uLnN0b3JhZ2UudjEuQmF0Y2hFbnRyeUgAEjQKCG1hbmlmZXN0GBIgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuTWFuaWZlc3RFbnRyeUgAEjQKCHRydW5jYXRlGBMgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuVHJ1bmNhdGVFbnRyeUgAEjIKB2Fib3J0ZWQYFCABKAsyHy5sYWdvb24uc3RvcmFnZS52MS5BYm9ydGVkRW50cnlIAEIGCgRraW5kIkoKCkJpcnRoRW50cnkSDgoGZmFtaWx5GAEgASgJEiwKBWJhdGNoGAIgASgLMh0ubGFnb29uLnN0b3JhZ2UudjEuQmF0Y2hFbnRyeSLzAQoKQmF0Y2hFbnRyeRISCgpwYXJ0X3NpemVzGAEgAygEEi4KBGJvZHkYAiABKAsyIC5sYWdvb24uc3RvcmFnZS52MS5Cb2R5UmVmZXJlbmNlEi8KBnNjaGVtYRgDIAEoCzIfLmxhZ29vbi5zdG9yYWdlLnYxLlN0b3JlZFNjaGVtYRI5CgtpZGVtcG90ZW5jeRgEIAMoCzIkLmxhZ29vbi5zdG9yYWdlLnYxLklkZW1wb3RlbmN5UmVjb3JkEhoKEnVwc2VydGVkX3Jvd19jb3VudBgFIAEoBBIZChFkZWxldGVkX3Jvd19jb3VudBgGIAEoBCI6Cg1Cb2R5UmVmZXJlbmNlEgsKA2tleRgBIAEoCRIMCgRzaXplGAIgASgEEg4KBnNoYTI1NhgDIAEoDCLnAQoNTWFuaWZlc3RFbnRyeRIuCgRib2R5GAEgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuQm9keVJlZmVyZW5jZRIhChllZGl0c19tYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEEgsKA2pvYhgDIAEoCRIZChFqb2Jfc3RhcnRlZF9hdF9tcxgEIAEoAxIXCg9pbmRleGVkX3Rocm91Z2gYBSABKAQSFQoNc2VnbWVudF9jb3VudBgGIAEoBBIWCg5saXZlX3Jvd19jb3VudBgHIAEoBBITCgtpbmNhcm5hdGlvbhgIIAEoCSIPCg1UcnVuY2F0ZUVudHJ5IiQKDEFib3J0ZWRFbnRyeRIUCgxyZXZva2VkX2pvYnMYASADKAkiqgEKEUlkZW1wb3RlbmN5UmVjb3JkEgsKA2tleRgBIAEoCRIRCglib2R5X2hhc2gYAiABKAwSEgoKZ2VuZXJhdGlvbhgDIAEoBBIVCg1yb3dzX3Vwc2VydGVkGAQgASgEEhQKDHJvd3NfZGVsZXRlZBgFIAEoBBIdChVsb2dpY2FsX2J5dGVzX3dyaXR0ZW4YBiABKAQSFQoNd3JpdHRlbl9hdF9tcxgHIAEoAyJICg9JZGVtcG90ZW5jeVBhcnQSNQoHcmVjb3JkcxgBIAMoCzIkLmxhZ29vbi5zdG9yYWdlLnYxLklkZW1wb3RlbmN5UmVjb3JkIlcKDFN0b3JlZFNjaGVtYRIPCgdpZF9raW5kGAEgASgJEjYKCmF0dHJpYnV0ZXMYAiADKAsyIi5sYWdvb24uc3RvcmFnZS52MS5TdG9yZWRBdHRyaWJ1dGUioQEKD1N0b3JlZEF0dHJpYnV0ZRIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSEgoKZmlsdGVyYWJsZRgDIAEoCBJBChBmdWxsX3RleHRfc2VhcmNoGAQgASgLMicubGFnb29uLnN0b3JhZ2UudjEuU3RvcmVkRnVsbFRleHRTZWFyY2gSGwoTYW5uX2Rpc3RhbmNlX21ldHJpYxgFIAEoCSLHAQoUU3RvcmVkRnVsbFRleHRTZWFyY2gSEQoJdG9rZW5pemVyGAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEhAKCHN0ZW1taW5nGAMgASgIEhgKEHJlbW92ZV9zdG9wd29yZHMYBCABKAgSFgoOY2FzZV9zZW5zaXRpdmUYBSABKAgSFQoNYXNjaWlfZm9sZGluZxgGIAEoCBIYChBtYXhfdG9rZW5fbGVuZ3RoGAcgASgNEgoKAmsxGAggASgBEgkKAWIYCSABKAEi2QMKCE1hbmlmZXN0EhMKC2luY2FybmF0aW9uGAEgASgJEg4KBmZhbWlseRgCIAEoCRIvCgZzY2hlbWEYAyABKAsyHy5sYWdvb24uc3RvcmFnZS52MS5TdG9yZWRTY2hlbWESFwoPaW5kZXhlZF90aHJvdWdoGAQgASgEEjUKCHNlZ21lbnRzGAUgAygLMiMubGFnb29uLnN0b3JhZ2UudjEuU2VnbWVudFJlZmVyZW5jZRIuCgRyb3dzGAYgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuUm93QWNjb3VudGluZxIZChFyZWNlbnRfY29tbWl0X2lkcxgHIAMoCRJGChFpZGVtcG90ZW5jeV9wYXJ0cxgIIAMoCzIrLmxhZ29vbi5zdG9yYWdlLnYxLklkZW1wb3RlbmN5UGFydFJlZmVyZW5jZRIzCghvYnNvbGV0ZRgJIAMoCzIhLmxhZ29vbi5zdG9yYWdlLnYxLk9ic29sZXRlT2JqZWN0EhQKDHJldm9rZWRfam9icxgKIAMoCRIVCg1jcmVhdGVkX2F0X21zGAsgASgDEhgKEGxhc3Rfd3JpdGVfYXRfbXMYDCABKAMSGAoQYmlydGhfZ2VuZXJhdGlvbhgNIAEoBCKmAgoQU2VnbWVudFJlZmVyZW5jZRIwCgZvYmplY3QYASABKAsyIC5sYWdvb24uc3RvcmFnZS52MS5Cb2R5UmVmZXJlbmNlEhEKCXJvd19jb3VudBgCIAEoBBIWCg5saXZlX3Jvd19jb3VudBgDIAEoBBIVCg1sb2dpY2FsX2J5dGVzGAQgASgEEj8KDWRlbGV0ZV92ZWN0b3IYBSABKAsyKC5sYWdvb24uc3RvcmFnZS52MS5EZWxldGVWZWN0b3JSZWZlcmVuY2USGAoQZ2VuZXJhdGlvbl9maXJzdBgGIAEoBBIXCg9nZW5lcmF0aW9uX2xhc3QYByABKAQSFQoNZm9vdGVyX29mZnNldBgIIAEoBBITCgtmb290ZXJfc2l6ZRgJIAEoBCJmChVEZWxldGVWZWN0b3JSZWZlcmVuY2USEAoGaW5saW5lGAEgASgMSAASMgoGb2JqZWN0GAIgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuQm9keVJlZmVyZW5jZUgAQgcKBXBsYWNlIlEKDVJvd0FjY291bnRpbmcSDQoFYWRkZWQYASABKAQSEgoKc3VwZXJzZWRlZBgCIAEoBBIPCgdkZWxldGVkGAMgASgEEgwKBGxpdmUYBCABKAQiZwoYSWRlbXBvdGVuY3lQYXJ0UmVmZXJlbmNlEjAKBm9iamVjdBgBIAEoCzIgLmxhZ29vbi5zdG9yYWdlLnYxLkJvZHlSZWZlcmVuY2USGQoRd3JpdHRlbl9hdF9tc19tYXgYAiABKAMiQAoOT2Jzb2xldGVPYmplY3QSCwoDa2V5GAEgASgJEiEKGW9ic29sZXRlX3NpbmNlX2dlbmVyYXRpb24YAiABKAQiggEKBEhlYWQSEgoKZ2VuZXJhdGlvbhgBIAEoBBIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEEh0KFW1hbmlmZXN0X2VudHJ5X29iamVjdBgDIAEoDBIVCg1tYW5pZmVzdF9ib2R5GAQgASgMEhMKC2luY2FybmF0aW9uGAUgASgJInoKEkNsdXN0ZXJEZXNjcmlwdGlvbhIWCg5mb3JtYXRfdmVyc2lvbhgBIAEoDRISCgpjbHVzdGVyX2lkGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMubGFnb29uLnN0b3JhZ2UudjEuU3RvcmVDZXJ0aWZpY2F0ZSJxChBTdG9yZUNlcnRpZmljYXRlEhEKCXN0b3JlX3VybBgBIAEoCRIVCg1jaGVja2VkX2F0X21zGAIgASgDEjMKBmNoZWNrcxgDIAMoCzIjLmxhZ29vbi5zdG9yYWdlLnYxLlN0b3JlQ2hlY2tSZXN1bHQiQAoQU3RvcmVDaGVja1Jlc3VsdBIMCgRuYW1lGAEgASgJEg4KBnBhc3NlZBgCIAEoCBIOCgZkZXRhaWwYAyABKAkiUAoMRmFtaWx5TWVtYmVyEhEKCW5hbWVzcGFjZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIYChBiaXJ0aF9nZW5lcmF0aW9uGAMgASgEItgCCg1TZWdtZW50Rm9vdGVyEhMKC2luY2FybmF0aW9uGAEgASgJEhgKEGdlbmVyYXRpb25fZmlyc3QYAiABKAQSFwoPZ2VuZXJhdGlvbl9sYXN0GAMgASgEEg8KB2lkX2tpbmQYBCABKAkSEQoJcm93X2NvdW50GAUgASgEEhUKDWxvZ2ljYWxfYnl0ZXMYBiABKAQSMwoIc2VjdGlvbnMYByADKAsyIS5sYWdvb24uc3RvcmFnZS52MS5TZWdtZW50U2VjdGlvbhIxCgdjb2x1bW5zGAggAygLMiAubGFnb29uLnN0b3JhZ2UudjEuU2VnbWVudENvbHVtbhIRCglmaXJzdF9pZHMYCSABKAwSEAoIcGVybXV0ZWQYCiABKAgSGwoTZG9jdW1lbnRfcm93X2NvdW50cxgLIAMoDRIaChJkb2N1bWVudF9yYXdfc2l6ZXMYDCADKA0ikAEKDlNlZ21lbnRTZWN0aW9uEgwKBGtpbmQYASABKA0SDgoGY29sdW1uGAIgASgNEg4KBm9mZnNldBgDIAEoBBIOCgZsZW5ndGgYBCABKAQSFAoMZ3JhbnVsZV9zaXplGAUgASgNEhcKD2dyYW51bGVfbGVuZ3RocxgGIAMoDRIRCgljaGVja3N1bXMYByABKAwirQEKDVNlZ21lbnRDb2x1bW4SDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhEKCWhhc19udWxscxgDIAEoCBIVCg1lbGVtZW50X2NvdW50GAQgASgEEhMKC3ZhbHVlX2J5dGVzGAUgASgEEkEKEGZ1bGxfdGV4dF9zZWFyY2gYBiABKAsyJy5sYWdvb24uc3RvcmFnZS52MS5TdG9yZWRGdWxsVGV4dFNlYXJjaGIGcHJvdG8z");
+  fileDesc("Ch9sYWdvb24vc3RvcmFnZS92MS9zdG9yYWdlLnByb3RvEhFsYWdvb24uc3RvcmFnZS52MSL0AwoFRW50cnkSEQoJY29tbWl0X2lkGAEgASgJEhEKCXdyaXRlcl9pZBgCIAEoCRITCgtpbmNhcm5hdGlvbhgDIAEoCRIVCg1wcmV2aW91c19oYXNoGAQgASgMEhoKEnByZXZpb3VzX2NvbW1pdF9pZBgFIAEoCRIiChpuZXdlc3RfbWFuaWZlc3RfZ2VuZXJhdGlvbhgGIAEoBBIVCg13cml0dGVuX2F0X21zGAcgASgDEhgKEGJpcnRoX2dlbmVyYXRpb24YCCABKAQSDgoGZmFtaWx5GAkgASgJEhAKCGluaGVyaXRzGAogASgIEi4KBWJpcnRoGBAgASgLMh0ubGFnb29uLnN0b3JhZ2UudjEuQmlydGhFbnRyeUgAEi4KBWJhdGNoGBEgASgLMh0ubGFnb29uLnN0b3JhZ2UudjEuQmF0Y2hFbnRyeUgAEjQKCG1hbmlmZXN0GBIgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuTWFuaWZlc3RFbnRyeUgAEjQKCHRydW5jYXRlGBMgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuVHJ1bmNhdGVFbnRyeUgAEjIKB2Fib3J0ZWQYFCABKAsyHy5sYWdvb24uc3RvcmFnZS52MS5BYm9ydGVkRW50cnlIAEIGCgRraW5kInYKCkJpcnRoRW50cnkSDgoGZmFtaWx5GAEgASgJEiwKBWJhdGNoGAIgASgLMh0ubGFnb29uLnN0b3JhZ2UudjEuQmF0Y2hFbnRyeRIqCgZvcmlnaW4YAyABKAsyGi5sYWdvb24uc3RvcmFnZS52MS5JbnN0YW50ItMBCgdJbnN0YW50EhEKCW5hbWVzcGFjZRgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoCRIOCgZmYW1pbHkYAyABKAkSGAoQYmlydGhfZ2VuZXJhdGlvbhgEIAEoBBISCgpnZW5lcmF0aW9uGAUgASgEEjcKDW1hbmlmZXN0X2JvZHkYBiABKAsyIC5sYWdvb24uc3RvcmFnZS52MS5Cb2R5UmVmZXJlbmNlEikKBHRhaWwYByADKAsyGy5sYWdvb24uc3RvcmFnZS52MS5Mb2dSYW5nZSJjCghMb2dSYW5nZRIRCgluYW1lc3BhY2UYASABKAkSGAoQZ2VuZXJhdGlvbl9maXJzdBgCIAEoBBIXCg9nZW5lcmF0aW9uX2xhc3QYAyABKAQSEQoJaGFzaF9sYXN0GAQgASgMIvMBCgpCYXRjaEVudHJ5EhIKCnBhcnRfc2l6ZXMYASADKAQSLgoEYm9keRgCIAEoCzIgLmxhZ29vbi5zdG9yYWdlLnYxLkJvZHlSZWZlcmVuY2USLwoGc2NoZW1hGAMgASgLMh8ubGFnb29uLnN0b3JhZ2UudjEuU3RvcmVkU2NoZW1hEjkKC2lkZW1wb3RlbmN5GAQgAygLMiQubGFnb29uLnN0b3JhZ2UudjEuSWRlbXBvdGVuY3lSZWNvcmQSGgoSdXBzZXJ0ZWRfcm93X2NvdW50GAUgASgEEhkKEWRlbGV0ZWRfcm93X2NvdW50GAYgASgEIjoKDUJvZHlSZWZlcmVuY2USCwoDa2V5GAEgASgJEgwKBHNpemUYAiABKAQSDgoGc2hhMjU2GAMgASgMIucBCg1NYW5pZmVzdEVudHJ5Ei4KBGJvZHkYASABKAsyIC5sYWdvb24uc3RvcmFnZS52MS5Cb2R5UmVmZXJlbmNlEiEKGWVkaXRzX21hbmlmZXN0X2dlbmVyYXRpb24YAiABKAQSCwoDam9iGAMgASgJEhkKEWpvYl9zdGFydGVkX2F0X21zGAQgASgDEhcKD2luZGV4ZWRfdGhyb3VnaBgFIAEoBBIVCg1zZWdtZW50X2NvdW50GAYgASgEEhYKDmxpdmVfcm93X2NvdW50GAcgASgEEhMKC2luY2FybmF0aW9uGAggASgJIg8KDVRydW5jYXRlRW50cnkiJAoMQWJvcnRlZEVudHJ5EhQKDHJldm9rZWRfam9icxgBIAMoCSLYAQoRSWRlbXBvdGVuY3lSZWNvcmQSCwoDa2V5GAEgASgJEhEKCWJvZHlfaGFzaBgCIAEoDBISCgpnZW5lcmF0aW9uGAMgASgEEhUKDXJvd3NfdXBzZXJ0ZWQYBCABKAQSFAoMcm93c19kZWxldGVkGAUgASgEEh0KFWxvZ2ljYWxfYnl0ZXNfd3JpdHRlbhgGIAEoBBIVCg13cml0dGVuX2F0X21zGAcgASgDEhQKDHJvd3NfcGF0Y2hlZBgIIAEoBBIWCg5yb3dzX3JlbWFpbmluZxgJIAEoCCJICg9JZGVtcG90ZW5jeVBhcnQSNQoHcmVjb3JkcxgBIAMoCzIkLmxhZ29vbi5zdG9yYWdlLnYxLklkZW1wb3RlbmN5UmVjb3JkIlcKDFN0b3JlZFNjaGVtYRIPCgdpZF9raW5kGAEgASgJEjYKCmF0dHJpYnV0ZXMYAiADKAsyIi5sYWdvb24uc3RvcmFnZS52MS5TdG9yZWRBdHRyaWJ1dGUioQEKD1N0b3JlZEF0dHJpYnV0ZRIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkSEgoKZmlsdGVyYWJsZRgDIAEoCBJBChBmdWxsX3RleHRfc2VhcmNoGAQgASgLMicubGFnb29uLnN0b3JhZ2UudjEuU3RvcmVkRnVsbFRleHRTZWFyY2gSGwoTYW5uX2Rpc3RhbmNlX21ldHJpYxgFIAEoCSLHAQoUU3RvcmVkRnVsbFRleHRTZWFyY2gSEQoJdG9rZW5pemVyGAEgASgJEhAKCGxhbmd1YWdlGAIgASgJEhAKCHN0ZW1taW5nGAMgASgIEhgKEHJlbW92ZV9zdG9wd29yZHMYBCABKAgSFgoOY2FzZV9zZW5zaXRpdmUYBSABKAgSFQoNYXNjaWlfZm9sZGluZxgGIAEoCBIYChBtYXhfdG9rZW5fbGVuZ3RoGAcgASgNEgoKAmsxGAggASgBEgkKAWIYCSABKAEihQQKCE1hbmlmZXN0EhMKC2luY2FybmF0aW9uGAEgASgJEg4KBmZhbWlseRgCIAEoCRIvCgZzY2hlbWEYAyABKAsyHy5sYWdvb24uc3RvcmFnZS52MS5TdG9yZWRTY2hlbWESFwoPaW5kZXhlZF90aHJvdWdoGAQgASgEEjUKCHNlZ21lbnRzGAUgAygLMiMubGFnb29uLnN0b3JhZ2UudjEuU2VnbWVudFJlZmVyZW5jZRIuCgRyb3dzGAYgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuUm93QWNjb3VudGluZxIZChFyZWNlbnRfY29tbWl0X2lkcxgHIAMoCRJGChFpZGVtcG90ZW5jeV9wYXJ0cxgIIAMoCzIrLmxhZ29vbi5zdG9yYWdlLnYxLklkZW1wb3RlbmN5UGFydFJlZmVyZW5jZRIzCghvYnNvbGV0ZRgJIAMoCzIhLmxhZ29vbi5zdG9yYWdlLnYxLk9ic29sZXRlT2JqZWN0EhQKDHJldm9rZWRfam9icxgKIAMoCRIVCg1jcmVhdGVkX2F0X21zGAsgASgDEhgKEGxhc3Rfd3JpdGVfYXRfbXMYDCABKAMSGAoQYmlydGhfZ2VuZXJhdGlvbhgNIAEoBBIqCgZvcmlnaW4YDiABKAsyGi5sYWdvb24uc3RvcmFnZS52MS5JbnN0YW50IqYCChBTZWdtZW50UmVmZXJlbmNlEjAKBm9iamVjdBgBIAEoCzIgLmxhZ29vbi5zdG9yYWdlLnYxLkJvZHlSZWZlcmVuY2USEQoJcm93X2NvdW50GAIgASgEEhYKDmxpdmVfcm93X2NvdW50GAMgASgEEhUKDWxvZ2ljYWxfYnl0ZXMYBCABKAQSPwoNZGVsZXRlX3ZlY3RvchgFIAEoCzIoLmxhZ29vbi5zdG9yYWdlLnYxLkRlbGV0ZVZlY3RvclJlZmVyZW5jZRIYChBnZW5lcmF0aW9uX2ZpcnN0GAYgASgEEhcKD2dlbmVyYXRpb25fbGFzdBgHIAEoBBIVCg1mb290ZXJfb2Zmc2V0GAggASgEEhMKC2Zvb3Rlcl9zaXplGAkgASgEImYKFURlbGV0ZVZlY3RvclJlZmVyZW5jZRIQCgZpbmxpbmUYASABKAxIABIyCgZvYmplY3QYAiABKAsyIC5sYWdvb24uc3RvcmFnZS52MS5Cb2R5UmVmZXJlbmNlSABCBwoFcGxhY2UiUQoNUm93QWNjb3VudGluZxINCgVhZGRlZBgBIAEoBBISCgpzdXBlcnNlZGVkGAIgASgEEg8KB2RlbGV0ZWQYAyABKAQSDAoEbGl2ZRgEIAEoBCJnChhJZGVtcG90ZW5jeVBhcnRSZWZlcmVuY2USMAoGb2JqZWN0GAEgASgLMiAubGFnb29uLnN0b3JhZ2UudjEuQm9keVJlZmVyZW5jZRIZChF3cml0dGVuX2F0X21zX21heBgCIAEoAyJACg5PYnNvbGV0ZU9iamVjdBILCgNrZXkYASABKAkSIQoZb2Jzb2xldGVfc2luY2VfZ2VuZXJhdGlvbhgCIAEoBCKCAQoESGVhZBISCgpnZW5lcmF0aW9uGAEgASgEEhsKE21hbmlmZXN0X2dlbmVyYXRpb24YAiABKAQSHQoVbWFuaWZlc3RfZW50cnlfb2JqZWN0GAMgASgMEhUKDW1hbmlmZXN0X2JvZHkYBCABKAwSEwoLaW5jYXJuYXRpb24YBSABKAkiegoSQ2x1c3RlckRlc2NyaXB0aW9uEhYKDmZvcm1hdF92ZXJzaW9uGAEgASgNEhIKCmNsdXN0ZXJfaWQYAiABKAkSOAoLY2VydGlmaWNhdGUYAyABKAsyIy5sYWdvb24uc3RvcmFnZS52MS5TdG9yZUNlcnRpZmljYXRlInEKEFN0b3JlQ2VydGlmaWNhdGUSEQoJc3RvcmVfdXJsGAEgASgJEhUKDWNoZWNrZWRfYXRfbXMYAiABKAMSMwoGY2hlY2tzGAMgAygLMiMubGFnb29uLnN0b3JhZ2UudjEuU3RvcmVDaGVja1Jlc3VsdCJAChBTdG9yZUNoZWNrUmVzdWx0EgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEg4KBmRldGFpbBgDIAEoCSJ8CgxGYW1pbHlNZW1iZXISEQoJbmFtZXNwYWNlGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgJEhgKEGJpcnRoX2dlbmVyYXRpb24YAyABKAQSKgoGb3JpZ2luGAQgASgLMhoubGFnb29uLnN0b3JhZ2UudjEuSW5zdGFudCLeAQoDUGluEikKBGtpbmQYASABKA4yGy5sYWdvb24uc3RvcmFnZS52MS5QaW4uS2luZBIMCgRuYW1lGAIgASgJEisKB2luc3RhbnQYAyABKAsyGi5sYWdvb24uc3RvcmFnZS52MS5JbnN0YW50EhUKDWNyZWF0ZWRfYXRfbXMYBCABKAMSGQoRaW5kZXhlZF9yb3dfY291bnQYBSABKAQiPwoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASEQoNS0lORF9TTkFQU0hPVBABEg4KCktJTkRfTEVBU0UQAiLYAgoNU2VnbWVudEZvb3RlchITCgtpbmNhcm5hdGlvbhgBIAEoCRIYChBnZW5lcmF0aW9uX2ZpcnN0GAIgASgEEhcKD2dlbmVyYXRpb25fbGFzdBgDIAEoBBIPCgdpZF9raW5kGAQgASgJEhEKCXJvd19jb3VudBgFIAEoBBIVCg1sb2dpY2FsX2J5dGVzGAYgASgEEjMKCHNlY3Rpb25zGAcgAygLMiEubGFnb29uLnN0b3JhZ2UudjEuU2VnbWVudFNlY3Rpb24SMQoHY29sdW1ucxgIIAMoCzIgLmxhZ29vbi5zdG9yYWdlLnYxLlNlZ21lbnRDb2x1bW4SEQoJZmlyc3RfaWRzGAkgASgMEhAKCHBlcm11dGVkGAogASgIEhsKE2RvY3VtZW50X3Jvd19jb3VudHMYCyADKA0SGgoSZG9jdW1lbnRfcmF3X3NpemVzGAwgAygNIpABCg5TZWdtZW50U2VjdGlvbhIMCgRraW5kGAEgASgNEg4KBmNvbHVtbhgCIAEoDRIOCgZvZmZzZXQYAyABKAQSDgoGbGVuZ3RoGAQgASgEEhQKDGdyYW51bGVfc2l6ZRgFIAEoDRIXCg9ncmFudWxlX2xlbmd0aHMYBiADKA0SEQoJY2hlY2tzdW1zGAcgASgMIq0BCg1TZWdtZW50Q29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIRCgloYXNfbnVsbHMYAyABKAgSFQoNZWxlbWVudF9jb3VudBgEIAEoBBITCgt2YWx1ZV9ieXRlcxgFIAEoBBJBChBmdWxsX3RleHRfc2VhcmNoGAYgASgLMicubGFnb29uLnN0b3JhZ2UudjEuU3RvcmVkRnVsbFRleHRTZWFyY2hiBnByb3RvMw");
 
 /**
  * Describes the message lagoon.storage.v1.Entry.
@@ -27,170 +27,203 @@ export const BirthEntrySchema = /*@__PURE__*/
   messageDesc(file_lagoon_storage_v1_storage, 1);
 
 /**
+ * Describes the message lagoon.storage.v1.Instant.
+ * Use `create(InstantSchema)` to create a new message.
+ */
+export const InstantSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_storage_v1_storage, 2);
+
+/**
+ * Describes the message lagoon.storage.v1.LogRange.
+ * Use `create(LogRangeSchema)` to create a new message.
+ */
+export const LogRangeSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_storage_v1_storage, 3);
+
+/**
  * Describes the message lagoon.storage.v1.BatchEntry.
  * Use `create(BatchEntrySchema)` to create a new message.
  */
 export const BatchEntrySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 2);
+  messageDesc(file_lagoon_storage_v1_storage, 4);
 
 /**
  * Describes the message lagoon.storage.v1.BodyReference.
  * Use `create(BodyReferenceSchema)` to create a new message.
  */
 export const BodyReferenceSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 3);
+  messageDesc(file_lagoon_storage_v1_storage, 5);
 
 /**
  * Describes the message lagoon.storage.v1.ManifestEntry.
  * Use `create(ManifestEntrySchema)` to create a new message.
  */
 export const ManifestEntrySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 4);
+  messageDesc(file_lagoon_storage_v1_storage, 6);
 
 /**
  * Describes the message lagoon.storage.v1.TruncateEntry.
  * Use `create(TruncateEntrySchema)` to create a new message.
  */
 export const TruncateEntrySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 5);
+  messageDesc(file_lagoon_storage_v1_storage, 7);
 
 /**
  * Describes the message lagoon.storage.v1.AbortedEntry.
  * Use `create(AbortedEntrySchema)` to create a new message.
  */
 export const AbortedEntrySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 6);
+  messageDesc(file_lagoon_storage_v1_storage, 8);
 
 /**
  * Describes the message lagoon.storage.v1.IdempotencyRecord.
  * Use `create(IdempotencyRecordSchema)` to create a new message.
  */
 export const IdempotencyRecordSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 7);
+  messageDesc(file_lagoon_storage_v1_storage, 9);
 
 /**
  * Describes the message lagoon.storage.v1.IdempotencyPart.
  * Use `create(IdempotencyPartSchema)` to create a new message.
  */
 export const IdempotencyPartSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 8);
+  messageDesc(file_lagoon_storage_v1_storage, 10);
 
 /**
  * Describes the message lagoon.storage.v1.StoredSchema.
  * Use `create(StoredSchemaSchema)` to create a new message.
  */
 export const StoredSchemaSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 9);
+  messageDesc(file_lagoon_storage_v1_storage, 11);
 
 /**
  * Describes the message lagoon.storage.v1.StoredAttribute.
  * Use `create(StoredAttributeSchema)` to create a new message.
  */
 export const StoredAttributeSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 10);
+  messageDesc(file_lagoon_storage_v1_storage, 12);
 
 /**
  * Describes the message lagoon.storage.v1.StoredFullTextSearch.
  * Use `create(StoredFullTextSearchSchema)` to create a new message.
  */
 export const StoredFullTextSearchSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 11);
+  messageDesc(file_lagoon_storage_v1_storage, 13);
 
 /**
  * Describes the message lagoon.storage.v1.Manifest.
  * Use `create(ManifestSchema)` to create a new message.
  */
 export const ManifestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 12);
+  messageDesc(file_lagoon_storage_v1_storage, 14);
 
 /**
  * Describes the message lagoon.storage.v1.SegmentReference.
  * Use `create(SegmentReferenceSchema)` to create a new message.
  */
 export const SegmentReferenceSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 13);
+  messageDesc(file_lagoon_storage_v1_storage, 15);
 
 /**
  * Describes the message lagoon.storage.v1.DeleteVectorReference.
  * Use `create(DeleteVectorReferenceSchema)` to create a new message.
  */
 export const DeleteVectorReferenceSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 14);
+  messageDesc(file_lagoon_storage_v1_storage, 16);
 
 /**
  * Describes the message lagoon.storage.v1.RowAccounting.
  * Use `create(RowAccountingSchema)` to create a new message.
  */
 export const RowAccountingSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 15);
+  messageDesc(file_lagoon_storage_v1_storage, 17);
 
 /**
  * Describes the message lagoon.storage.v1.IdempotencyPartReference.
  * Use `create(IdempotencyPartReferenceSchema)` to create a new message.
  */
 export const IdempotencyPartReferenceSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 16);
+  messageDesc(file_lagoon_storage_v1_storage, 18);
 
 /**
  * Describes the message lagoon.storage.v1.ObsoleteObject.
  * Use `create(ObsoleteObjectSchema)` to create a new message.
  */
 export const ObsoleteObjectSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 17);
+  messageDesc(file_lagoon_storage_v1_storage, 19);
 
 /**
  * Describes the message lagoon.storage.v1.Head.
  * Use `create(HeadSchema)` to create a new message.
  */
 export const HeadSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 18);
+  messageDesc(file_lagoon_storage_v1_storage, 20);
 
 /**
  * Describes the message lagoon.storage.v1.ClusterDescription.
  * Use `create(ClusterDescriptionSchema)` to create a new message.
  */
 export const ClusterDescriptionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 19);
+  messageDesc(file_lagoon_storage_v1_storage, 21);
 
 /**
  * Describes the message lagoon.storage.v1.StoreCertificate.
  * Use `create(StoreCertificateSchema)` to create a new message.
  */
 export const StoreCertificateSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 20);
+  messageDesc(file_lagoon_storage_v1_storage, 22);
 
 /**
  * Describes the message lagoon.storage.v1.StoreCheckResult.
  * Use `create(StoreCheckResultSchema)` to create a new message.
  */
 export const StoreCheckResultSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 21);
+  messageDesc(file_lagoon_storage_v1_storage, 23);
 
 /**
  * Describes the message lagoon.storage.v1.FamilyMember.
  * Use `create(FamilyMemberSchema)` to create a new message.
  */
 export const FamilyMemberSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 22);
+  messageDesc(file_lagoon_storage_v1_storage, 24);
+
+/**
+ * Describes the message lagoon.storage.v1.Pin.
+ * Use `create(PinSchema)` to create a new message.
+ */
+export const PinSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_storage_v1_storage, 25);
+
+/**
+ * Describes the enum lagoon.storage.v1.Pin.Kind.
+ */
+export const Pin_KindSchema = /*@__PURE__*/
+  enumDesc(file_lagoon_storage_v1_storage, 25, 0);
+
+/**
+ * @generated from enum lagoon.storage.v1.Pin.Kind
+ */
+export const Pin_Kind = /*@__PURE__*/
+  tsEnum(Pin_KindSchema);
 
 /**
  * Describes the message lagoon.storage.v1.SegmentFooter.
  * Use `create(SegmentFooterSchema)` to create a new message.
  */
 export const SegmentFooterSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 23);
+  messageDesc(file_lagoon_storage_v1_storage, 26);
 
 /**
  * Describes the message lagoon.storage.v1.SegmentSection.
  * Use `create(SegmentSectionSchema)` to create a new message.
  */
 export const SegmentSectionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 24);
+  messageDesc(file_lagoon_storage_v1_storage, 27);
 
 /**
  * Describes the message lagoon.storage.v1.SegmentColumn.
  * Use `create(SegmentColumnSchema)` to create a new message.
  */
 export const SegmentColumnSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_storage_v1_storage, 25);
+  messageDesc(file_lagoon_storage_v1_storage, 28);
 
