@@ -6,7 +6,8 @@ import { batchOf, type DecodedEntry, decodeEntry, layoutParts } from './entry.v1
 import { type FoldEntry, isForeignManifest } from './fold.ts';
 import { logKey, namespacePrefix } from './keys.ts';
 import { checkManifest } from './manifest.ts';
-import { decodeManifest, referenceFromStored } from './manifest-codec.ts';
+import { decodeManifest } from './manifest-codec.ts';
+import { referenceFromStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { Manifest, ObjectReference, Proof } from './view.ts';
 

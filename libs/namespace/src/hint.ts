@@ -6,7 +6,8 @@ import { decodeEntry } from './entry.v1.ts';
 import { checkBody, manifestFromBytes, type ReadEntry, readManifest } from './entry-reader.ts';
 import { isForeignManifest } from './fold.ts';
 import { headKey, logKey } from './keys.ts';
-import { encodeManifest, referenceFromStored } from './manifest-codec.ts';
+import { encodeManifest } from './manifest-codec.ts';
+import { referenceFromStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { Manifest, NamespaceView } from './view.ts';
 

@@ -11,7 +11,7 @@ export {
 } from './cluster.ts';
 export { clearDirtyMarkers, type DirtyMarker, listDirtyMarkers, writeDirtyMarker } from './dirty.ts';
 export { type DecodedEntry, decodeEntry } from './entry.v1.ts';
-export { writeFamilyRecord } from './family.ts';
+export { decodeFamilyMember, type FamilyMember, writeFamilyRecord } from './family.ts';
 export { isHintDue } from './hint.ts';
 export {
   findIdempotent,
@@ -37,7 +37,11 @@ export {
   logPrefix,
   namespacePrefix,
   type ParsedKey,
+  type PinKey,
   parseKey,
+  pinKey,
+  pinPrefix,
+  pinsPrefix,
 } from './keys.ts';
 export { createNamespaceLog, type NamespaceLogDeps, type NamespaceLogOptions } from './log.ts';
 export {
@@ -69,12 +73,15 @@ export type {
   ReadResult,
 } from './namespace-log.ts';
 export { emptyView } from './open.ts';
+export { decodePin, type Pin } from './pin-codec.ts';
 export type {
   ChainLink,
   DeleteVectorReference,
   IdempotencyPartReference,
   IdempotencyRecord,
+  Instant,
   LiveNamespace,
+  LogRange,
   Manifest,
   NamespaceView,
   ObjectReference,

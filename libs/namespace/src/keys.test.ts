@@ -11,6 +11,7 @@ import {
   logKey,
   type ParsedKey,
   parseKey,
+  pinKey,
 } from './keys.ts';
 import { escapeName, escapePrefix, unescapeName } from './name-escape.ts';
 
@@ -25,6 +26,7 @@ const parsed: fc.Arbitrary<ParsedKey> = fc.oneof(
   fc.record({ kind: fc.constant('body' as const), name: names, incarnation: ids, job: ids, n: numbers }),
   fc.record({ kind: fc.constant('head' as const), name: names }),
   fc.record({ kind: fc.constant('floor' as const), name: names, generation: generations }),
+  fc.record({ kind: fc.constant('pin' as const), name: names, pin: names, random: ids, ok: fc.boolean() }),
   fc.record({ kind: fc.constant('family' as const), family: ids, incarnation: ids }),
   fc.record({
     kind: fc.constant('data' as const),
@@ -51,6 +53,8 @@ function format(key: ParsedKey): string {
       return headKey(key.name);
     case 'floor':
       return floorKey(key.name, key.generation);
+    case 'pin':
+      return pinKey(key);
     case 'family':
       return familyKey(key.family, key.incarnation);
     case 'data':

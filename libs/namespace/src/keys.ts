@@ -21,9 +21,19 @@ export type ParsedKey =
     }
   | { readonly kind: 'head'; readonly name: string }
   | { readonly kind: 'floor'; readonly name: string; readonly generation: number }
+  | ({ readonly kind: 'pin' } & PinKey)
   | { readonly kind: 'family'; readonly family: string; readonly incarnation: string }
   | ({ readonly kind: 'data' } & DataKey)
   | { readonly kind: 'dirty'; readonly name: string; readonly generation: number };
+
+export interface PinKey {
+  readonly name: string;
+  /** Of the snapshot; the reserved name of leases for those. */
+  readonly pin: string;
+  readonly random: string;
+  /** The empty object that confirms the pin, rather than the pin itself. */
+  readonly ok: boolean;
+}
 
 export interface DataKey {
   readonly family: string;
@@ -36,6 +46,7 @@ export interface DataKey {
 const idPattern = /^[0-9a-z]{1,64}$/;
 const jobPattern = /^([0-9a-z]{1,64})-(0|[1-9][0-9]{0,8})$/;
 const dataPattern = /^([0-9a-z]{1,64})-(0|[1-9][0-9]{0,8})\.(seg|del)$/;
+const pinPattern = /^([0-9a-z]{1,64})(\.ok)?$/;
 const generationPattern = /^[0-9]{20}$/;
 
 export const clusterKey = 'lagoon.json';
@@ -73,6 +84,19 @@ export function headKey(name: string): string {
 
 export function floorPrefix(name: string): string {
   return `${namespacePrefix(name)}floor/`;
+}
+
+export function pinsPrefix(name: string): string {
+  return `${namespacePrefix(name)}pins/`;
+}
+
+/** Pins of one snapshot name; names are escaped as those of namespaces. */
+export function pinPrefix(name: string, pin: string): string {
+  return `${pinsPrefix(name)}${escapeName(pin)}/`;
+}
+
+export function pinKey(key: PinKey): string {
+  return `${pinPrefix(key.name, key.pin)}${id(key.random)}${key.ok ? '.ok' : ''}`;
 }
 
 export function floorKey(name: string, generation: number): string {
@@ -130,6 +154,11 @@ function parseNamespaceKey(name: string, part: string, rest: readonly string[]):
   }
   if (part === 'floor' && rest.length === 1) {
     return withGeneration(first, (generation) => ({ kind: 'floor', name, generation }));
+  }
+  if (part === 'pins' && rest.length === 2) {
+    const pin = pinPattern.exec(second);
+    if (pin === null) return undefined;
+    return { kind: 'pin', name, pin: unescapeName(first), random: pin[1] ?? '', ok: pin[2] !== undefined };
   }
   const match = part === 'body' && rest.length === 2 && isId(first) ? jobPattern.exec(second) : null;
   return match === null

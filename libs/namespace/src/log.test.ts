@@ -71,7 +71,14 @@ describe('the life of a namespace', () => {
 
   test('truncate ends it, a new birth goes on with the sequence, and nothing of the old life returns', async () => {
     const first = await born([1]);
-    const keyed = { key: 'k', bodyHash: new Uint8Array(32), rowsUpserted: 1, rowsDeleted: 0, rowsPatched: 0, rowsRemaining: false };
+    const keyed = {
+      key: 'k',
+      bodyHash: new Uint8Array(32),
+      rowsUpserted: 1,
+      rowsDeleted: 0,
+      rowsPatched: 0,
+      rowsRemaining: false,
+    };
     const record = { ...keyed, logicalBytesWritten: 8, writtenAtMs: 1 };
     const second = await log.append(first, () => ({ ...batchDraft([2]), idempotency: [record] }) as never);
     expect(second.view.live?.tail.at(-1)?.idempotency).toMatchObject([{ key: 'k', generation: 2 }]);

@@ -1,8 +1,6 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { corrupt, LagoonError } from '@lagoon/base';
 import {
-  type BodyReference,
-  BodyReferenceSchema,
   DeleteVectorReferenceSchema,
   IdempotencyPartReferenceSchema,
   ManifestSchema,
@@ -13,9 +11,11 @@ import {
   type Manifest as StoredManifest,
   type SegmentReference as StoredSegment,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { instantFromStored, instantToStored } from './instant-codec.ts';
+import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored, schemaToStored } from './schema-codec.ts';
-import type { DeleteVectorReference, Manifest, ObjectReference, RowAccounting, SegmentReference } from './view.ts';
+import type { DeleteVectorReference, Manifest, RowAccounting, SegmentReference } from './view.ts';
 
 /** A manifest's body. Its generation is not in it: the entry that names the body gives it. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -48,6 +48,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     revokedJobs: [...manifest.revokedJobs],
     createdAtMs: BigInt(manifest.createdAtMs),
     lastWriteAtMs: BigInt(manifest.lastWriteAtMs),
+    ...(manifest.origin === undefined ? {} : { origin: instantToStored(manifest.origin) }),
   });
   return toBinary(ManifestSchema, message);
 }
@@ -82,23 +83,8 @@ export function decodeManifest(key: string, bytes: Uint8Array, generation: numbe
     revokedJobs: stored.revokedJobs,
     createdAtMs: toSafeNumber(stored.createdAtMs, { key }),
     lastWriteAtMs: toSafeNumber(stored.lastWriteAtMs, { key }),
+    ...(stored.origin === undefined ? {} : { origin: instantFromStored(key, stored.origin) }),
   };
-}
-
-export function referenceToStored(reference: ObjectReference): BodyReference {
-  return create(BodyReferenceSchema, {
-    key: reference.key,
-    size: BigInt(reference.size),
-    sha256: reference.sha256,
-  });
-}
-
-/** `within` is the key of what names the reference, for the error. */
-export function referenceFromStored(within: string, stored: BodyReference | undefined): ObjectReference {
-  if (stored === undefined || stored.key === '' || stored.sha256.byteLength !== 32) {
-    throw corrupt('object reference is not whole', { key: within });
-  }
-  return { key: stored.key, size: toSafeNumber(stored.size, { key: within }), sha256: stored.sha256 };
 }
 
 function segmentToStored(segment: SegmentReference): StoredSegment {

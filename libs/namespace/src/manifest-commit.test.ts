@@ -224,7 +224,14 @@ describe('the head hint', () => {
 describe('idempotency records', () => {
   test('are found in the tail, then in the part that the manifest names, and not in the next life', async () => {
     const view = await grown(1);
-    const record = { key: 'k', bodyHash: new Uint8Array(32).fill(3), rowsUpserted: 1, rowsDeleted: 0, rowsPatched: 0, rowsRemaining: false };
+    const record = {
+      key: 'k',
+      bodyHash: new Uint8Array(32).fill(3),
+      rowsUpserted: 1,
+      rowsDeleted: 0,
+      rowsPatched: 0,
+      rowsRemaining: false,
+    };
     const times = { logicalBytesWritten: 8, writtenAtMs: 100 };
     const keyed = await log.append(view, () => ({
       kind: 'batch',

@@ -4,8 +4,9 @@ import type { ObjectStore } from '@lagoon/object-store';
 import { type ManifestEntry, ManifestEntrySchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { createBody } from './body.ts';
 import { checkManifest, withCommitId, withRevokedJobs } from './manifest.ts';
-import { encodeManifest, referenceToStored } from './manifest-codec.ts';
+import { encodeManifest } from './manifest-codec.ts';
 import type { EntryDraft, NamespaceLog } from './namespace-log.ts';
+import { referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { LiveNamespace, Manifest, NamespaceView } from './view.ts';
 

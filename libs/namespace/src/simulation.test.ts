@@ -80,7 +80,14 @@ async function writer(world: World, actor: number, values: readonly number[]): P
 }
 
 function withKey(draft: EntryDraft, key: string): EntryDraft {
-  const record = { key, bodyHash: new Uint8Array(32), rowsUpserted: 1, rowsDeleted: 0, rowsPatched: 0, rowsRemaining: false };
+  const record = {
+    key,
+    bodyHash: new Uint8Array(32),
+    rowsUpserted: 1,
+    rowsDeleted: 0,
+    rowsPatched: 0,
+    rowsRemaining: false,
+  };
   const idempotency = [{ ...record, logicalBytesWritten: 1, writtenAtMs: 0 }];
   if (draft.kind === 'birth') return { ...draft, batch: { ...draft.batch, idempotency } };
   return draft.kind === 'batch' ? { ...draft, idempotency } : draft;

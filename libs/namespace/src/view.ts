@@ -88,6 +88,34 @@ export interface Manifest {
   readonly revokedJobs: readonly string[];
   readonly createdAtMs: number;
   readonly lastWriteAtMs: number;
+  /**
+   * What the incarnation began as, where it was born from another's instant. Its tail and body are named until `indexedThrough`
+   * has reached the birth; then they have been consumed, and only the lineage is left.
+   */
+  readonly origin?: Instant;
+}
+
+/** A namespace at one generation: by name, everything that reading it takes. */
+export interface Instant {
+  /** Whose it is. */
+  readonly namespace: string;
+  readonly incarnation: string;
+  readonly family: string;
+  /** Of the incarnation, in the namespace's own sequence. */
+  readonly birthGeneration: number;
+  readonly generation: number;
+  /** Of the newest manifest then; undefined where nothing was indexed. It may belong to an ancestor. */
+  readonly manifestBody: ObjectReference | undefined;
+  /** Log entries behind that manifest, oldest first: what ancestors left unindexed, then its own. */
+  readonly tail: readonly LogRange[];
+}
+
+/** Entries of one log, both ends included; the hash of the last one and the chain fix them all. */
+export interface LogRange {
+  readonly namespace: string;
+  readonly generationFirst: number;
+  readonly generationLast: number;
+  readonly hashLast: Uint8Array;
 }
 
 export interface ObjectReference {

@@ -1029,13 +1029,6 @@ export declare type Pin = Message<"lagoon.storage.v1.Pin"> & {
    * @generated from field: int64 created_at_ms = 4;
    */
   createdAtMs: bigint;
-
-  /**
-   * Rows of the instant that are indexed, for people.
-   *
-   * @generated from field: uint64 indexed_row_count = 5;
-   */
-  indexedRowCount: bigint;
 };
 
 /**
