@@ -131,7 +131,6 @@ describe('arena', () => {
       if (evicted) worst = Math.min(worst, live.reduce((sum, one) => sum + one.size, 0) / (64 * mib));
       if (evicted) i += 20; // the sum is slow; a sample is enough
     }
-    console.log(worst);
     expect(worst).toBeGreaterThan(0.8);
   });
 });
