@@ -90,15 +90,6 @@ describe.each(stores)('on %s', (_name, flagsOf) => {
         const result = await load.finish();
         expect(result.refused).toEqual([]);
         expect((await reader).filter((status) => status !== undefined && status !== 200)).toEqual([]);
-        if (process.env.DBG)
-          process.stderr.write(
-            JSON.stringify([
-              result.acknowledged.length,
-              result.refused,
-              result.unconnected.length,
-              result.unanswered.length,
-            ]) + '\n',
-          );
         const again = await start(flags);
         expectKept(await idsOf(again.url, 'load'), result, false);
       },
@@ -117,15 +108,6 @@ describe.each(stores)('on %s', (_name, flagsOf) => {
         expect(await first.ended()).toBe('SIGKILL');
         const result = await load.finish();
         expect(result.refused).toEqual([]);
-        if (process.env.DBG)
-          process.stderr.write(
-            JSON.stringify([
-              result.acknowledged.length,
-              result.refused,
-              result.unconnected.length,
-              result.unanswered.length,
-            ]) + '\n',
-          );
         const again = await start(flags);
         expectKept(await idsOf(again.url, 'load'), result, true);
         const more = { body: { upsert_rows: [{ id: 900_000, vector: [1, 2] }] } };
@@ -200,15 +182,6 @@ describe('four processes on S3', () => {
         const result = await load.finish();
         // The ingester may be gone before the gateway: then a write is told so.
         expect(result.refused.filter(({ status }) => status !== 503)).toEqual([]);
-        if (process.env.DBG)
-          process.stderr.write(
-            JSON.stringify([
-              result.acknowledged.length,
-              result.refused,
-              result.unconnected.length,
-              result.unanswered.length,
-            ]) + '\n',
-          );
         const again = await start(flags);
         expectKept(await idsOf(again.url, 'load'), result, true);
       },

@@ -2,7 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
 import { openBlock, valueAt } from '@lagoon/format';
 import { WriteRequestSchema } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
-import { UpdateSchemaRequestSchema } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import { ListNamespacesRequestSchema, UpdateSchemaRequestSchema } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
 import { QueryRequestSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { createTestGateway } from '../testing/recording-backends.ts';
 
@@ -15,6 +15,8 @@ function service() {
     backends,
     write: (request: MessageInitShape<typeof WriteRequestSchema>) =>
       role.lagoonService.write(create(WriteRequestSchema, request), context),
+    list: (request: MessageInitShape<typeof ListNamespacesRequestSchema>) =>
+      role.lagoonService.listNamespaces(create(ListNamespacesRequestSchema, request), context),
     query: (request: MessageInitShape<typeof QueryRequestSchema>) =>
       role.lagoonService.query(create(QueryRequestSchema, request), context),
     updateSchema: (request: MessageInitShape<typeof UpdateSchemaRequestSchema>) =>
@@ -197,5 +199,12 @@ describe('the public gRPC service', () => {
         { name: 't', fullTextSearch: { tokenizer: 'word_v4', stemming: true, maxTokenLength: 39, k1: 1.2, b: 0.75 } },
       ],
     });
+  });
+
+  test('a page larger than the bound is refused as over HTTP, not cut', async () => {
+    const { list } = service();
+    await expect(list({ pageSize: 1_001 })).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(list({ prefix: 'x'.repeat(1_025) })).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(list({ pageSize: 1_000 })).resolves.toBeDefined();
   });
 });

@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { Admission } from '../http/admission.ts';
 import { checkNamespaceName } from '../http/routes.ts';
+import { checkListParameters } from '../namespace/list-parameters.ts';
 import { parseDistanceMetric } from '../schema/parse-schema.ts';
 import { checkIdempotencyKey } from '../write/parse-write.ts';
 import { checkQuery } from './check-query.ts';
@@ -45,6 +46,7 @@ export function createLagoonService(
     },
     listNamespaces: async (request, context) => {
       using _admitted = admission.enter();
+      checkListParameters(request);
       return await deps.anyQueryNode().listNamespaces(request, options(context, config.adminTimeoutMs));
     },
     updateSchema: async (request, context) => {

@@ -1,0 +1,255 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { WriteRequestSchema } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
+import { ComparisonOperator, Consistency_Level } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import { checkHealth, createLagoonClient } from '../support/grpc-client.ts';
+import { send } from '../support/http.ts';
+import { field, stateOf } from '../support/namespace-state.ts';
+import { type ProcessTarget, startFourOnS3, startOnDirectory } from '../support/process-target.ts';
+
+type WriteInit = MessageInitShape<typeof WriteRequestSchema>;
+type DocumentInit = NonNullable<WriteInit['upserts']>[number];
+
+const options = { timeoutMs: 20_000 };
+const f32 = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
+const u64 = (value: bigint) => ({ kind: { case: 'u64' as const, value } });
+const text = (value: string) => ({ kind: { case: 'stringValue' as const, value } });
+const vector = (bytes: Uint8Array) => ({
+  kind: { case: 'vectorValue' as const, value: { encoding: { case: 'f32' as const, value: bytes } } },
+});
+const document = (id: bigint, x: number, y: number, color: string): DocumentInit => ({
+  id: u64(id),
+  attributes: [
+    { name: 'vector', value: vector(f32(x, y)) },
+    { name: 'color', value: text(color) },
+  ],
+});
+const nearest = { kind: { case: 'vector' as const, value: { attribute: 'vector', query: f32(1, 0), exact: true } } };
+const byId = { kind: { case: 'orderBy' as const, value: { keys: [{ attribute: 'id', descending: false }] } } };
+const everything = { kind: { case: 'all' as const, value: true } };
+const u64Max = 18_446_744_073_709_551_615n;
+
+const deployments: readonly (readonly [string, () => Promise<ProcessTarget>])[] = [
+  ['one process', () => startOnDirectory()],
+  ['a process per role', () => startFourOnS3()],
+];
+
+describe.each(deployments)('public gRPC, %s', (_name, start) => {
+  let target: ProcessTarget;
+  let remote: ReturnType<typeof createLagoonClient>;
+  const namespace = 'films';
+
+  beforeAll(async () => {
+    target = await start();
+    remote = createLagoonClient(target.grpcAddress);
+  });
+
+  afterAll(async () => {
+    remote?.close();
+    await target?.close();
+  });
+
+  const idsOf = (rows: readonly { readonly id?: { readonly kind: { readonly value?: unknown } } | undefined }[]) =>
+    rows.map((row) => row.id?.kind.value);
+
+  test('write, query, metadata, schema, list and delete', async () => {
+    const { client } = remote;
+    const upserts = [document(1n, 1, 0, 'red'), document(u64Max, 0, 1, 'blue'), document(3n, -1, 0, 'red')];
+    const distanceMetric = 'cosine_distance';
+    const written = await client.write({ namespace, upserts, distanceMetric }, options);
+    expect(written).toMatchObject({ rowsUpserted: 3n, rowsDeleted: 0n });
+    const found = await client.query({ namespace, rankBy: nearest, limit: 10, projection: everything }, options);
+    expect(idsOf(found.rows)).toEqual([1n, u64Max, 3n]);
+    expect(found.rows.map((row) => row.dist)).toEqual([0, 1, 2]);
+    expect(found.rows[1]?.attributes).toMatchObject([
+      { name: 'vector', value: vector(f32(0, 1)) },
+      { name: 'color', value: text('blue') },
+    ]);
+    expect(found.manifestGeneration).toBeGreaterThanOrEqual(written.manifestGeneration);
+
+    const comparison = { attribute: 'color', operator: ComparisonOperator.EQ, values: [text('red')] };
+    const filter = { kind: { case: 'comparison' as const, value: comparison } };
+    const consistency = {
+      level: Consistency_Level.EVENTUAL,
+      stalenessMsMax: 60_000,
+      minManifestGeneration: written.manifestGeneration,
+    };
+    const red = await client.query({ namespace, rankBy: byId, filter, limit: 10, consistency }, options);
+    expect(idsOf(red.rows)).toEqual([1n, 3n]);
+
+    const deleted = await client.write({ namespace, deletes: [u64(3n), u64(77n)] }, options);
+    expect(deleted.rowsDeleted).toBeGreaterThanOrEqual(1n);
+    const attributes = [{ name: 'plot', type: 'string', fullTextSearch: {} }];
+    const updated = await client.updateSchema({ namespace, schema: { attributes } }, options);
+    expect(updated.schema?.attributes.map(({ name }) => name).sort()).toEqual(['color', 'plot', 'vector']);
+    const metadata = await client.getMetadata({ namespace }, options);
+    expect(metadata.schema).toMatchObject({ idType: 'u64' });
+    expect(metadata.createdAtMs).toBeGreaterThan(1_700_000_000_000n);
+    expect((await client.listNamespaces({ prefix: 'fil' }, options)).names).toEqual([namespace]);
+
+    // The same over HTTP.
+    const overHttp = await stateOf(target.url, namespace);
+    expect(overHttp).toMatchObject({ status: 200, rows: [{ id: 1, color: 'red' }, { color: 'blue' }] });
+
+    await client.deleteNamespace({ namespace }, options);
+    expect((await client.listNamespaces({ prefix: 'fil' }, options)).names).toEqual([]);
+    await expect(client.getMetadata({ namespace }, options)).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  test('one idempotency key has one outcome on both ways in', async () => {
+    const { client } = remote;
+    const request = { namespace: 'keyed', upserts: [document(1n, 1, 0, 'red')], idempotencyKey: 'k' };
+    const first = await client.write(request, options);
+    expect((await client.write(request, options)).manifestGeneration).toBe(first.manifestGeneration);
+    const other = { ...request, upserts: [document(2n, 1, 0, 'red')] };
+    await expect(client.write(other, options)).rejects.toMatchObject({ reason: 'idempotency_mismatch' });
+  });
+
+  const bad: readonly (readonly [string, WriteInit, object])[] = [
+    ['a bad name', { namespace: 'a/b', upserts: [document(1n, 1, 2, 'x')] }, { code: 'invalid_argument' }],
+    ['two dots as name', { namespace: '..', upserts: [document(1n, 1, 2, 'x')] }, { code: 'invalid_argument' }],
+    ['no name', { upserts: [document(1n, 1, 2, 'x')] }, { code: 'invalid_argument' }],
+    ['nothing to do', { namespace: 'kept' }, { code: 'invalid_argument' }],
+    ['no id', { namespace: 'kept', upserts: [{ attributes: [] }] }, { code: 'invalid_argument' }],
+    [
+      'ids mixed',
+      { namespace: 'kept', upserts: [{ id: u64(5n) }, { id: { kind: { case: 'text', value: 'x' } } }] },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'ids of another kind',
+      { namespace: 'kept', upserts: [{ id: { kind: { case: 'text', value: 'x' } } }] },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'an id too long',
+      { namespace: 'new', upserts: [{ id: { kind: { case: 'text', value: 'x'.repeat(65) } } }] },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'half a uuid',
+      { namespace: 'new', upserts: [{ id: { kind: { case: 'uuid', value: new Uint8Array(8) } } }] },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'an id twice',
+      { namespace: 'kept', upserts: [document(5n, 1, 2, 'x'), document(5n, 1, 2, 'x')] },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'a wrong dimension',
+      { namespace: 'kept', upserts: [{ id: u64(5n), attributes: [{ name: 'vector', value: vector(f32(1, 2, 3)) }] }] },
+      { code: 'invalid_argument' },
+    ],
+    ['NaN', { namespace: 'kept', upserts: [document(5n, Number.NaN, 2, 'x')] }, { code: 'invalid_argument' }],
+    [
+      'infinity',
+      { namespace: 'kept', upserts: [document(5n, Number.POSITIVE_INFINITY, 2, 'x')] },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'half a float',
+      {
+        namespace: 'kept',
+        upserts: [{ id: u64(5n), attributes: [{ name: 'vector', value: vector(new Uint8Array(7)) }] }],
+      },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'another type',
+      {
+        namespace: 'kept',
+        upserts: [
+          { id: u64(5n), attributes: [{ name: 'color', value: { kind: { case: 'boolValue', value: true } } }] },
+        ],
+      },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'an infinite number',
+      {
+        namespace: 'kept',
+        upserts: [
+          { id: u64(5n), attributes: [{ name: 'n', value: { kind: { case: 'floatValue', value: Number.NaN } } }] },
+        ],
+      },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'an unknown metric',
+      { namespace: 'kept', upserts: [document(5n, 1, 2, 'x')], distanceMetric: 'hamming' },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'an unknown type',
+      { namespace: 'kept', schema: { attributes: [{ name: 'x', type: 'strin' }] } },
+      { code: 'invalid_argument' },
+    ],
+    [
+      'an absent namespace',
+      { namespace: 'absent', upserts: [document(5n, 1, 2, 'x')], createNamespace: false },
+      { code: 'not_found' },
+    ],
+  ];
+
+  test('bad writes have the codes that HTTP has as statuses, and change nothing', async () => {
+    const { client } = remote;
+    await client.write({ namespace: 'kept', upserts: [document(1n, 1, 2, 'red')] }, options);
+    const before = await stateOf(target.url, 'kept');
+    for (const [title, request, error] of bad) {
+      const outcome = await client.write(request, options).then(
+        () => 'written',
+        (thrown: unknown) => thrown,
+      );
+      expect({ title, outcome }).toMatchObject({ title, outcome: error });
+      expect(await stateOf(target.url, 'kept')).toEqual(before);
+    }
+    const listed = field(await send(target.url, 'GET', '/v1/namespaces'), 'namespaces');
+    expect(listed).toEqual([{ id: 'kept' }, { id: 'keyed' }].sort((a, b) => a.id.localeCompare(b.id)));
+  });
+
+  test('bad queries too', async () => {
+    const { client } = remote;
+    const query = (request: Parameters<typeof client.query>[0]) => client.query(request, options);
+    const kept = { namespace: 'kept', limit: 10 };
+    const invalid = { code: 'invalid_argument' };
+    await expect(query({ ...kept, rankBy: nearest, namespace: 'absent' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(query(kept)).rejects.toMatchObject(invalid);
+    await expect(query({ ...kept, rankBy: byId, limit: 0 })).rejects.toMatchObject(invalid);
+    await expect(query({ ...kept, rankBy: byId, limit: 10_001 })).rejects.toMatchObject(invalid);
+    await expect(query({ ...kept, rankBy: byId, filter: {} })).rejects.toMatchObject(invalid);
+    const short = { kind: { case: 'vector' as const, value: { attribute: 'vector', query: f32(1), exact: true } } };
+    await expect(query({ ...kept, rankBy: short })).rejects.toMatchObject(invalid);
+    const nan = {
+      kind: { case: 'vector' as const, value: { attribute: 'vector', query: f32(1, Number.NaN), exact: true } },
+    };
+    await expect(query({ ...kept, rankBy: nan })).rejects.toMatchObject(invalid);
+    await expect(client.deleteNamespace({ namespace: 'absent' }, options)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(client.getMetadata({ namespace: '..' }, options)).rejects.toMatchObject(invalid);
+    await expect(client.listNamespaces({ pageSize: 1_001 }, options)).rejects.toMatchObject(invalid);
+  });
+
+  test('a deadline that passes is deadline_exceeded, an abort is cancelled', async () => {
+    const { client } = remote;
+    const request = { namespace: 'kept', rankBy: nearest, limit: 10 };
+    await expect(client.query(request, { timeoutMs: 20_000, signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+    const writes = Array.from({ length: 20 }, () =>
+      client.write({ namespace: 'kept', upserts: [document(9n, 1, 2, 'x')] }, { timeoutMs: 1 }).then(
+        () => 'written',
+        (error: { readonly code?: string }) => error.code,
+      ),
+    );
+    for (const outcome of await Promise.all(writes)) expect(['deadline_exceeded', 'written']).toContain(outcome);
+  });
+
+  test('the health service knows the server and its services', async () => {
+    for (const service of ['', 'lagoon.v1.LagoonService']) {
+      expect(await checkHealth(target.grpcAddress, service)).toBe(1);
+    }
+    await expect(checkHealth(target.grpcAddress, 'lagoon.v1.NoSuchService')).rejects.toMatchObject({
+      code: 'not_found',
+    });
+  });
+});
