@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { send } from '../support/http.ts';
 import { beginLagoon, type LagoonProcess, startLagoon } from '../support/lagoon-process.ts';
+import { lockFolder } from '../support/lock-folder.ts';
 import { field, idsOf, stateOf } from '../support/namespace-state.ts';
 import { printingLogs } from '../support/printing-logs.ts';
 import { diskBytes, openSmallDisk, type SmallDisk } from '../support/small-disk.ts';
@@ -73,6 +74,33 @@ describe('a full disk', () => {
     await running.close();
     server = await start();
     expect(await idsOf(server.url, 'kept')).toEqual([1, 2, 4]);
+  });
+});
+
+describe('a directory that stops being writable during work', () => {
+  test('writes are 503 and change nothing, reads go on, and writes do again when it is writable again', async () => {
+    const directory = join(folder, 'data');
+    const running = await startLagoon({ 'data-dir': directory });
+    server = running;
+    const { url } = running;
+    expect(await write(url, 'kept', [1, 2])).toMatchObject({ status: 200 });
+    const before = await stateOf(url, 'kept');
+    const unlock = await lockFolder(join(directory, '.tmp'));
+    if (unlock === undefined) return;
+    try {
+      const refused = {
+        status: 503,
+        json: { status: 'error', error: expect.stringMatching(/file system does not allow/) },
+      };
+      expect(await write(url, 'kept', [3])).toMatchObject(refused);
+      expect(await write(url, 'fresh', [1])).toMatchObject(refused);
+      expect(await stateOf(url, 'kept')).toEqual(before);
+      expect(await send(url, 'GET', '/healthz')).toMatchObject({ status: 200 });
+    } finally {
+      await unlock();
+    }
+    expect(await write(url, 'kept', [4])).toMatchObject({ status: 200 });
+    expect(await idsOf(url, 'kept')).toEqual([1, 2, 4]);
   });
 });
 

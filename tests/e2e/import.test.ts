@@ -27,7 +27,11 @@ interface Ended {
 }
 
 /** `lagoon import` with its own state file; `onOutput` sees what it prints as it comes. */
-function runImport(namespace: string, args: readonly string[], onOutput: (text: string, kill: () => void) => void = () => {}): Promise<Ended> {
+function runImport(
+  namespace: string,
+  args: readonly string[],
+  onOutput: (text: string, kill: () => void) => void = () => {},
+): Promise<Ended> {
   const state = join(folder, `${namespace}.state.json`);
   const child = spawn(launcher, ['import', '--url', lagoon.url, '--namespace', namespace, '--state', state, ...args]);
   let output = '';
@@ -57,7 +61,10 @@ const ids = async (namespace: string): Promise<unknown[]> =>
 describe('lagoon import', () => {
   test('JSON lines arrive as they are, u64 ids and blank lines included', async () => {
     const file = join(folder, 'some.jsonl');
-    await writeFile(file, '{"id": 18446744073709551615, "title": "größe", "n": 0.1}\n\n{"id": 1, "title": "b", "n": 2.5}');
+    await writeFile(
+      file,
+      '{"id": 18446744073709551615, "title": "größe", "n": 0.1}\n\n{"id": 1, "title": "b", "n": 2.5}',
+    );
     const ended = await runImport('lines', [file]);
     expect(ended).toMatchObject({ code: 0 });
     expect(ended.output).toContain('2 documents brought');
@@ -129,15 +136,29 @@ describe('lagoon import', () => {
 
   test('GloVe words find their neighbours', async () => {
     await runImport('glove', ['--source', 'glove', '--limit', '5000']);
-    const [piano] = await query('glove', { rank_by: ['id', 'asc'], filters: ['word', 'Eq', 'piano'], limit: 1, include_attributes: ['vector'] });
-    const rows = await query('glove', { rank_by: ['vector', 'ANN', piano?.vector], limit: 4, include_attributes: ['word'] });
+    const [piano] = await query('glove', {
+      rank_by: ['id', 'asc'],
+      filters: ['word', 'Eq', 'piano'],
+      limit: 1,
+      include_attributes: ['vector'],
+    });
+    const rows = await query('glove', {
+      rank_by: ['vector', 'ANN', piano?.vector],
+      limit: 4,
+      include_attributes: ['word'],
+    });
     expect(rows[0]).toMatchObject({ id: piano?.id });
     expect(rows.slice(1).map((row) => row.word)).toContain('violin');
   });
 });
 
 /** Starts over with a fresh process and kills it as soon as its state says that something is durable. */
-async function killWhenBegun(state: string, first: Promise<Ended>, namespace: string, args: readonly string[]): Promise<number> {
+async function killWhenBegun(
+  state: string,
+  first: Promise<Ended>,
+  namespace: string,
+  args: readonly string[],
+): Promise<number> {
   void first;
   void namespace;
   void args;

@@ -32,6 +32,7 @@ export const errorReasons = [
   'gone', // not_found: it existed and was removed (HTTP 410)
   'backpressure', // resource_exhausted: retry after `retryAfterMs`
   'store_full', // resource_exhausted: the disk or bucket takes no more until somebody makes room (HTTP 507)
+  'store_refused', // permission_denied: the store does not let Lagoon in; an operator's matter, not the caller's (HTTP 503)
   'read_only', // permission_denied: the namespace takes no writes
   'idempotency_mismatch', // conflict: one key, two bodies (HTTP 422)
 ] as const;

@@ -114,7 +114,9 @@ describe('filesystem store', () => {
     for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) {
       expect(codeOf(code)).toMatchObject({ code: 'resource_exhausted', reason: 'store_full' });
     }
-    for (const code of ['EACCES', 'EPERM', 'EROFS']) expect(codeOf(code)).toMatchObject({ code: 'permission_denied' });
+    for (const code of ['EACCES', 'EPERM', 'EROFS']) {
+      expect(codeOf(code)).toMatchObject({ code: 'permission_denied', reason: 'store_refused' });
+    }
     for (const code of ['EIO', 'EMFILE', 'ESTALE']) expect(codeOf(code)).toMatchObject({ code: 'unavailable' });
   });
 

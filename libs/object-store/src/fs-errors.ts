@@ -1,4 +1,5 @@
 import { type ErrorCode, LagoonError } from '@lagoon/base';
+import { reasonOf } from './store-reason.ts';
 
 const codes: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'resource_exhausted',
@@ -33,6 +34,6 @@ export function fileSystemError(error: unknown, path: string): unknown {
   return new LagoonError(code, message, {
     cause: error,
     context: { path, error: system },
-    ...(code === 'resource_exhausted' ? { reason: 'store_full' } : {}),
+    ...reasonOf(code),
   });
 }

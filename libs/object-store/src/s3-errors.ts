@@ -1,4 +1,5 @@
 import { type ErrorCode, type ErrorContext, LagoonError } from '@lagoon/base';
+import { reasonOf } from './store-reason.ts';
 
 /** What is known of a failed S3 request, whoever threw it. */
 export interface S3Failure {
@@ -64,7 +65,7 @@ export function s3Error(error: unknown, context: ErrorContext): LagoonError {
   const region = failure.headers['x-amz-bucket-region'];
   return new LagoonError(code, messageByCode[code] ?? 'the store failed', {
     cause: error,
-    ...(code === 'resource_exhausted' ? { reason: 'store_full' } : {}),
+    ...reasonOf(code),
     context: { ...context, error: failure.name, status: failure.status, region, detail: failure.message.slice(0, 200) },
   });
 }

@@ -30,6 +30,7 @@ describe('status of an error', () => {
       gone: 410,
       backpressure: 429,
       store_full: 507,
+      store_refused: 503,
       read_only: 403,
       idempotency_mismatch: 422,
     }[reason];

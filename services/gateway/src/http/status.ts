@@ -27,6 +27,7 @@ const statusOfReason = {
   gone: 410,
   backpressure: 429,
   store_full: 507,
+  store_refused: 503,
   read_only: 403,
   idempotency_mismatch: 422,
 } as const satisfies Record<ErrorReason, number>;
