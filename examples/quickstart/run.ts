@@ -28,8 +28,15 @@ async function main(): Promise<number> {
   const server = startServer();
   const stopped = new Promise<number>((done) => server.on('exit', (code) => done(code ?? 1)));
   if (!(await isReady(server))) return stopped;
-  for (const sample of samples) await load(sample);
-  await showSearches();
+  try {
+    for (const sample of samples) await load(sample);
+    await showSearches();
+  } catch (error) {
+    process.stderr.write(`quickstart: ${error instanceof Error ? error.message : String(error)}\n`);
+    server.kill('SIGTERM');
+    await stopped;
+    return 1;
+  }
   process.stdout.write(`
 Serving on ${url} (HTTP) and 127.0.0.1:${grpcPort} (gRPC). The data lies in ${relative(process.cwd(), dataDir) || dataDir}.
 Try:

@@ -70,10 +70,14 @@ async function run(file: string | undefined, flags: Flags, deps: CommandDeps): P
     import('../import/write-client.ts'),
   ]);
   const concurrency = integerFlag('--concurrency', flags.concurrency, 1, 64);
+  const rowsPerBatch = integerFlag('--batch-rows', flags.batchRows, 1, 100_000);
+  const rowCountMax =
+    flags.limit === undefined ? Number.POSITIVE_INFINITY : integerFlag('--limit', flags.limit, 1, 1e12);
+  const url = urlFlag(flags.url);
   const source = await openSource(file, flags);
   const statePath = flags.state ?? `.lagoon/import/${flags.namespace}.json`;
   using client = createWriteClient(deps, {
-    url: urlFlag(flags.url),
+    url,
     namespace: flags.namespace,
     apiKey: flags.apiKey,
     connectionCount: concurrency,
@@ -82,12 +86,12 @@ async function run(file: string | undefined, flags: Flags, deps: CommandDeps): P
   const result = await runImport(
     source,
     {
-      url: flags.url,
+      url,
       namespace: flags.namespace,
-      rowsPerBatch: integerFlag('--batch-rows', flags.batchRows, 1, 100_000),
+      rowsPerBatch,
       bytesPerBatchMax: batchBytesMax,
       concurrency,
-      rowCountMax: flags.limit === undefined ? Number.POSITIVE_INFINITY : integerFlag('--limit', flags.limit, 1, 1e12),
+      rowCountMax,
     },
     {
       clock: deps.clock,

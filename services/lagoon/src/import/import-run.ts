@@ -128,14 +128,10 @@ async function resumePoint(
   const exists = await deps.client.exists(signal);
   const state = await deps.loadState();
   if (state === undefined || !exists) return start; // a namespace that is gone takes its progress with it
+  // Another input or another server begins at the start: a document that is there already is replaced by itself.
   const same =
     state.fingerprint === source.fingerprint && state.url === options.url && state.namespace === options.namespace;
-  if (!same) {
-    throw new LagoonError('conflict', 'the state file belongs to another import: give another --state, or --restart', {
-      context: { source: state.fingerprint, url: state.url, namespace: state.namespace },
-    });
-  }
-  return { position: state.position, rowCount: state.rowCount };
+  return same ? { position: state.position, rowCount: state.rowCount } : start;
 }
 
 function atPosition(error: unknown, batch: ImportBatch, source: DocumentSource): unknown {
