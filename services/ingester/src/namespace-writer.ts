@@ -64,6 +64,8 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
   let view: NamespaceView | undefined;
   /** As of the last commit's notices. */
   let noticed: NamespaceView | undefined;
+  /** Commits up to here were told to others. */
+  let toldThrough = 0;
   let running: Promise<void> | undefined;
   let lastGroupStartMs = Number.NEGATIVE_INFINITY;
 
@@ -89,6 +91,12 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
   const noticeCommit = (after: NamespaceView): void => {
     deps.onCommit(noticed, after);
     noticed = after;
+    toldThrough = after.generation;
+  };
+
+  /** A tail that was only found: whoever wrote it may have died before it told anyone. */
+  const noticeFound = (found: NamespaceView): void => {
+    if (found.generation > toldThrough && (found.live?.tail.length ?? 0) > 0) noticeCommit(found);
   };
 
   const commitWrites = async (pending: readonly PendingWrite[]): Promise<void> => {
@@ -102,7 +110,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
       );
       span.setAttribute('generation', group.view.generation);
       answerGroup(pending, group);
-      if (!group.isCommitted) return;
+      if (!group.isCommitted) return noticeFound(group.view);
       observeGroup(deps.metrics, group, writes.length, deps.clock.monotonicMs() - startMs);
       noticeCommit(group.view);
     } catch (error) {

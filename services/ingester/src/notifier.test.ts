@@ -38,6 +38,24 @@ describe('notices', () => {
     ]);
   });
 
+  test('a tail that a retry finds is told of: its writer may have died before it did', async () => {
+    const compactor = recorder();
+    compactor.release();
+    const mute = createTestIngester({ seed: 1 });
+    const write = { key: 'k', rows: [[1, 'x']] as const };
+    await mute.write(write);
+    const other = createTestIngester({
+      seed: 2,
+      store: mute.store,
+      clock: mute.clock,
+      deps: { compactor: () => compactor.client as ServiceClient<typeof CompactorService> },
+    });
+    await other.write(write);
+    await other.write(write);
+    await other.role.close();
+    expect(compactor.notices).toEqual([{ generation: 1, entries: 1 }]);
+  });
+
   test('one that fails harms nobody', async () => {
     const node = recorder(true);
     node.release();
