@@ -19,6 +19,8 @@ import type { SimulatedStore } from './simulated-store.ts';
 export interface Cluster {
   /** Through the gateway of one query node; of any, where none is named. */
   send(request: GatewayRequest, signal: AbortSignal, node?: number): Promise<GatewayResponse>;
+  /** The ingester that all writes go to from now on; undefined: any, for each anew. */
+  writesTo: number | undefined;
   readonly ingesters: readonly Member[];
   readonly queryNodes: readonly Member[];
   readonly compactors: readonly Member[];
@@ -157,17 +159,19 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
     return createGatewayRole(
       {
         ...base(front),
-        ingester: () => pick(toIngesters), // worse than rendezvous hashing: every namespace has several owners all the time
+        ingester: () => toIngesters[cluster.writesTo ?? -1] ?? pick(toIngesters), // worse than rendezvous hashing: every namespace has several owners all the time
         queryNode: () => toQueryNode,
         anyQueryNode: () => toQueryNode,
       },
       defaultGatewayConfig,
     );
   });
-  return {
+  const cluster: Cluster = {
+    writesTo: undefined,
     send: (request, signal, node) => (gateways[node ?? -1] ?? pick(gateways)).handle(request, signal),
     ingesters,
     queryNodes,
     compactors,
   };
+  return cluster;
 }

@@ -1,21 +1,24 @@
-import { type ClusterOptions, defaultClusterOptions } from './cluster.ts';
+import { type ClusterOptions, defaultClusterOptions, type Member } from './cluster.ts';
 import { readLogModel } from './log-model.ts';
 import { call, callUntilAnswered, createWorld, drive, sleepVirtual, type World } from './world.ts';
 
-/** A public write whose every store call is a place to die. */
+/** A public request whose every store call, by the member that it keeps busy, is a place to die. */
 export interface CrashSubject {
   readonly name: string;
+  readonly victim: 'ingester' | 'compactor' | 'query node';
   readonly method: string;
   readonly path: string;
   readonly body: unknown;
   /** `w` by id afterwards; undefined: the namespace is gone. */
   readonly expected: ReadonlyMap<number, number> | undefined;
-  /** Whether the namespace with its two rows is there before. */
+  /** Whether the namespace with its two rows is there before, indexed. */
   readonly onExisting: boolean;
+  /** Entries that are no manifests, in the end. */
+  readonly changeCount: number;
 }
 
 export interface CrashPointReport {
-  /** Store calls of the ingester that the operation makes when nothing fails. */
+  /** Store calls of the victim when nothing fails. */
   readonly pointCount: number;
   readonly wrong: readonly string[];
 }
@@ -23,9 +26,32 @@ export interface CrashPointReport {
 const namespace = 'alpha';
 const path = `/v2/namespaces/${namespace}`;
 
+const upsert = {
+  method: 'POST',
+  path,
+  body: { upsert_rows: rows([2, 3], 20) },
+  expected: new Map([
+    [1, 1],
+    [2, 20],
+    [3, 20],
+  ]),
+  onExisting: true,
+  changeCount: 2,
+};
+const deletion = {
+  method: 'POST',
+  path,
+  body: { deletes: [1] },
+  expected: new Map([[2, 1]]),
+  onExisting: true,
+  changeCount: 2,
+};
+const content = { rank_by: ['id', 'asc'], limit: 100, include_attributes: ['w'] };
+
 export const crashSubjects: readonly CrashSubject[] = [
   {
     name: 'first upsert of a namespace',
+    victim: 'ingester',
     method: 'POST',
     path,
     body: { upsert_rows: rows([1, 2], 10) },
@@ -34,32 +60,41 @@ export const crashSubjects: readonly CrashSubject[] = [
       [2, 10],
     ]),
     onExisting: false,
+    changeCount: 1,
   },
+  { name: 'upsert', victim: 'ingester', ...upsert },
+  { name: 'delete of a row', victim: 'ingester', ...deletion },
   {
-    name: 'upsert',
-    method: 'POST',
+    name: 'delete of the namespace',
+    victim: 'ingester',
+    method: 'DELETE',
     path,
-    body: { upsert_rows: rows([2, 3], 20) },
+    body: undefined,
+    expected: undefined,
+    onExisting: true,
+    changeCount: 2,
+  },
+  { name: 'index job of an upsert', victim: 'compactor', ...upsert },
+  { name: 'index job of a delete', victim: 'compactor', ...deletion },
+  {
+    name: 'query of a node that knows nothing',
+    victim: 'query node',
+    method: 'POST',
+    path: `${path}/query`,
+    body: content,
     expected: new Map([
       [1, 1],
-      [2, 20],
-      [3, 20],
+      [2, 1],
     ]),
     onExisting: true,
+    changeCount: 1,
   },
-  {
-    name: 'delete of a row',
-    method: 'POST',
-    path,
-    body: { deletes: [1] },
-    expected: new Map([[2, 1]]),
-    onExisting: true,
-  },
-  { name: 'delete of the namespace', method: 'DELETE', path, body: undefined, expected: undefined, onExisting: true },
 ];
 
+const settleMs = 30_000;
+
 /**
- * Runs the operation again and again; in run n the ingester dies at its n-th store call, once before the call reaches the store and once after it
+ * Runs the operation again and again; in run n the victim dies at its n-th store call, once before the call reaches the store and once after it
  * did, and another one starts. The client retries with the same key. Every time the outcome must be that of one application.
  */
 export async function explore(subject: CrashSubject): Promise<CrashPointReport> {
@@ -81,7 +116,8 @@ async function runOnce(
   const world = createWorld(1, oneOfEach);
   if (subject.onExisting)
     await callUntilAnswered(world, 'POST', path, { upsert_rows: rows([1, 2], 1) }, { 'idempotency-key': 'before' });
-  const victim = world.cluster.ingesters[0];
+  await sleepVirtual(world, settleMs);
+  const victim = victimOf(world, subject);
   let callCount = 0;
   let crashed = false;
   world.store.onCall = (storeCall) => {
@@ -92,9 +128,26 @@ async function runOnce(
     return undefined;
   };
   await retryUntilDone(world, subject);
+  if (subject.victim === 'compactor') await sleepVirtual(world, settleMs);
   world.store.onCall = undefined;
-  await sleepVirtual(world, 30_000);
-  return { crashed, wrong: [...(await checkContent(world, subject)), ...checkLog(world, subject)] };
+  await sleepVirtual(world, settleMs);
+  world.cluster.queryNodes[0]?.restart(10); // reads every object that the manifest names
+  await sleepVirtual(world, 100);
+  const wrong = [...(await checkContent(world, subject)), ...checkLog(world, subject)];
+  if (subject.expected !== undefined) wrong.push(...(await checkIndexed(world)));
+  return { crashed, wrong };
+}
+
+function victimOf(world: World, subject: CrashSubject): Member | undefined {
+  switch (subject.victim) {
+    case 'ingester':
+      return world.cluster.ingesters[0];
+    case 'compactor':
+      return world.cluster.compactors[0];
+    case 'query node':
+      world.cluster.queryNodes[0]?.restart(0);
+      return world.cluster.queryNodes[0];
+  }
 }
 
 /** A delete has no key: once it was cut off, a namespace that is not there any more is its success. */
@@ -112,11 +165,7 @@ async function retryUntilDone(world: World, subject: CrashSubject): Promise<void
 }
 
 async function checkContent(world: World, subject: CrashSubject): Promise<string[]> {
-  const answer = await callUntilAnswered(world, 'POST', `${path}/query`, {
-    rank_by: ['id', 'asc'],
-    limit: 100,
-    include_attributes: ['w'],
-  });
+  const answer = await callUntilAnswered(world, 'POST', `${path}/query`, content);
   if (subject.expected === undefined)
     return answer.status === 404 ? [] : [`the namespace is still there: ${JSON.stringify(answer.body)}`];
   const seen =
@@ -132,8 +181,13 @@ async function checkContent(world: World, subject: CrashSubject): Promise<string
 function checkLog(world: World, subject: CrashSubject): string[] {
   const model = readLogModel(world.store.objects, namespace);
   const changes = model.generations.filter((generation) => generation.kind !== 'manifest').length;
-  const expected = subject.onExisting ? 2 : 1;
-  return changes === expected ? [] : [`${changes} changes are in the log instead of ${expected}`];
+  return changes === subject.changeCount ? [] : [`${changes} changes are in the log instead of ${subject.changeCount}`];
+}
+
+/** Work that was cut off is resumed. */
+async function checkIndexed(world: World): Promise<string[]> {
+  const { body } = await callUntilAnswered(world, 'GET', `${path}/metadata`, undefined);
+  return (body.index as { status: string }).status === 'up-to-date' ? [] : ['the tail is not indexed'];
 }
 
 function rows(ids: readonly number[], w: number): { id: number; w: number; vector: number[] }[] {

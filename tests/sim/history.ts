@@ -4,6 +4,8 @@ export interface History {
   readonly reads: ReadRecord[];
   readonly lists: ListRecord[];
   readonly ends: EndRecord[];
+  /** How often each status was answered. */
+  readonly statuses: Map<number, number>;
 }
 
 /** One write request; every row carries its number `w`, and one row or deleted id is its own, so that the log tells what became of it. */
@@ -15,7 +17,7 @@ export interface WriteRecord {
   readonly startedMs: number;
   /** It holds no rows: where nothing lives it is acknowledged and changes nothing. */
   readonly isDeleteOnly: boolean;
-  /** The write whose idempotency key it took, with a body of its own, after that one was acknowledged. */
+  /** The write whose idempotency key it took, with a body of its own. */
   readonly rivalOf: number | undefined;
   /** As acknowledged, the first answer first; a retry with the same key may add its own. */
   readonly generations: number[];
@@ -60,7 +62,7 @@ export interface EndRecord {
 }
 
 export function createHistory(): History {
-  return { writes: [], reads: [], lists: [], ends: [] };
+  return { writes: [], reads: [], lists: [], ends: [], statuses: new Map() };
 }
 
 /** Every write leaves this id, in a row or among its deletes. */

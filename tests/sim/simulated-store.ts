@@ -20,6 +20,8 @@ export interface SimulatedStore {
   onCall: ((call: StoreCall) => CallFate | undefined) | undefined;
   /** What lies in the bucket, for the checker. */
   readonly objects: ReadonlyMap<string, Held>;
+  /** By hand, at once, without a trace. */
+  insert(key: string, bytes: Uint8Array): void;
   remove(key: string): void;
   /** Changes with every call, its outcome and its time: equal for equal seeds. */
   traceHash(): string;
@@ -52,7 +54,8 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
     policy: undefined as unknown as FaultPolicy,
     onCall: undefined,
     objects,
-    remove: (key) => objects.delete(key),
+    insert: (key, bytes) => void objects.set(key, { bytes: bytes.slice(), modifiedMs: epochMs + scheduler.nowMs }),
+    remove: (key) => void objects.delete(key),
     traceHash: () => trace.copy().digest('hex'),
     get callCount() {
       return callCount;

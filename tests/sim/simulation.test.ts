@@ -34,7 +34,7 @@ describe('simulation', () => {
 
 describe('crash points', () => {
   test.each(crashSubjects)(
-    '$name: a crash at any store call leaves one application',
+    '$name: the $victim dies at any store call, and the outcome is that of one application',
     async (subject) => {
       const report = await explore(subject);
       expect(report.wrong).toEqual([]);

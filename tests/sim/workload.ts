@@ -27,7 +27,12 @@ const wideAttributeCount = 5;
 const paddingLength = 4_000;
 
 export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
-  const { actor, random, history, send } = deps;
+  const { actor, random, history } = deps;
+  const send: Send = async (message, signal, node) => {
+    const response = await deps.send(message, signal, node);
+    history.statuses.set(response.status, (history.statuses.get(response.status) ?? 0) + 1);
+    return response;
+  };
   const pick = <T>(items: readonly T[]): T => items[random.integer(items.length)] as T;
   const chance = (probability: number): boolean => random.float() < probability;
   const nowMs = () => actor.clock.wallMs();
@@ -111,9 +116,11 @@ export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
     const { record, body } = begin(namespace);
     const call = { method: 'POST', path: pathOf(namespace), key: `key-${record.w}`, body } as const;
     const twin = chance(0.1) ? request(actor, send, call) : undefined; // an impatient client: the same request twice at once
+    const rival = chance(0.04) ? writeRival(record) : undefined; // one of the two has the key, whichever comes first
     const answer = await requestUntilKnown(actor, random, send, call);
     if (answer.status === 200) acknowledge(record, answer);
-    else refuse(record, answer);
+    else if (rival === undefined) refuse(record, answer);
+    await rival;
     const again = chance(0.1) ? request(actor, send, call) : undefined; // a retry of what was heard
     for (const other of [await twin, await again]) {
       if (other?.status === 200) record.generations.push(generationOf(other));

@@ -102,5 +102,6 @@ export async function sleepVirtual(world: World, durationMs: number): Promise<vo
   world.scheduler.schedule(durationMs, () => {
     woken = true;
   });
-  await world.scheduler.run(() => woken, { untilMs: world.scheduler.nowMs + virtualMsMax, eventCountMax });
+  const untilMs = world.scheduler.nowMs + durationMs + virtualMsMax;
+  await world.scheduler.run(() => woken, { untilMs, eventCountMax });
 }
