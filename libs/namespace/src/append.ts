@@ -1,7 +1,7 @@
 import { backoffMs, type ErrorCode, isLagoonError, LagoonError } from '@lagoon/base';
 import type { CreateResult } from '@lagoon/object-store';
 import type { LogContext } from './context.ts';
-import { isBodyTooOld, type SealedEntry, sealEntry, type WrittenBody } from './draft.ts';
+import { type HeirDraft, isBodyTooOld, type SealedEntry, sealEntry, type WrittenBody } from './draft.ts';
 import { type ReadEntry, readEntry } from './entry-reader.ts';
 import { checkFloor, type FloorCheck } from './floor.ts';
 import { fold } from './fold.ts';
@@ -49,7 +49,7 @@ type Verdict =
 export async function commit(
   context: LogContext,
   view: NamespaceView,
-  draft: EntryDraft,
+  draft: EntryDraft | HeirDraft,
   options: CommitOptions,
   signal?: AbortSignal,
 ): Promise<CommitResult> {

@@ -1,6 +1,15 @@
-import type { Clock, Log, Metrics, Random } from '@lagoon/base';
+import { type Clock, createRandomId, type Log, type Metrics, type Random } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
-import type { TimeKeeper } from './proof.ts';
+import { createTimeKeeper, type TimeKeeper } from './proof.ts';
+
+export interface NamespaceLogDeps {
+  /** Reads may be retried below; `create` must be sent once. */
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
 
 /** What the parts of a namespace log share. */
 export interface LogContext {
@@ -13,6 +22,24 @@ export interface LogContext {
   readonly writerId: string;
   /** Parts up to here lie in the entry; above, in a body of their own. */
   readonly inlinePartsBytesMax: number;
+}
+
+const inlinePartsBytesMax = 4 << 20;
+
+export function createLogContext(
+  deps: NamespaceLogDeps,
+  options: { readonly writerId?: string; readonly inlinePartsBytesMax?: number } = {},
+): LogContext {
+  return {
+    store: deps.store,
+    clock: deps.clock,
+    random: deps.random,
+    log: deps.log,
+    metrics: createLogMetrics(deps.metrics),
+    time: createTimeKeeper(deps.clock),
+    writerId: options.writerId ?? createRandomId(deps.random),
+    inlinePartsBytesMax: Math.min(options.inlinePartsBytesMax ?? inlinePartsBytesMax, inlinePartsBytesMax),
+  };
 }
 
 export interface LogMetrics {

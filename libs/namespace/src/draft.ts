@@ -4,6 +4,7 @@ import {
   AbortedEntrySchema,
   type BatchEntry,
   BatchEntrySchema,
+  type BirthEntry,
   BirthEntrySchema,
   type Entry,
   EntrySchema,
@@ -13,17 +14,30 @@ import {
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import type { LogContext } from './context.ts';
 import { decodeEntry, encodeEntry, layoutParts } from './entry.v1.ts';
-import { type ReadEntry, readManifest } from './entry-reader.ts';
+import { readManifest } from './entry-body.ts';
+import type { ReadEntry } from './entry-reader.ts';
 import { fold } from './fold.ts';
+import { instantToStored } from './instant-codec.ts';
 import { bodyKey, logKey, parseKeyAs } from './keys.ts';
 import type { BatchDraft, EntryDraft } from './namespace-log.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { elapsedMs } from './proof.ts';
 import { schemaToStored } from './schema-codec.ts';
-import type { NamespaceView, ObjectReference, Proof } from './view.ts';
+import type { Instant, NamespaceView, ObjectReference, Proof } from './view.ts';
 
 /** A body that is older is written again: the day after which it may be revoked as garbage is far away. */
 const bodyAgeMsMax = 3_600_000;
+
+/**
+ * A birth from another's instant. Its own writer does not read what it inherits: that would cost what the instant holds. So only `bear`
+ * makes one, and gives no view of it away.
+ */
+export interface HeirDraft {
+  readonly kind: 'heir';
+  readonly incarnation: string;
+  readonly origin: Instant;
+  readonly idempotency: BatchDraft['idempotency'];
+}
 
 /** An entry ready to be created: its object, and itself as a reader would read it. */
 export interface SealedEntry {
@@ -55,7 +69,7 @@ export function isBodyTooOld(context: LogContext, body: WrittenBody | undefined)
 export async function sealEntry(
   context: LogContext,
   view: NamespaceView,
-  draft: EntryDraft,
+  draft: EntryDraft | HeirDraft,
   earlier: WrittenBody | undefined,
   commitId?: string,
   signal?: AbortSignal,
@@ -76,6 +90,7 @@ export async function sealEntry(
     previousCommitId: view.tip?.commitId ?? '',
     newestManifestGeneration: BigInt(view.newestManifestGeneration),
     writtenAtMs: BigInt(Math.max(0, Math.round(context.clock.wallMs()))),
+    ...identityOf(view, draft, generation),
     kind: kindOf(draft, batch, body),
   });
   const object = encodeEntry(header, body === undefined ? (batch?.parts ?? []) : []);
@@ -88,20 +103,42 @@ export async function sealEntry(
     parts: batch?.parts ?? [],
     ...(draft.kind === 'manifest' ? { manifest: await manifestOf(context, view, draft, signal) } : {}),
   };
-  return { key, commitId: id, object, entry, folded: fold(view, entry).view, body };
+  const folded = draft.kind === 'heir' ? unreadBirth(view, entry) : fold(view, entry).view;
+  return { key, commitId: id, object, entry, folded, body };
+}
+
+/** What a view of an heir is without what it inherits: fit to say where it was born, and for nothing else. */
+function unreadBirth(view: NamespaceView, entry: ReadEntry): NamespaceView {
+  const tip = { hash: entry.hash, commitId: entry.header.commitId };
+  return { ...view, generation: entry.generation, tip, live: undefined, proof: undefined };
+}
+
+/** Birth, family and lineage of the incarnation, for whoever has only this entry. */
+function identityOf(view: NamespaceView, draft: EntryDraft | HeirDraft, generation: number) {
+  if (draft.kind === 'birth') return { birthGeneration: BigInt(generation), family: draft.family };
+  if (draft.kind === 'heir') {
+    return { birthGeneration: BigInt(generation), family: draft.origin.family, inherits: true };
+  }
+  if (view.live === undefined) return {};
+  const { birthGeneration, family, manifest } = view.live;
+  return { birthGeneration: BigInt(birthGeneration), family, inherits: manifest.origin !== undefined };
 }
 
 /**
  * A body is a job of its own, and may have been revoked by whoever won the number that was tried before. Where nothing lives, a view
  * does not know revocations, so a birth writes its body again.
  */
-function mayBeRevoked(view: NamespaceView, draft: EntryDraft, body: WrittenBody | undefined): boolean {
+function mayBeRevoked(view: NamespaceView, draft: EntryDraft | HeirDraft, body: WrittenBody | undefined): boolean {
   if (body === undefined || draft.kind === 'birth' || view.live === undefined) return true;
   const { job } = parseKeyAs(body.reference.key, 'body');
   return view.live.revokedJobs.includes(job) || view.live.manifest.revokedJobs.includes(job);
 }
 
-function incarnationOf(view: NamespaceView, draft: EntryDraft): string {
+function incarnationOf(view: NamespaceView, draft: EntryDraft | HeirDraft): string {
+  if (draft.kind === 'heir') {
+    assert(view.live === undefined, 'a birth where nothing lives');
+    return draft.incarnation;
+  }
   if (draft.kind === 'birth') {
     assert(view.live === undefined, 'a birth where nothing lives');
     assert(draft.batch.schema !== undefined, 'a birth carries the schema');
@@ -112,8 +149,14 @@ function incarnationOf(view: NamespaceView, draft: EntryDraft): string {
   return view.live.incarnation;
 }
 
-function kindOf(draft: EntryDraft, batch: BatchDraft | undefined, body: WrittenBody | undefined): Entry['kind'] {
+function kindOf(
+  draft: EntryDraft | HeirDraft,
+  batch: BatchDraft | undefined,
+  body: WrittenBody | undefined,
+): Entry['kind'] {
   switch (draft.kind) {
+    case 'heir':
+      return { case: 'birth', value: heirMessage(draft) };
     case 'birth':
       return {
         case: 'birth',
@@ -128,6 +171,16 @@ function kindOf(draft: EntryDraft, batch: BatchDraft | undefined, body: WrittenB
     case 'aborted':
       return { case: 'aborted', value: create(AbortedEntrySchema, { revokedJobs: [...draft.revokedJobs] }) };
   }
+}
+
+function heirMessage(draft: HeirDraft): BirthEntry {
+  const { idempotency } = draft;
+  const batch: BatchDraft = { parts: [], upsertedRowCount: 0, deletedRowCount: 0, idempotency };
+  return create(BirthEntrySchema, {
+    family: draft.origin.family,
+    origin: instantToStored(draft.origin),
+    ...(idempotency.length === 0 ? {} : { batch: batchMessage(batch, undefined) }),
+  });
 }
 
 function decodeManifestEntry(message: Uint8Array) {

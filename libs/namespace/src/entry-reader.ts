@@ -1,18 +1,12 @@
-import { corrupt, equalBytes, isLagoonError, sha256 } from '@lagoon/base';
 import type { GetOptions, ObjectStore, Stamp } from '@lagoon/object-store';
-import type { BatchEntry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import type { LogContext } from './context.ts';
-import { batchOf, type DecodedEntry, decodeEntry, layoutParts } from './entry.v1.ts';
+import { batchOf, type DecodedEntry, decodeEntry } from './entry.v1.ts';
+import { aligned, readBatchBody, readManifest, readVerified } from './entry-body.ts';
 import { type FoldEntry, isForeignManifest } from './fold.ts';
-import { logKey, namespacePrefix } from './keys.ts';
-import { checkManifest } from './manifest.ts';
-import { decodeManifest } from './manifest-codec.ts';
+import { readInheritance } from './inheritance.ts';
+import { logKey } from './keys.ts';
 import { referenceFromStored } from './object-reference.ts';
-import { toSafeNumber } from './proto-number.ts';
-import type { Manifest, ObjectReference, Proof } from './view.ts';
-
-/** Largest body of a batch or a manifest that a reader takes. */
-export const bodyBytesMax = 512 << 20;
+import type { Proof } from './view.ts';
 
 /** An entry with everything that belongs to it: its batch's parts, its manifest. */
 export interface ReadEntry extends FoldEntry {
@@ -49,28 +43,6 @@ export async function readEntry(
   return { entry: await completeEntry(context.store, source, decoded, signal), sent, stamp };
 }
 
-/** How often an object is fetched until its bytes are what was written: some damage happens on the way. */
-const fetchCountMax = 3;
-
-/** Fetches and decodes; damaged bytes are fetched again before `corrupt` is believed. Undefined: no such key. */
-async function readVerified<R>(
-  store: ObjectStore,
-  key: string,
-  options: GetOptions,
-  signal: AbortSignal | undefined,
-  decode: (bytes: Uint8Array) => R,
-): Promise<R | undefined> {
-  for (let fetchCount = 1; ; fetchCount++) {
-    const object = await store.get(key, options, signal);
-    if (object === undefined) return undefined;
-    try {
-      return decode(object.bytes);
-    } catch (error) {
-      if (fetchCount >= fetchCountMax || !isLagoonError(error, 'corrupt')) throw error;
-    }
-  }
-}
-
 interface EntrySource {
   readonly name: string;
   readonly generation: number;
@@ -94,71 +66,28 @@ async function completeEntry(
     const reference = referenceFromStored(key, header.kind.value.body);
     return { ...entry, manifest: await readManifest(store, name, reference, generation, signal) };
   }
-  const batch = batchOf(header);
+  const own = await withOwnParts(store, source, entry, signal);
+  if (header.kind.case !== 'birth' || header.kind.value.origin === undefined) return own;
+  const wantsManifest = generation >= source.manifestsKnownThrough;
+  const inheritance = await readInheritance(store, { name, generation, key, wantsManifest }, header, signal);
+  const { manifest, tail } = inheritance;
+  return {
+    ...own,
+    parts: [...tail.parts, ...own.parts],
+    sizeBytes: own.sizeBytes + tail.sizeBytes,
+    inheritedTail: tail,
+    ...(manifest === undefined ? {} : { manifest }),
+  };
+}
+
+async function withOwnParts(
+  store: ObjectStore,
+  source: EntrySource,
+  entry: ReadEntry,
+  signal?: AbortSignal,
+): Promise<ReadEntry> {
+  const batch = batchOf(entry.header);
   if (batch?.body === undefined) return entry;
-  const reference = referenceFromStored(key, batch.body);
-  const parts = await readBatchBody(store, name, reference, batch, signal);
-  return { ...entry, parts, sizeBytes: sizeBytes + reference.size };
-}
-
-export async function readManifest(
-  store: ObjectStore,
-  name: string,
-  reference: ObjectReference,
-  generation: number,
-  signal?: AbortSignal,
-): Promise<Manifest> {
-  return manifestFromBytes(reference, await readBody(store, name, reference, signal), generation);
-}
-
-/** A manifest out of bytes that are verified already. */
-export function manifestFromBytes(reference: ObjectReference, bytes: Uint8Array, generation: number): Manifest {
-  const manifest = decodeManifest(reference.key, bytes, generation);
-  checkManifest(manifest);
-  return manifest;
-}
-
-async function readBatchBody(
-  store: ObjectStore,
-  name: string,
-  reference: ObjectReference,
-  batch: BatchEntry,
-  signal?: AbortSignal,
-): Promise<Uint8Array[]> {
-  const bytes = aligned(await readBody(store, name, reference, signal));
-  const sizes = batch.partSizes.map((size) => toSafeNumber(size, { key: reference.key }));
-  const { starts, end } = layoutParts(0, sizes);
-  if (end !== bytes.byteLength) throw corrupt('body of another size than its parts', { key: reference.key });
-  return sizes.map((size, index) => bytes.subarray(starts[index], (starts[index] ?? 0) + size));
-}
-
-/** The verified bytes of an immutable object of the namespace. */
-export async function readBody(
-  store: ObjectStore,
-  name: string,
-  reference: ObjectReference,
-  signal?: AbortSignal,
-): Promise<Uint8Array> {
-  const { key, size } = reference;
-  if (!key.startsWith(`${namespacePrefix(name)}body/`)) throw corrupt('body outside its namespace', { key });
-  if (size > bodyBytesMax) throw corrupt('body larger than any that is written', { key, size });
-  const bytes = await readVerified(store, key, {}, signal, (found) => {
-    checkBody(reference, found);
-    return found;
-  });
-  if (bytes === undefined) throw corrupt('body is missing', { key });
-  return bytes;
-}
-
-/** Throws `corrupt` unless the bytes are what the reference names. */
-export function checkBody(reference: ObjectReference, bytes: Uint8Array): void {
-  const { key, size } = reference;
-  if (bytes.byteLength !== size || !equalBytes(sha256(bytes), reference.sha256)) {
-    throw corrupt('body does not match its hash', { key, size, sizeFound: bytes.byteLength });
-  }
-}
-
-/** Parts are 16-byte aligned in their object; so that they are in memory too, an object at an odd place is moved. */
-function aligned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteOffset % 16 === 0 ? bytes : bytes.slice();
+  const { parts, sizeBytes } = await readBatchBody(store, source.name, source.key, batch, signal);
+  return { ...entry, parts, sizeBytes: entry.sizeBytes + sizeBytes };
 }

@@ -1,5 +1,13 @@
+import { create } from '@bufbuild/protobuf';
 import { corrupt, equalBytes } from '@lagoon/base';
-import type { BatchEntry, BirthEntry, Entry, ManifestEntry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import {
+  type BatchEntry,
+  BatchEntrySchema,
+  type BirthEntry,
+  type Entry,
+  type ManifestEntry,
+} from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import type { InheritedTail } from './inheritance.ts';
 import { emptyManifest } from './manifest.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored } from './schema-codec.ts';
@@ -13,8 +21,10 @@ export interface FoldEntry {
   readonly hash: Uint8Array;
   /** Bytes of the entry and of its body. */
   readonly sizeBytes: number;
-  /** The body of a manifest entry, read and verified. */
+  /** The body of a manifest entry, read and verified; of a birth with an origin, the manifest that it begins with. */
   readonly manifest?: Manifest;
+  /** Of a birth with an origin. */
+  readonly inheritedTail?: InheritedTail;
 }
 
 export interface Folded {
@@ -82,20 +92,44 @@ function born(view: NamespaceView, entry: FoldEntry, birth: BirthEntry): LiveNam
     // The walk from a manifest that has indexed nothing passes the birth of what it already describes.
     const isOwn = view.live.incarnation === incarnation && view.live.birthGeneration === entry.generation;
     if (!isOwn) throw broken(view, entry, 'a birth while the namespace lives');
-    return birth.batch === undefined ? view.live : withBatch(view.live, entry, birth.batch);
+    return withFirstBatch(view.live, entry, birth);
   }
-  if (birth.batch?.schema === undefined) throw broken(view, entry, 'a birth without a schema');
   const createdAtMs = toSafeNumber(writtenAtMs);
-  const schema = schemaFromStored(birth.batch.schema);
-  const identity = { incarnation, family: birth.family, birthGeneration: entry.generation, schema, createdAtMs };
-  const live = {
-    ...identity,
-    lastWriteAtMs: createdAtMs,
-    manifest: emptyManifest(identity),
-    tail: [],
-    revokedJobs: [],
-  };
-  return withBatch(live, entry, birth.batch);
+  const manifest = birth.origin === undefined ? founderManifest(view, entry, birth) : entry.manifest;
+  const isOwn = manifest?.incarnation === incarnation && manifest.birthGeneration === entry.generation;
+  if (!isOwn) throw broken(view, entry, 'a birth without what it inherits');
+  const { family, birthGeneration, schema } = manifest;
+  const identity = { incarnation, family, birthGeneration, schema, createdAtMs, lastWriteAtMs: createdAtMs };
+  return withFirstBatch({ ...identity, manifest, tail: [], revokedJobs: [] }, entry, birth);
+}
+
+function founderManifest(view: NamespaceView, entry: FoldEntry, birth: BirthEntry): Manifest {
+  if (birth.batch?.schema === undefined) throw broken(view, entry, 'a birth without a schema');
+  return emptyManifest({
+    incarnation: entry.header.incarnation,
+    family: birth.family,
+    birthGeneration: entry.generation,
+    schema: schemaFromStored(birth.batch.schema),
+    createdAtMs: toSafeNumber(entry.header.writtenAtMs),
+  });
+}
+
+/** What was inherited and not indexed is the beginning of the first batch, so that whoever consumes that has consumed it all. */
+function withFirstBatch(live: LiveNamespace, entry: FoldEntry, birth: BirthEntry): LiveNamespace {
+  const { inheritedTail: tail } = entry;
+  if (birth.origin === undefined || tail === undefined) {
+    return birth.batch === undefined ? live : withBatch(live, entry, birth.batch);
+  }
+  if (birth.batch === undefined && tail.parts.length === 0) {
+    return { ...live, schema: tail.schema ?? live.schema };
+  }
+  const own = birth.batch ?? create(BatchEntrySchema);
+  const first = create(BatchEntrySchema, {
+    ...own,
+    upsertedRowCount: own.upsertedRowCount + BigInt(tail.upsertedRowCount),
+    deletedRowCount: own.deletedRowCount + BigInt(tail.deletedRowCount),
+  });
+  return withBatch({ ...live, schema: tail.schema ?? live.schema }, entry, first);
 }
 
 function sameLife(view: NamespaceView, entry: FoldEntry): LiveNamespace {

@@ -7,7 +7,7 @@ import {
   type IdempotencyPart as StoredPart,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { type BodyDeps, type BodyPlace, createBody } from './body.ts';
-import { readBody } from './entry-reader.ts';
+import { readBody } from './entry-body.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { IdempotencyPartReference, IdempotencyRecord, LiveNamespace, NamespaceView } from './view.ts';
 

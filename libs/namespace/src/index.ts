@@ -1,3 +1,4 @@
+export type { BirthOutcome } from './bear.ts';
 export type { BodyDeps, BodyPlace } from './body.ts';
 export { type ListNamespacesOptions, listNamespaces, type NamespacePage } from './catalog.ts';
 export {
@@ -9,9 +10,28 @@ export {
   readCluster,
   recordCertificate,
 } from './cluster.ts';
+export type { NamespaceLogDeps } from './context.ts';
 export { clearDirtyMarkers, type DirtyMarker, listDirtyMarkers, writeDirtyMarker } from './dirty.ts';
 export { type DecodedEntry, decodeEntry } from './entry.v1.ts';
 export { decodeFamilyMember, type FamilyMember, writeFamilyRecord } from './family.ts';
+export { type CensusDeps, type FamilyCensus, takeCensus } from './gc-census.ts';
+export { createFactReader, type FactReader } from './gc-facts.ts';
+export { listRecordedFamilies } from './gc-records.ts';
+export {
+  isRetentionOver,
+  listEverything,
+  type NamespaceSurvey,
+  nextFloor,
+  surveyForGarbage,
+} from './gc-survey.ts';
+export {
+  type FamilyVerdict,
+  type Garbage,
+  garbageKinds,
+  judgeFamily,
+  type StuckBirth,
+  type UnfinishedJob,
+} from './gc-verdict.ts';
 export { isHintDue } from './hint.ts';
 export {
   findIdempotent,
@@ -43,7 +63,8 @@ export {
   pinPrefix,
   pinsPrefix,
 } from './keys.ts';
-export { createNamespaceLog, type NamespaceLogDeps, type NamespaceLogOptions } from './log.ts';
+export { createLineage, type Heir, type InstantContent, type Lineage } from './lineage.ts';
+export { createNamespaceLog, type NamespaceLogOptions } from './log.ts';
 export {
   applyIndexEdit,
   checkManifest,
@@ -74,6 +95,7 @@ export type {
 } from './namespace-log.ts';
 export { emptyView } from './open.ts';
 export { decodePin, type Pin } from './pin-codec.ts';
+export type { Snapshot } from './pins.ts';
 export type {
   ChainLink,
   DeleteVectorReference,

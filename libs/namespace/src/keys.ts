@@ -52,6 +52,7 @@ const generationPattern = /^[0-9]{20}$/;
 export const clusterKey = 'lagoon.json';
 export const catalogPrefix = 'catalog/';
 export const dirtyPrefix = 'dirty/';
+export const familiesPrefix = 'family/';
 
 export function catalogKey(name: string, incarnation: string): string {
   return `${catalogPrefix}${escapeName(name)}/${id(incarnation)}`;
@@ -103,8 +104,16 @@ export function floorKey(name: string, generation: number): string {
   return floorPrefix(name) + formatGeneration(generation);
 }
 
+export function familyPrefix(family: string): string {
+  return `${familiesPrefix}${id(family)}/`;
+}
+
 export function familyKey(family: string, incarnation: string): string {
-  return `family/${id(family)}/${id(incarnation)}`;
+  return familyPrefix(family) + id(incarnation);
+}
+
+export function dataPrefix(family: string): string {
+  return `data/${id(family)}/`;
 }
 
 export function dataKey(key: DataKey): string {

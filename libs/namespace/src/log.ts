@@ -1,36 +1,16 @@
-import {
-  type Clock,
-  createRandomId,
-  isLagoonError,
-  LagoonError,
-  type Log,
-  type Metrics,
-  mapBounded,
-  type Random,
-} from '@lagoon/base';
-import type { ObjectStore } from '@lagoon/object-store';
+import { isLagoonError, LagoonError, mapBounded } from '@lagoon/base';
 import { commit, refusals } from './append.ts';
 import { removeCatalogMarker, writeCatalogMarker } from './catalog.ts';
-import { createLogMetrics, type LogContext } from './context.ts';
+import { createLogContext, type LogContext, type NamespaceLogDeps } from './context.ts';
 import type { WrittenBody } from './draft.ts';
 import { writeHint } from './hint.ts';
 import { readIdempotencyPart } from './idempotency.ts';
 import { logKey } from './keys.ts';
 import type { AppendResult, EntryDraft, NamespaceLog, ReadResult } from './namespace-log.ts';
 import { openNamespace } from './open.ts';
-import { createTimeKeeper } from './proof.ts';
 import { createRecent } from './recent.ts';
 import type { IdempotencyRecord, NamespaceView } from './view.ts';
 import { walk } from './walk.ts';
-
-export interface NamespaceLogDeps {
-  /** Reads may be retried below; `create` must be sent once. */
-  readonly store: ObjectStore;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
 
 export interface NamespaceLogOptions {
   /** For people: who wrote an entry. A random one by default. */
@@ -41,21 +21,10 @@ export interface NamespaceLogOptions {
   readonly inlinePartsBytesMax?: number;
 }
 
-const inlinePartsBytesMax = 4 << 20;
-
 type Build = (view: NamespaceView, read: ReadResult | undefined) => EntryDraft | 'nothing';
 
 export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLogOptions = {}): NamespaceLog {
-  const context: LogContext = {
-    store: deps.store,
-    clock: deps.clock,
-    random: deps.random,
-    log: deps.log,
-    metrics: createLogMetrics(deps.metrics),
-    time: createTimeKeeper(deps.clock),
-    writerId: options.writerId ?? createRandomId(deps.random),
-    inlinePartsBytesMax: Math.min(options.inlinePartsBytesMax ?? inlinePartsBytesMax, inlinePartsBytesMax),
-  };
+  const context = createLogContext(deps, options);
   const resolutionCountMax = options.resolutionCountMax ?? 64;
   const manifestEntryObjects = createRecent<Uint8Array>(256);
   const idempotencyTables = createRecent<ReadonlyMap<string, IdempotencyRecord>>(256);

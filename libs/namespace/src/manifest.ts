@@ -15,6 +15,7 @@ import type {
  * - rows: added − superseded − deleted = live, none negative; live = the sum over the segments;
  * - a segment: 0 ≤ live ≤ rows; live < rows only with a delete vector, which has one bit per row;
  * - generations: birth − 1 ≤ indexed_through; a segment's first ≤ last ≤ indexed_through; segments ascend by last;
+ * - an origin is in use only while indexed_through is before the birth; what was inherited is from the generation before the birth;
  * - no key is named twice, and nothing that is obsolete is named.
  *
  * They are checked before a commit and after every read.
@@ -91,7 +92,14 @@ export function applyIndexEdit(manifest: Manifest, edit: IndexEdit): Manifest {
     ],
     obsolete: [...manifest.obsolete, ...obsolete],
     lastWriteAtMs: Math.max(manifest.lastWriteAtMs, edit.lastWriteAtMs),
+    ...consumedOrigin(manifest, edit.indexedThrough),
   };
+}
+
+/** The inherited tail is part of the batch at the birth: whoever has indexed that needs nothing of it any more. */
+function consumedOrigin(manifest: Manifest, indexedThrough: number): Pick<Manifest, 'origin'> {
+  if (manifest.origin === undefined || indexedThrough < manifest.birthGeneration) return {};
+  return { origin: { ...manifest.origin, manifestBody: undefined, tail: [] } };
 }
 
 /** Drops the parts of the idempotency table that have expired: `isExpired` knows for how long they were seen. */
@@ -135,12 +143,15 @@ export function checkManifest(manifest: Manifest): void {
   const { added, superseded, deleted, live } = manifest.rows;
   must(Math.min(added, superseded, deleted, live) >= 0, 'a negative row count');
   must(added - superseded - deleted === live, 'row accounting does not balance', { added, superseded, deleted, live });
+  checkOrigin(manifest, must);
+  // What was inherited is from before the birth.
+  const generationMin = manifest.birthGeneration - (manifest.origin === undefined ? 0 : 1);
   let lastGeneration = 0;
   let liveInSegments = 0;
   for (const segment of manifest.segments) {
     checkSegment(segment, must);
     const key = segment.object.key;
-    must(segment.generationFirst >= manifest.birthGeneration, 'a segment from before the birth', { key });
+    must(segment.generationFirst >= generationMin, 'a segment from before the birth', { key });
     must(segment.generationLast <= manifest.indexedThrough, 'a segment from behind indexed_through', { key });
     must(segment.generationLast >= lastGeneration, 'segments do not ascend', { key });
     lastGeneration = segment.generationLast;
@@ -163,6 +174,11 @@ function checkSegment(segment: SegmentReference, must: Must): void {
   if (deleteVector?.kind !== 'inline') return;
   must(deleteVector.bitmap.byteLength === Math.ceil(rowCount / 8), 'size of a delete vector', more);
   must(countOnes(deleteVector.bitmap) === rowCount - liveRowCount, 'a delete vector of another count', more);
+}
+
+function checkOrigin({ origin, indexedThrough, birthGeneration }: Manifest, must: Must): void {
+  if (origin === undefined || indexedThrough < birthGeneration) return;
+  must(origin.tail.length === 0 && origin.manifestBody === undefined, 'names what it has consumed');
 }
 
 function checkKeys(manifest: Manifest, must: Must): void {

@@ -60,7 +60,13 @@ export interface ReadResult {
 }
 
 export type NamespaceEvent =
-  | { readonly kind: 'birth'; readonly generation: number; readonly incarnation: string }
+  | {
+      readonly kind: 'birth';
+      readonly generation: number;
+      readonly incarnation: string;
+      /** What it begins with, where it was born from another's instant; a `batch` of what that left unindexed follows. */
+      readonly manifest?: Manifest;
+    }
   | { readonly kind: 'batch'; readonly generation: number; readonly parts: readonly Uint8Array[] }
   | { readonly kind: 'manifest'; readonly generation: number; readonly manifest: Manifest }
   | { readonly kind: 'truncate'; readonly generation: number }

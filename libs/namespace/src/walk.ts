@@ -87,7 +87,11 @@ export function apply(
     return folded.view;
   }
   const { kind } = header;
-  if (kind.case === 'birth') events.push({ kind: 'birth', generation, incarnation: header.incarnation });
+  if (kind.case === 'birth') {
+    // A walk from a manifest of the same life passes its birth: what it began with is past.
+    const isNew = view.live === undefined && manifest !== undefined;
+    events.push({ kind: 'birth', generation, incarnation: header.incarnation, ...(isNew ? { manifest } : {}) });
+  }
   if (kind.case === 'truncate') events.push({ kind: 'truncate', generation });
   if (kind.case === 'aborted') events.push({ kind: 'aborted', generation });
   if (kind.case === 'manifest' && manifest !== undefined) events.push({ kind: 'manifest', generation, manifest });
