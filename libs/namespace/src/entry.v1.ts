@@ -46,7 +46,7 @@ export function encodeEntry(header: Entry, parts: readonly Uint8Array[]): Uint8A
 
 /** Throws `corrupt` naming key and part, `unavailable` never: the bytes are judged alone. */
 export function decodeEntry(key: string, bytes: Uint8Array): DecodedEntry {
-  const prefix = readPrefix(key, bytes);
+  const prefix = readPrefix(key, bytes, bytes.byteLength);
   const partsStart = alignUp(prefixSize + prefix.headerSize, partAlignment);
   if (headCrc(bytes, partsStart) !== prefix.headCrc) throw broken(key, 'header', 'checksum mismatch');
   const header = decodeHeader(key, bytes.subarray(prefixSize, prefixSize + prefix.headerSize));
@@ -63,6 +63,19 @@ export function decodeEntry(key: string, bytes: Uint8Array): DecodedEntry {
     hash: sha256(bytes),
     sizeBytes: bytes.byteLength,
   };
+}
+
+/**
+ * The header out of an object's first bytes, verified by its own checksum; the parts are not looked at. Undefined where the bytes
+ * end before it does. Throws `corrupt`.
+ */
+export function decodeEntryHeader(key: string, start: Uint8Array, objectSize: number): Entry | undefined {
+  if (start.byteLength >= prefixSize && start.byteLength < objectSize) {
+    const headerSize = new DataView(start.buffer, start.byteOffset).getUint32(8, true);
+    if (alignUp(prefixSize + headerSize, partAlignment) > start.byteLength) return undefined;
+  }
+  const { headerSize } = readPrefix(key, start, objectSize);
+  return decodeHeader(key, start.subarray(prefixSize, prefixSize + headerSize));
 }
 
 /** Where parts of these sizes start, and where the last one ends; also the layout of a batch's body, from 0. */
@@ -94,7 +107,7 @@ interface Prefix {
   readonly headCrc: number;
 }
 
-function readPrefix(key: string, bytes: Uint8Array): Prefix {
+function readPrefix(key: string, bytes: Uint8Array, objectSize: number): Prefix {
   if (bytes.byteLength < prefixSize) throw broken(key, 'prefix', 'truncated');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0, true) !== magic) throw broken(key, 'prefix', 'not an entry');
@@ -109,7 +122,7 @@ function readPrefix(key: string, bytes: Uint8Array): Prefix {
       context: { key, version, versionMax: entryVersion },
     });
   }
-  if (view.getUint32(12, true) !== bytes.byteLength) throw broken(key, 'prefix', 'another length than written');
+  if (view.getUint32(12, true) !== objectSize) throw broken(key, 'prefix', 'another length than written');
   return { headerSize, partsCrc: view.getUint32(16, true), headCrc: view.getUint32(28, true) };
 }
 
