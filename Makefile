@@ -20,8 +20,9 @@ node_modules/.modules.yaml: pnpm-lock.yaml pnpm-workspace.yaml package.json
 	$(PNPM) install --frozen-lockfile
 	@touch $@
 
-build: setup ## Compile the WebAssembly kernels; everything else runs from its sources
+build: setup ## Compile the WebAssembly kernels, and the sources into the cache that starts use
 	@node libs/vector/kernels/build.mjs
+	@bin/lagoon compile
 
 run: build ## Start Lagoon on a local directory with a real sample, show some searches, keep serving
 	@DATA=$(DATA) PORT=$(PORT) GRPC_PORT=$(GRPC_PORT) node examples/quickstart/run.ts

@@ -1,6 +1,6 @@
 /**
  * Exact kNN over all GloVe rows through the HTTP gateway of one process, against LanceDB embedded without an index. The queries of both
- * alternate, so that both see the same machine. Beside it: how fast the rows came in through HTTP, start-up time and idle memory.
+ * alternate, so that both see the same machine. Beside it: how fast the rows came in through HTTP, and how long indexing took behind them.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,11 +28,6 @@ async function main(): Promise<void> {
 async function measure(glove: GloveVectors, folder: string): Promise<void> {
   const table = await loadLance(glove, join(folder, 'lance'));
   await using lagoon = await startLagoon(join(folder, 'data'));
-  await new Promise((done) => setTimeout(done, 3_000));
-  print(
-    `start to ready ${(lagoon.readyMs / 1000).toFixed(2)} s; idle resident memory ${(lagoon.residentBytes() / 1e6).toFixed(0)} MB (all roles, no data)`,
-  );
-
   const importedAt = performance.now();
   await runLagoon([
     'import',

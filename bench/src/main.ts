@@ -4,6 +4,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 const benches = [
+  ['start', 'start and idle memory'],
   ['kernel', 'kernels against the plain loop'],
   ['group-commit', 'group commit on a slow store'],
   ['exact-knn', 'import, index lag and exact kNN against LanceDB'],
