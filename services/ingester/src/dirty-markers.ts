@@ -19,15 +19,33 @@ interface Watched {
   readonly timer: Timer | undefined;
 }
 
+/** Only while the store takes none are there ever so many. */
+const watchedCountMax = 100_000;
+
 export function createDirtyMarkers(
   deps: { readonly store: ObjectStore; readonly clock: Clock; readonly background: BackgroundTasks },
   delayMs: number,
 ): DirtyMarkers {
   const watched = new Map<string, Watched>();
+  let isClosed = false;
+
+  /** Written after the delay, and again after another while it cannot be: a tail without a marker may be known to nobody. */
+  const watch = (namespace: string, generation: number): void => {
+    const timer = deps.clock.setTimer(delayMs, () => write(namespace, generation));
+    watched.set(namespace, { generation, timer });
+  };
 
   const write = (namespace: string, generation: number): void => {
     watched.set(namespace, { generation, timer: undefined });
-    deps.background.run('write dirty marker', () => writeDirtyMarker(deps.store, namespace, generation));
+    deps.background.run('write dirty marker', async () => {
+      try {
+        await writeDirtyMarker(deps.store, namespace, generation);
+      } catch (error) {
+        const present = watched.get(namespace)?.generation ?? generation; // flushed, and no longer watched, perhaps
+        if (!isClosed && present === generation && watched.size < watchedCountMax) watch(namespace, generation);
+        throw error;
+      }
+    });
   };
 
   const flushOne = (namespace: string): void => {
@@ -45,10 +63,10 @@ export function createDirtyMarkers(
       present?.timer?.cancel();
       watched.delete(view.name);
       if (generation === undefined) return;
-      const timer = deps.clock.setTimer(delayMs, () => write(view.name, generation));
-      watched.set(view.name, { generation, timer });
+      watch(view.name, generation);
     },
     flush: (namespace) => {
+      isClosed ||= namespace === undefined;
       const names = namespace === undefined ? [...watched.keys()] : [namespace];
       for (const name of names) {
         flushOne(name);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
+import { createSeededRandom, LagoonError, noMetrics, silentLog } from '@lagoon/base';
 import { applyIndexEdit, createManifestCommitter, createNamespaceLog } from '@lagoon/namespace';
-import { createMemoryStore } from '@lagoon/object-store';
+import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { AppendManifestResponse_Outcome } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import { createTestClock, createTestIngester, liveIds, type TestIngester } from './testing.ts';
 
@@ -201,6 +201,26 @@ describe('manifests', () => {
 });
 
 describe('dirty markers', () => {
+  test('one that the store did not take is written again', async () => {
+    const clock = createTestClock();
+    const inner = createMemoryStore({ clock });
+    let failureCount = 2;
+    const store: ObjectStore = {
+      ...inner,
+      put: async (key, bytes, signal) => {
+        if (key.startsWith('dirty/') && failureCount-- > 0) throw new LagoonError('unavailable', 'store is down');
+        return await inner.put(key, bytes, signal);
+      },
+    };
+    const ingester = createTestIngester({ store, clock });
+    await ingester.write({ rows: [[0, 'x']] });
+    for (const count of [0, 0, 1]) {
+      clock.advance(10_000);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect((await inner.list({ prefix: 'dirty/' })).objects).toHaveLength(count);
+    }
+  });
+
   test('are written when a tail waits, and not where it was indexed in time', async () => {
     const ingester = createTestIngester();
     const markers = async () => {
