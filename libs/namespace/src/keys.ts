@@ -53,6 +53,8 @@ export const clusterKey = 'lagoon.json';
 export const catalogPrefix = 'catalog/';
 export const dirtyPrefix = 'dirty/';
 export const familiesPrefix = 'family/';
+export const namespacesPrefix = 'ns/';
+export const dataRoot = 'data/';
 
 export function catalogKey(name: string, incarnation: string): string {
   return `${catalogPrefix}${escapeName(name)}/${id(incarnation)}`;
@@ -60,7 +62,7 @@ export function catalogKey(name: string, incarnation: string): string {
 
 /** Everything about a namespace but its segments; body/ < floor/ < head < log/ < pins/ in key order. */
 export function namespacePrefix(name: string): string {
-  return `ns/${escapeName(name)}/`;
+  return `${namespacesPrefix}${escapeName(name)}/`;
 }
 
 export function logPrefix(name: string): string {
@@ -113,11 +115,11 @@ export function familyKey(family: string, incarnation: string): string {
 }
 
 export function dataPrefix(family: string): string {
-  return `data/${id(family)}/`;
+  return `${dataRoot}${id(family)}/`;
 }
 
 export function dataKey(key: DataKey): string {
-  return `data/${id(key.family)}/${id(key.incarnation)}/${jobObject(key.job, key.n)}.${key.extension}`;
+  return `${dataPrefix(key.family)}${id(key.incarnation)}/${jobObject(key.job, key.n)}.${key.extension}`;
 }
 
 export function dirtyKey(name: string, firstUnindexedGeneration: number): string {

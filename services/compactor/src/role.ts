@@ -25,6 +25,8 @@ import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { createBacklog } from './backlog.ts';
 import { createCompactorMetrics } from './compactor-metrics.ts';
 import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
+import { type GcConfig, resolveGcConfig } from './gc/gc-config.ts';
+import { createGcJob } from './gc/gc-job.ts';
 import { type IndexJobResult, runIndexJob } from './index-job.ts';
 import { createMarkerClearing } from './marker-clearing.ts';
 import { createMarkerSweep } from './marker-sweep.ts';
@@ -56,12 +58,17 @@ export interface CompactorRole {
 }
 
 /** The role that turns tails into segments: README of this package. */
-export function createCompactorRole(deps: CompactorDeps, given: Partial<CompactorConfig> = {}): CompactorRole {
+export function createCompactorRole(
+  deps: CompactorDeps,
+  given: Partial<CompactorConfig> = {},
+  givenGc: Partial<GcConfig> = {},
+): CompactorRole {
   const config = resolveCompactorConfig(given);
   const { clock } = deps;
   const metrics = createCompactorMetrics(deps.metrics);
   const backlog = createBacklog(config);
   const namespaceLog = deps.namespaceLog ?? createNamespaceLog(deps);
+  const gc = createGcJob({ ...deps, namespaceLog }, resolveGcConfig(givenGc));
   const jobDeps = {
     ...deps,
     namespaceLog,
@@ -146,6 +153,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
         backlog.finish(namespace, nowMs());
         return;
       case 'committed': {
+        gc.learn(namespace);
         metrics.writtenBytes.add(result.writtenBytes);
         metrics.indexedRows.add(result.rowCount);
         if (result.view !== undefined) {
@@ -200,6 +208,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
   return {
     service: {
       notify: async (request) => {
+        gc.learn(request.namespace);
         const weight = { bytes: Number(request.unindexedBytes), entryCount: Number(request.unindexedEntryCount) };
         if (backlog.learn(request.namespace, weight, nowMs())) pump();
         return {};
@@ -209,6 +218,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
       if (isStarted) return;
       isStarted = true;
       track(sweepOnce());
+      gc.start();
       pump();
     },
     settled,
@@ -218,6 +228,7 @@ export function createCompactorRole(deps: CompactorDeps, given: Partial<Compacto
       sweepTimer?.cancel();
       using deadline = deadlineSignal(clock, config.closeTimeoutMs);
       deadline.signal.addEventListener('abort', () => abandon.abort(deadline.signal.reason), { once: true });
+      await gc.close();
       await settled();
       await clearing.flush();
       sweepTimer?.cancel();

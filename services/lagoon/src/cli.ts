@@ -2,6 +2,7 @@ import { isLagoonError, toLagoonError } from '@lagoon/base';
 import { CommanderError, Command as Program } from 'commander';
 import type { Command, CommandDeps } from './commands/command.ts';
 import { compileCommand } from './commands/compile.ts';
+import { gcCommand } from './commands/gc.ts';
 import { importCommand } from './commands/import.ts';
 import { serveCommand } from './commands/serve.ts';
 import { storeCheckCommand } from './commands/store-check.ts';
@@ -9,7 +10,14 @@ import { versionCommand } from './commands/version.ts';
 import { lagoonVersion } from './version.ts';
 
 /** One file per command. */
-const commands: readonly Command[] = [serveCommand, importCommand, storeCheckCommand, versionCommand, compileCommand];
+const commands: readonly Command[] = [
+  serveCommand,
+  importCommand,
+  storeCheckCommand,
+  gcCommand,
+  versionCommand,
+  compileCommand,
+];
 
 /** 0: done. 1: it could not be done. 2: the command or the configuration is wrong. */
 export type ExitCode = 0 | 1 | 2;

@@ -3,6 +3,7 @@ import {
   catalogKey,
   createFactReader,
   type FactReader,
+  type FamilyCensus,
   type FamilyVerdict,
   floorKey,
   type Garbage,
@@ -65,12 +66,20 @@ const deedOf = ({ key }: { readonly key: string }) => `revoke ${key}`;
 interface Pass {
   readonly report: ReportBuilder;
   readonly dryRun: boolean;
-  readonly recorded: ReadonlyMap<string, string>;
+  /** The family of every recorded incarnation: a listing of all of them, so only where no log tells. */
+  recorded(): Promise<ReadonlyMap<string, string>>;
   readonly looked: Map<string, Set<string>>;
   /** Names of which something is left to do. */
   readonly open: Set<string>;
   readonly openFamilies: Set<string>;
   readonly signal: AbortSignal | undefined;
+}
+
+/** Bodies of which neither a log nor a record of the family tells whose they are. */
+function hasUntoldBodies({ surveys, members }: FamilyCensus): boolean {
+  const told = new Set(members.map(({ incarnation }) => incarnation));
+  for (const { entries } of surveys.values()) for (const { facts } of entries) told.add(facts.incarnation);
+  return [...surveys.values()].some(({ bodies }) => bodies.some(({ incarnation }) => !told.has(incarnation)));
 }
 
 export function createCollector(deps: CollectorDeps, config: GcConfig): Collector {
@@ -79,20 +88,29 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
   const storeNowMs = (survey: NamespaceSurvey | undefined) => survey?.storeTimeMs ?? deps.namespaceLog.storeTimeMs();
 
   /** A floor counts when it has stood for the grace by the store's times, and for ten minutes under this process's eyes. */
-  const standingFloor = (survey: NamespaceSurvey): number => {
+  const standingFloor = (survey: NamespaceSurvey, dryRun: boolean): number => {
     let standing = 0;
     for (const floor of survey.floors) {
       const hasStood = storeNowMs(survey) - floor.lastModifiedMs >= config.graceMs;
-      if (sightings.knownMs(floor.key) >= gcGraceMsMin && hasStood) standing = floor.generation;
+      const isKnown = sightings.knownMs(floor.key) >= gcGraceMsMin || dryRun; // which deletes nothing
+      if (isKnown && hasStood) standing = floor.generation;
     }
     return standing;
   };
 
-  const censusDeps = { store: deps.store, facts, standingFloor };
+  const censusDeps = (dryRun: boolean) => ({
+    store: deps.store,
+    facts,
+    standingFloor: (survey: NamespaceSurvey) => standingFloor(survey, dryRun),
+  });
 
   const pass: Collector['pass'] = async (scope, signal) => {
     const report = createReport();
-    const recorded = await listRecordedFamilies(deps.store, signal);
+    let listing: Promise<ReadonlyMap<string, string>> | undefined;
+    const recorded = () => {
+      listing ??= listRecordedFamilies(deps.store, signal);
+      return listing;
+    };
     const looked = new Map<string, Set<string>>();
     const state: Pass = {
       report,
@@ -141,11 +159,20 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
   const lookAt = async (state: Pass, name: string): Promise<Set<string>> => {
     const survey = await surveyForGarbage({ store: deps.store, facts }, name, state.signal);
     const families = new Set<string>();
+    const told = new Set<string>();
     for (const { facts: entry } of survey.entries) {
-      const family = entry.family === '' ? state.recorded.get(entry.incarnation) : entry.family;
-      if (family !== undefined) families.add(family);
+      if (entry.family === '') continue;
+      families.add(entry.family);
+      told.add(entry.incarnation);
     }
-    for (const { incarnation } of survey.bodies) families.add(state.recorded.get(incarnation) ?? noFamily);
+    const untold = [
+      ...survey.entries.map((entry) => entry.facts.incarnation),
+      ...survey.bodies.map((body) => body.incarnation),
+    ].filter((incarnation) => incarnation !== '' && !told.has(incarnation));
+    if (untold.length > 0) {
+      const recorded = await state.recorded();
+      for (const incarnation of untold) families.add(recorded.get(incarnation) ?? noFamily);
+    }
     if (families.size === 0) families.add(noFamily);
     state.looked.set(name, new Set([...families].filter((family) => family !== noFamily)));
     if (!isRetentionOver(survey)) state.open.add(name);
@@ -189,10 +216,12 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
   };
 
   const judge = async (state: Pass, family: string, names: ReadonlySet<string>) => {
-    const census = await takeCensus(censusDeps, family, names, state.signal);
+    const census = await takeCensus(censusDeps(state.dryRun), family, names, state.signal);
     const [first] = census.surveys.values();
     const nowMs = storeNowMs(first);
-    const isRecorded = (incarnation: string) => state.recorded.has(incarnation);
+    const needsRecords = hasUntoldBodies(census);
+    const recorded = needsRecords ? await state.recorded() : undefined;
+    const isRecorded = (incarnation: string) => recorded?.has(incarnation) === true;
     const verdict: FamilyVerdict = judgeFamily(census, { storeNowMs: nowMs, isRecorded });
     return { verdict, nowMs, names: [...census.surveys.keys()] };
   };

@@ -32,7 +32,7 @@ export function toServerConfig(settings: SettingValues): ServerConfig {
   };
 }
 
-function storeUrlOf(settings: SettingValues): string {
+export function storeUrlOf(settings: SettingValues): string {
   const directory = settings['data-dir'];
   const url = settings['object-store'];
   if (directory !== undefined && url !== undefined)
@@ -69,6 +69,14 @@ export function storeOptionsOf(settings: SettingValues): OpenStoreOptions {
         : { credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) } }),
       ...(encryption === undefined ? {} : { encryption }),
     },
+  };
+}
+
+export function gcConfigOf(settings: SettingValues) {
+  return {
+    intervalMs: settings['gc-interval-ms'],
+    retentionMs: settings['gc-retention-ms'],
+    graceMs: settings['gc-grace-ms'],
   };
 }
 

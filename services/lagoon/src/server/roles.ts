@@ -7,7 +7,7 @@ import { LagoonService } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
 import { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import type { RpcServer } from '@lagoon/rpc';
 import type { Tracer } from '@lagoon/telemetry';
-import type { RoleName, ServerConfig } from '../config/server-config.ts';
+import { gcConfigOf, type RoleName, type ServerConfig } from '../config/server-config.ts';
 import { type LocalServices, promised, type RoleClients } from './role-clients.ts';
 
 export interface RoleDeps {
@@ -101,6 +101,7 @@ async function createCompactor(deps: RoleDeps, { settings }: ServerConfig): Prom
       queryNodes: () => deps.clients().query?.all() ?? [],
     },
     { jobConcurrencyMax: settings['compaction-concurrency'] },
+    gcConfigOf(settings),
   );
   return {
     services: { compactor: role.service },
