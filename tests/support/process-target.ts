@@ -18,8 +18,14 @@ export interface ProcessTarget {
 /** One process with all roles on a temporary directory. */
 export async function startOnDirectory(flags: Flags = {}): Promise<ProcessTarget> {
   const directory = await mkdtemp(join(tmpdir(), 'lagoon-e2e-'));
-  const one = await startLagoon({ 'data-dir': directory, ...flags });
-  return targetOf(one, [one], () => rm(directory, { recursive: true, force: true }));
+  const cleanUp = () => rm(directory, { recursive: true, force: true });
+  try {
+    const one = await startLagoon({ 'data-dir': directory, ...flags });
+    return targetOf(one, [one], cleanUp);
+  } catch (error) {
+    await cleanUp();
+    throw error;
+  }
 }
 
 /** One process with all roles on a bucket of its own. */
@@ -31,21 +37,26 @@ export async function startOnS3(flags: Flags = {}): Promise<ProcessTarget> {
 /** A process per role on one bucket: what they share is the bucket and gRPC. */
 export async function startFourOnS3(flags: Flags = {}): Promise<ProcessTarget> {
   const store = { ...(await s3Flags()), ...flags };
-  const query = await startLagoon({ ...store, roles: 'query' });
-  const queries = { 'query-addresses': query.grpcAddress };
-  const compactorPort = await freePort();
-  const ingester = await startLagoon({
-    ...store,
-    ...queries,
-    roles: 'ingester',
-    'compactor-addresses': `127.0.0.1:${compactorPort}`,
-  });
-  const addresses = { ...queries, 'ingester-addresses': ingester.grpcAddress };
-  const [compactor, gateway] = await Promise.all([
-    startLagoon({ ...store, ...addresses, roles: 'compactor', 'grpc-port': compactorPort }),
-    startLagoon({ ...store, ...addresses, roles: 'gateway' }),
-  ]);
-  return targetOf(gateway, [gateway, ingester, compactor, query]);
+  const started: LagoonProcess[] = [];
+  const start = async (roleFlags: Flags): Promise<LagoonProcess> => {
+    const one = await startLagoon({ ...store, ...roleFlags });
+    started.push(one);
+    return one;
+  };
+  try {
+    const query = await start({ roles: 'query' });
+    const queries = { 'query-addresses': query.grpcAddress };
+    const compactorPort = await freePort();
+    const compactors = { 'compactor-addresses': `127.0.0.1:${compactorPort}` };
+    const ingester = await start({ ...queries, ...compactors, roles: 'ingester' });
+    const addresses = { ...queries, 'ingester-addresses': ingester.grpcAddress };
+    const compactor = await start({ ...addresses, roles: 'compactor', 'grpc-port': compactorPort });
+    const gateway = await start({ ...addresses, roles: 'gateway' });
+    return targetOf(gateway, [gateway, ingester, compactor, query]);
+  } catch (error) {
+    for (const one of started) await one.close();
+    throw error;
+  }
 }
 
 /** A new bucket on the S3 server of the test run, as flags; through another address where one is given. */
