@@ -74,7 +74,8 @@ function gallop(column: IdColumn, probe: IdColumn, probeRow: number, from: numbe
   return lowerBound(column, probe, probeRow, low, Math.min(column.count, low + step));
 }
 
-function lowerBound(
+/** The first row in [from, to) whose id is not below that of a row of `probe`; `to` where there is none. */
+export function lowerBound(
   column: IdColumn,
   probe: IdColumn,
   probeRow: number,

@@ -29,10 +29,18 @@ export type {
   ScalarColumn,
   VectorColumn,
 } from './column.ts';
+export {
+  type ColumnShape,
+  columnSize,
+  layOutColumn,
+  openColumn,
+  shapeOf,
+  verifyLaidOutColumn,
+} from './column-layout.ts';
 export { formatDatetime, parseDatetime } from './datetime.ts';
 export { type DocumentId, parseDocumentId } from './document-id.ts';
 export { encodeBlock } from './encode-block.ts';
-export { compareIds, findId, forEachCommonId, idAt } from './id-column.ts';
+export { compareIds, findId, forEachCommonId, idAt, lowerBound } from './id-column.ts';
 export { type MergeSource, mergeBlocks } from './merge-blocks.ts';
 export { mergeSchema } from './merge-schema.ts';
 export {
@@ -43,6 +51,7 @@ export {
   type NewestRowsMerge,
 } from './newest-rows.ts';
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
+export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns } from './row-columns.ts';
 export {
   type AttributeSchema,
   type AttributeType,
@@ -64,3 +73,5 @@ export { canConvert } from './type-conversion.ts';
 export { formatUuid, parseUuid } from './uuid.ts';
 export type { AttributeValue } from './value.ts';
 export { isNull, valueAt } from './value-at.ts';
+export { verifyIds } from './verify-block.v1.ts';
+export { writeBlock } from './write-block.v1.ts';

@@ -18,7 +18,7 @@ export function verifyContents(block: Block): void {
   if (logicalBytes !== block.logicalBytes) throw corrupt('block says another count of logical bytes');
 }
 
-function verifyIds(ids: IdColumn, part: string): void {
+export function verifyIds(ids: IdColumn, part: string): void {
   if (ids.idKind === 'string') {
     verifyStrings(ids.offsets, ids.bytes, ids.count, part);
     for (let row = 0; row < ids.count; row++) {
@@ -31,7 +31,7 @@ function verifyIds(ids: IdColumn, part: string): void {
   }
 }
 
-function verifyColumn({ name, column }: NamedColumn, rowCount: number): void {
+export function verifyColumn({ name, column }: NamedColumn, rowCount: number): void {
   if (column.nulls !== undefined && !isBitmapOf(column.nulls, rowCount)) {
     throw corrupt('null bitmap has bits past its rows', { part: name });
   }

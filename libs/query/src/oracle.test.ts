@@ -243,9 +243,10 @@ async function expectAnswers(
 async function play(
   { idKind, metric, steps, queries }: Scenario,
   makeEngine: (namespace: TestNamespace) => TestEngine,
+  flat = false,
 ): Promise<void> {
   const schema = schemaOf(idKind, metric);
-  const namespace = createTestNamespace(schema);
+  const namespace = createTestNamespace(schema, { flat });
   const following = makeEngine(namespace);
   const model = new Map<DocumentId, TestDocument>();
   const specs = queries.map(toSpec);
@@ -273,6 +274,13 @@ describe('against brute force', () => {
     await fc.assert(
       fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace))),
       { numRuns: 150 },
+    );
+  }, 60_000);
+
+  test('flat segments of an earlier version too', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace), true)),
+      { numRuns: 30 },
     );
   }, 60_000);
 

@@ -185,16 +185,21 @@ async function loadAll(
 async function pinSegment(
   deps: ContentDeps,
   usage: ReadUsage,
-  { object }: SegmentReference,
+  { object, footer }: SegmentReference,
   signal?: AbortSignal,
 ): Promise<ResidentBlock> {
-  const load = async (target: Uint8Array, loadSignal?: AbortSignal): Promise<void> => {
+  const read = async (loadSignal?: AbortSignal): Promise<Uint8Array> => {
     const bytes = await readSegmentBlock(deps.store, object, loadSignal);
     countRead(usage, object.size);
     verifySegment(bytes, object.key);
-    target.set(bytes);
+    return bytes;
   };
-  const pinned = await deps.cache.acquire(object.key, object.size, load, signal);
+  // How large the rows of a segment with sections are is known when they are there.
+  const known = footer === undefined ? undefined : await read(signal);
+  const size = known?.length ?? object.size;
+  const load = async (target: Uint8Array, loadSignal?: AbortSignal): Promise<void> =>
+    target.set(known ?? (await read(loadSignal)));
+  const pinned = await deps.cache.acquire(object.key, size, load, signal);
   if (pinned.hit) usage.cacheHitCount++;
   else usage.cacheMissCount++;
   return createResidentBlock(deps.nextId(), object.key, pinned, deps.onBlockGone);

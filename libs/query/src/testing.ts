@@ -26,7 +26,7 @@ import {
   type SegmentReference,
 } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
-import { planDeleteVectors, readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+import { planDeleteVectors, readDeleteVector, readSegmentBlock, writeSegment } from '@lagoon/segment';
 import { type Arena, createArena } from '@lagoon/vector';
 import { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './query-engine.ts';
 import { searchScratchBytes } from './search-context.ts';
@@ -79,7 +79,7 @@ export function encodeDocuments(
 
 export function createTestNamespace(
   schema: Schema,
-  options: { readonly clock?: Clock; readonly store?: ObjectStore } = {},
+  options: { readonly clock?: Clock; readonly store?: ObjectStore; readonly flat?: boolean } = {},
 ): TestNamespace {
   const clock = options.clock ?? createSystemClock();
   const random = createSeededRandom(7);
@@ -143,19 +143,25 @@ export function createTestNamespace(
         return { block, live };
       });
       const merged = mergeBlocks(sources, schema);
-      const rowCount = openBlock(merged).rowCount;
+      const block = openBlock(merged);
+      const { rowCount } = block;
       const added: SegmentReference[] = [];
       if (rowCount > 0) {
         const key = `data/${manifest.family}/${manifest.incarnation}/${createRandomId(random)}-0.seg`;
-        await store.create(key, merged);
+        const generations = { generationFirst: manifest.indexedThrough + 1, generationLast: last.generation };
+        const { incarnation } = manifest;
+        const written =
+          options.flat === true ? undefined : await writeSegment(block, schema, { incarnation, ...generations });
+        const bytes = written?.bytes ?? merged;
+        await store.create(key, bytes);
         added.push({
-          object: { key, size: merged.length, sha256: sha256(merged) },
+          object: { key, size: bytes.length, sha256: sha256(bytes) },
+          ...(written === undefined ? {} : { footer: written.footer }),
+          ...generations,
           rowCount,
           liveRowCount: rowCount,
           logicalBytes: 1,
           deleteVector: undefined,
-          generationFirst: manifest.indexedThrough + 1,
-          generationLast: last.generation,
         });
       }
       let killed = 0;

@@ -1,7 +1,11 @@
 import { corrupt, isLagoonError } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
 import { checkDeadRows, decodeDeleteVector } from './delete-vector.v1.ts';
+import { openSegment, type SegmentReader } from './open-segment.ts';
 import { type ObjectReference, readObject } from './read-object.ts';
+import type { ReadRange } from './read-range.ts';
+import type { SegmentSection } from './segment-footer.v1.ts';
+import { flatMagic, segmentHeaderSize, segmentMagic, segmentVersion, trailerSize } from './segment-layout.v1.ts';
 
 /** Where a segment's dead rows are: beside it in the manifest, or in an object of their own. */
 export type DeleteVectorReference =
@@ -11,13 +15,50 @@ export type DeleteVectorReference =
 /** Delete vectors up to this size go into the manifest. */
 export const deleteVectorInlineBytesMax = 4 << 10;
 
-/** The columnar block that a flat segment is, verified against the manifest's hash; errors as `readObject`. */
-export function readSegmentBlock(
+/**
+ * The rows of a segment of any version as a columnar block, in the order of their ids; the object is verified against the
+ * manifest's hash. Errors as `readObject`.
+ */
+export async function readSegmentBlock(
   store: ObjectStore,
   reference: ObjectReference,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
-  return readObject(store, reference, signal);
+  const bytes = await readObject(store, reference, signal);
+  if (isFlatSegment(bytes)) return bytes;
+  const reader = await openSegmentBytes(reference.key, bytes, signal);
+  return (await reader.readBlock(signal)).bytes;
+}
+
+/** A segment v1 that is in memory as a whole, with its header and the zeros between its sections verified too. */
+export async function openSegmentBytes(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<SegmentReader> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < segmentHeaderSize + trailerSize || view.getUint32(0, true) !== segmentMagic) {
+    throw corrupt('object is not a segment', { key, bytes: bytes.length });
+  }
+  if (view.getUint32(4, true) !== segmentVersion || view.getBigUint64(8, true) !== 0n) {
+    throw corrupt('unknown version of a segment', { key, version: view.getUint32(4, true) });
+  }
+  const size = view.getUint32(bytes.length - trailerSize, true) + trailerSize;
+  if (size > bytes.length - segmentHeaderSize) throw corrupt('segment footer is larger than its object', { key, size });
+  const read: ReadRange = async (start, end) => bytes.subarray(start, end);
+  const reader = await openSegment(read, { key, footer: { offset: bytes.length - size, size } }, signal);
+  checkGaps(key, bytes, reader.footer.sections, bytes.length - size);
+  return reader;
+}
+
+/** What was written before segments had sections: one columnar block. */
+export function isFlatSegment(bytes: Uint8Array): boolean {
+  return bytes.length >= 4 && new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true) === flatMagic;
+}
+
+function checkGaps(key: string, bytes: Uint8Array, sections: readonly SegmentSection[], footerOffset: number): void {
+  for (const [index, { offset, length }] of sections.entries()) {
+    const next = sections[index + 1]?.offset ?? footerOffset;
+    for (let at = offset + length; at < next; at++) {
+      if (bytes[at] !== 0) throw corrupt('segment has bytes between its sections', { key, offset: at });
+    }
+  }
 }
 
 /** The bitmap of a segment's dead rows, 1 = dead; undefined where none is. Errors as `readObject`. */

@@ -1,5 +1,6 @@
 import { assert } from '@lagoon/base';
 import type { Analyzer } from './analyzer.ts';
+import type { TermedTextIndex } from './stored-text.v1.ts';
 import type { Postings, TextIndex } from './text-index.ts';
 import { createWordTable } from './word-table.ts';
 import { isAscii, nextWordStart, wordEnd, wordsOf } from './words.ts';
@@ -10,7 +11,7 @@ export interface TextIndexBuilder {
   addText(bytes: Uint8Array, start: number, end: number): void;
   endRow(): void;
   /** Ends the building. */
-  finish(): TextIndex;
+  finish(): TermedTextIndex;
 }
 
 /** A string column (rowOffsets absent) or []string column of n rows; the shapes of `libs/format`'s columns. */
@@ -110,7 +111,7 @@ function createTermNumbers(analyzer: Analyzer): TermNumbers {
 interface Collector {
   add(term: number): void;
   endRow(): void;
-  finish(numbers: ReadonlyMap<string, number>): TextIndex;
+  finish(numbers: ReadonlyMap<string, number>): TermedTextIndex;
 }
 
 /** Collects (term, frequency) pairs row after row; `finish` sorts them by term, counting, so rows stay ascending. */
@@ -207,7 +208,7 @@ interface IndexArrays {
 /** A map entry and its string, about. */
 const dictionaryEntryBytes = 64;
 
-function textIndexOf(arrays: IndexArrays): TextIndex {
+function textIndexOf(arrays: IndexArrays): TermedTextIndex {
   const { rowCount, lengths, totalLength, numbers, starts, rows, frequencies } = arrays;
   const memoryBytes =
     4 * (lengths.length + starts.length + rows.length + frequencies.length) + numbers.size * dictionaryEntryBytes;
@@ -216,6 +217,9 @@ function textIndexOf(arrays: IndexArrays): TextIndex {
     lengths,
     totalLength,
     termCount: numbers.size,
+    get terms() {
+      return numbers.keys();
+    },
     memoryBytes,
     postings(term): Postings | undefined {
       const number = numbers.get(term);

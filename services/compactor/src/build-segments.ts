@@ -27,6 +27,7 @@ import {
   type LaterRows,
   planDeleteVectors,
   readSegmentBlock,
+  writeSegment,
 } from '@lagoon/segment';
 import type { CompactorConfig } from './config.ts';
 import type { JobObjects } from './job-objects.ts';
@@ -56,7 +57,7 @@ export interface BuildDeps {
 }
 
 /**
- * Turns the tail into segments of one block each, the newest row per id, and finds the rows of older segments that it kills.
+ * Turns the tail into segments, the newest row per id, and finds the rows of older segments that it kills.
  * Takes the live rows of small segments before it along, so that a trickle of writes does not become a trickle of segments.
  * Holds the tail and one segment in memory. A row that the tail itself replaces or deletes never counts as added.
  */
@@ -83,10 +84,13 @@ export async function buildSegments(
   const generationFirst = Math.min(tail.generationFirst, ...absorbed.map((segment) => segment.generationFirst));
   const segmentsAdded: SegmentReference[] = [];
   for (const block of blocks) {
-    const object = await deps.objects.write('seg', block.bytes, signal);
+    const identity = { incarnation: manifest.incarnation, generationFirst, generationLast: tail.generationLast };
+    const written = await writeSegment(block, schema, identity, { breathe: deps.breathe });
+    const object = await deps.objects.write('seg', written.bytes, signal);
     deps.memory.rememberIds(object.key, block.ids);
     segmentsAdded.push({
       object,
+      footer: written.footer,
       rowCount: block.rowCount,
       liveRowCount: block.rowCount,
       logicalBytes: block.logicalBytes,

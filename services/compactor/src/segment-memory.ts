@@ -1,7 +1,7 @@
 import { type IdColumn, openBlock } from '@lagoon/format';
 import type { SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import { readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+import { createRangeReader, openSegment, readDeleteVector, readSegmentBlock } from '@lagoon/segment';
 
 /**
  * Ids and dead rows of segments, kept by object key and bounded by bytes: an index job needs them of every older segment,
@@ -22,8 +22,7 @@ export function createSegmentMemory(store: ObjectStore, bytesMax: number): Segme
     idsOf: async (segment, signal) => {
       const known = ids.get(segment.object.key);
       if (known !== undefined) return known;
-      const bytes = await readSegmentBlock(store, segment.object, signal);
-      const copy = copyIds(openBlock(bytes, { verify: false }).ids);
+      const copy = await readIds(store, segment, signal);
       ids.set(segment.object.key, copy);
       return copy;
     },
@@ -39,6 +38,15 @@ export function createSegmentMemory(store: ObjectStore, bytesMax: number): Segme
     rememberIds: (key, column) => ids.set(key, copyIds(column)),
     rememberDeadRows: (key, bitmap) => dead.set(key, bitmap),
   };
+}
+
+async function readIds(store: ObjectStore, segment: SegmentReference, signal?: AbortSignal): Promise<IdColumn> {
+  const { object, footer } = segment;
+  if (footer === undefined) {
+    return copyIds(openBlock(await readSegmentBlock(store, object, signal), { verify: false }).ids);
+  }
+  const reader = await openSegment(createRangeReader(store, object), { key: object.key, footer }, signal);
+  return await reader.readIds(signal);
 }
 
 /** A copy that does not hold on to the whole block. */

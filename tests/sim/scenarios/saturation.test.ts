@@ -17,8 +17,8 @@ async function saturate(world: World): Promise<Map<number, number>> {
   const loop = async (writer: number): Promise<void> => {
     while (world.scheduler.nowMs < endMs) {
       const mine = ++w;
-      const id = writer + writerCount * (mine % (idCount / writerCount));
-      const body = { upsert_rows: [{ id: Math.floor(id), w: mine, padding: 'p'.repeat(200) }] };
+      const id = writer + writerCount * (mine % Math.floor(idCount / writerCount));
+      const body = { upsert_rows: [{ id, w: mine, padding: 'p'.repeat(200) }] };
       const headers = { 'idempotency-key': `key-${mine}` };
       for (;;) {
         const { status } = await call(world, 'POST', path, body, headers);
@@ -26,7 +26,7 @@ async function saturate(world: World): Promise<Map<number, number>> {
         if (status < 500 && status !== 429) throw new Error(`write ${mine} was refused with ${status}`);
         await new Promise<void>((resolve) => world.scheduler.schedule(200, resolve));
       }
-      content.set(Math.floor(id), mine);
+      content.set(id, mine);
     }
     running--;
   };
