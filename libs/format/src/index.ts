@@ -38,6 +38,7 @@ export {
   verifyLaidOutColumn,
 } from './column-layout.ts';
 export { formatDatetime, parseDatetime } from './datetime.ts';
+export { encodeDeletes, encodeIds } from './delete-block.ts';
 export { type DocumentId, parseDocumentId } from './document-id.ts';
 export { encodeBlock } from './encode-block.ts';
 export { compareIds, findId, forEachCommonId, idAt, lowerBound } from './id-column.ts';
@@ -51,6 +52,7 @@ export {
   type NewestRowsMerge,
 } from './newest-rows.ts';
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
+export { encodePatched, type PatchInput } from './patch-block.ts';
 export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns } from './row-columns.ts';
 export {
   type AttributeSchema,

@@ -9,6 +9,7 @@ import {
   createFullBitmap,
   equalAttributeTypes,
   formatAttributeType,
+  getBit,
   notInPlace,
   orInPlace,
   setBit,
@@ -91,10 +92,24 @@ function missingRows(block: Block, column: Column | undefined): Uint8Array {
 
 type ColumnFilter = Extract<FilterPlan, { readonly kind: 'any' | 'equalArray' | 'range' }>;
 
+/** The same for single rows. */
+export function matchColumn(block: Block, filter: ColumnFilter): ElementMatcher {
+  const column = columnOf(block, filter.attribute, filter.type);
+  const missingMatch = matchesMissing(filter);
+  if (column === undefined) return () => missingMatch;
+  const matches = rowMatcher(column, filter);
+  const { nulls } = column;
+  return nulls === undefined ? matches : (row) => (getBit(nulls, row) ? missingMatch : matches(row));
+}
+
 /** Missing rows match `lt` and `lte` only. */
+function matchesMissing(filter: ColumnFilter): boolean {
+  return filter.kind === 'range' && (filter.operator === 'lt' || filter.operator === 'lte');
+}
+
 function evaluateColumn(block: Block, filter: ColumnFilter): Uint8Array {
   const column = columnOf(block, filter.attribute, filter.type);
-  const missingMatch = filter.kind === 'range' && (filter.operator === 'lt' || filter.operator === 'lte');
+  const missingMatch = matchesMissing(filter);
   if (column === undefined) return missingMatch ? createFullBitmap(block.rowCount) : createBitmap(block.rowCount);
   const rows = rowsWhere(block.rowCount, rowMatcher(column, filter));
   if (column.nulls === undefined) return rows;

@@ -1,3 +1,5 @@
+export { type CurrentRows, createCurrentRows, type RowSnapshot } from './current-rows.ts';
+export { planFilter } from './plan-filter.ts';
 export {
   createQueryEngine,
   type LiveView,
@@ -5,6 +7,7 @@ export {
   type QueryEngineDeps,
   type QueryEngineOptions,
 } from './query-engine.ts';
+export type { FilterPlan } from './query-plan.ts';
 export type { QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';
 export {
   type ComparisonOperator,
@@ -16,6 +19,8 @@ export {
   queryLimits,
   type RankBy,
 } from './query-spec.ts';
+export { createRowMatcher, type RowMatcher } from './row-matcher.ts';
 export { type SearchContextOptions, searchScratchBytes } from './search-context.ts';
 export { createInlinePool, type SearchPool, type SearchRequest } from './search-pool.ts';
+export { createTailIndex, type TailIndex } from './tail-index.ts';
 export { createWorkerPool, type WorkerPoolOptions } from './worker-pool.ts';

@@ -7,8 +7,8 @@ import { compareIds, type IdColumn } from '@lagoon/format';
 export interface TailIndex {
   /** Makes the rows of a block the newest of their ids; calls back with the place that each one supersedes. */
   upsert(block: number, ids: IdColumn, onSuperseded: (block: number, row: number) => void): void;
-  /** Calls back with the place of every one of these ids that has a row. */
-  find(ids: IdColumn, onFound: (block: number, row: number) => void): void;
+  /** Calls back with the place of every one of these ids that has a row; `index` is that of the id. */
+  find(ids: IdColumn, onFound: (block: number, row: number, index: number) => void): void;
 }
 
 const slotCountMin = 1024;
@@ -60,7 +60,7 @@ export function createTailIndex(): TailIndex {
       for (let row = 0; row < ids.count; row++) {
         const slot = slotOf(ids, row);
         const present = (slots.blocks[slot] as number) - 1;
-        if (present >= 0) onFound(present, slots.rows[slot] as number);
+        if (present >= 0) onFound(present, slots.rows[slot] as number, row);
       }
     },
   };
