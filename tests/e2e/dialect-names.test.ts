@@ -53,10 +53,6 @@ describe('writes', () => {
     ['return_affected_ids', true],
     ['encryption', { mode: 'customer-managed', key_name: 'k' }],
     ['sharding', { num_shards: 2 }],
-    ['copy_from_namespace', 'other'],
-    ['copy_from_namespace', { source_namespace: 'other' }],
-    ['branch_from_namespace', 'other'],
-    ['branch_from_namespace', { source_namespace: 'other' }],
   ])('%s is 501, alone and beside rows', async (name, value) => {
     await expectAnswer('POST', path, { [name]: value }, 501, name);
     await expectAnswer('POST', path, { ...rows, [name]: value }, 501, name);
@@ -242,10 +238,6 @@ describe('endpoints', () => {
     ['POST', '/v2/namespaces/names/async?stainless_overload=startCopyFrom', { copy_from_namespace: 'x' }],
     ['GET', '/v1/namespaces/names/operations/token', undefined],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
-    ['POST', '/v2/namespaces/names/snapshots', {}],
-    ['GET', '/v2/namespaces/names/snapshots', undefined],
-    ['DELETE', '/v2/namespaces/names/snapshots/s', undefined],
-    ['POST', '/v2/namespaces/names/restore', {}],
     ['GET', '/v2/namespaces/names/export', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],
     ['GET', '/v1/keys', undefined],

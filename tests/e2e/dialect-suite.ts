@@ -235,6 +235,60 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(answer.rows).toHaveLength(300);
     });
 
+    check('a namespace is branched and copied, and each goes its own way', async () => {
+      const sourceName = freshName();
+      const source = client.namespace(sourceName);
+      await source.write({
+        upsert_rows: [
+          { id: 1, n: 1 },
+          { id: 2, n: 2 },
+        ],
+        schema: { n: 'int' },
+      });
+      const copyName = freshName();
+      const [branch, copy] = [fresh(), client.namespace(copyName)];
+      expect(await branch.branchFrom({ source_namespace: sourceName })).toMatchObject({ status: 'OK' });
+      expect(await copy.copyFrom({ source_namespace: sourceName })).toMatchObject({ status: 'OK' });
+      await source.write({ upsert_rows: [{ id: 3, n: 3 }] });
+      await branch.write({ deletes: [1] });
+      await copy.write({ upsert_rows: [{ id: 2, n: 20 }] });
+      const rows = async (ns: typeof source) =>
+        (await ns.query({ rank_by: ['id', 'asc'], include_attributes: true })).rows?.map((row) => [row.id, row.n]);
+      await source.deleteAll();
+      expect(await rows(branch)).toEqual([[2, 2]]);
+      expect(await rows(copy)).toEqual([
+        [1, 1],
+        [2, 20],
+      ]);
+      await expect(branch.branchFrom({ source_namespace: copyName })).rejects.toMatchObject({ status: 400 });
+      await expect(fresh().branchFrom({ source_namespace: sourceName })).rejects.toMatchObject({ status: 404 });
+      await expect(fresh().copyFrom({ source_namespace: freshName() })).rejects.toMatchObject({ status: 404 });
+    });
+
+    check('a snapshot outlives its namespace and is restored', async () => {
+      const sourceName = freshName();
+      const source = client.namespace(sourceName);
+      const { manifest_generation } = (await source.write({ upsert_rows: [{ id: 1 }] })) as {
+        manifest_generation?: number;
+      };
+      const at = `/v2/namespaces/${sourceName}`;
+      const taken = await raw('POST', `${at}/snapshots`, JSON.stringify({ name: 'before' }));
+      expect(JSON.parse(taken.text)).toMatchObject({ snapshot: { name: 'before', manifest_generation } });
+      expect((await raw('POST', `${at}/snapshots`, JSON.stringify({ name: 'before' }))).status).toBe(400);
+      await source.write({ upsert_rows: [{ id: 2 }] });
+      expect((await raw('POST', `${at}/restore`, JSON.stringify({ snapshot: 'before' }))).status).toBe(400);
+      await source.deleteAll();
+      expect((await raw('POST', `${at}/restore`, JSON.stringify({ snapshot: 'before' }))).status).toBe(200);
+      const into = freshName();
+      expect((await raw('POST', `${at}/restore`, JSON.stringify({ generation: 2, into }))).status).toBe(200);
+      expect(ids(await source.query({ rank_by: ['id', 'asc'] }))).toEqual([1]);
+      expect(ids(await client.namespace(into).query({ rank_by: ['id', 'asc'] }))).toEqual([1, 2]);
+      expect(JSON.parse((await raw('GET', `${at}/snapshots`)).text).snapshots).toHaveLength(1);
+      expect((await raw('DELETE', `${at}/snapshots/before`)).status).toBe(200);
+      expect((await raw('DELETE', `${at}/snapshots/before`)).status).toBe(404);
+      expect(JSON.parse((await raw('GET', `${at}/snapshots`)).text)).toEqual({ snapshots: [] });
+    });
+
     check('what is not served yet says so by name, once', async () => {
       const ns = fresh();
       await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });
@@ -242,8 +296,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
         await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
       await missing(() => ns.write({ patch_rows: [{ id: 1 }] }), 'patch_rows');
       await missing(() => ns.write({ delete_by_filter: ['n', 'Eq', 1] }), 'delete_by_filter');
-      await missing(() => ns.branchFrom({ source_namespace: 'x' }), 'branch_from_namespace');
-      await missing(() => ns.copyFrom({ source_namespace: 'x' }), 'copy_from_namespace');
+      await missing(() => ns.copyFrom({ source_namespace: 'x', source_region: 'eu' }), 'source_region');
       await missing(() => ns.query({ aggregate_by: { n: ['Count'] } }), 'aggregate_by');
       await missing(() => ns.query({ rank_by: ['id', 'asc'], filters: ['n', 'Glob', 'x'] }), 'Glob');
       await missing(() => ns.multiQuery({ queries: [{ rank_by: ['id', 'asc'] }] }), 'queries');

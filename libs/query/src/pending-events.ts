@@ -37,7 +37,7 @@ export function createPendingEvents(): PendingEvents {
     }
     for (const event of result.events) {
       if (event.kind === 'birth') {
-        startOver(undefined);
+        startOver(event.manifest);
         incarnation = event.incarnation;
       }
       if (event.kind === 'truncate') startOver(undefined);

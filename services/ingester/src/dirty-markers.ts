@@ -10,6 +10,8 @@ import type { BackgroundTasks } from './background-tasks.ts';
 export interface DirtyMarkers {
   /** What the namespace's tail is now. */
   observe(view: NamespaceView): void;
+  /** As `observe`, for a tail that is known only by where it begins. */
+  observeTail(namespace: string, firstUnindexedGeneration: number | undefined): void;
   /** Writes what is due later at once, of one namespace or of all. */
   flush(namespace?: string): void;
 }
@@ -55,16 +57,18 @@ export function createDirtyMarkers(
     write(namespace, present.generation);
   };
 
+  const observeTail = (namespace: string, generation: number | undefined): void => {
+    const present = watched.get(namespace);
+    if (present?.generation === generation) return;
+    present?.timer?.cancel();
+    watched.delete(namespace);
+    if (generation === undefined) return;
+    watch(namespace, generation);
+  };
+
   return {
-    observe: (view) => {
-      const generation = view.live?.tail[0]?.generation;
-      const present = watched.get(view.name);
-      if (present?.generation === generation) return;
-      present?.timer?.cancel();
-      watched.delete(view.name);
-      if (generation === undefined) return;
-      watch(view.name, generation);
-    },
+    observe: (view) => observeTail(view.name, view.live?.tail[0]?.generation),
+    observeTail,
     flush: (namespace) => {
       isClosed ||= namespace === undefined;
       const names = namespace === undefined ? [...watched.keys()] : [namespace];

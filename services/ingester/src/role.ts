@@ -1,9 +1,11 @@
 import { type Clock, LagoonError, type Log, type Metrics, type Random, unreachable } from '@lagoon/base';
 import {
   checkNamespaceName,
+  createLineage,
   createManifestCommitter,
   createNamespaceLog,
   isHintDue,
+  type Lineage,
   type ManifestCommitter,
   type NamespaceLog,
   type NamespaceView,
@@ -19,6 +21,7 @@ import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
 import { noSuchNamespace, weighTail } from './group.ts';
 import { createIngesterMetrics, type IngesterMetrics } from './ingester-metrics.ts';
+import { createLineageService, unindexedEntryCount } from './lineage-service.ts';
 import { createNamespaceWriter, type WriteAnswer } from './namespace-writer.ts';
 import { createNotifier } from './notifier.ts';
 import { schemaMessage } from './schema-message.ts';
@@ -37,6 +40,7 @@ export interface IngesterDeps {
   readonly tracer?: Tracer;
   queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
   compactor(namespace: string): ServiceClient<typeof CompactorService> | undefined;
+  readonly lineage?: Lineage;
 }
 
 export interface IngesterRole {
@@ -118,7 +122,20 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
       const answer = await write(request.namespace, readSchemaUpdate(request), context.signal);
       const live = answer.view.live;
       if (live === undefined) throw noSuchNamespace(request.namespace);
+  const lineageService = createLineageService({
+    clock: deps.clock,
+    namespaceLog,
+    lineage: deps.lineage ?? createLineage(deps),
+    writerOf,
+    onBirth: (namespace, generation, origin) => {
+      const entryCount = unindexedEntryCount(origin);
+      notifier.notify(namespace, { generation, unindexedBytes: 0, unindexedEntryCount: entryCount });
+      dirty.observeTail(namespace, entryCount > 0 ? generation : undefined);
+    },
+  });
+
       return { schema: schemaMessage(live.schema), manifestGeneration: BigInt(answer.generation) };
+    ...lineageService,
     },
     deleteNamespace: async (request) => ({
       manifestGeneration: BigInt(await writerOf(request.namespace).truncate()),

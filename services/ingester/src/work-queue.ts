@@ -12,19 +12,19 @@ export interface Pending<T, R> {
 /** What the writer of a namespace does next, one at a time. */
 export type Work<W, T, M> =
   | { readonly kind: 'group'; readonly writes: readonly W[] }
-  | { readonly kind: 'truncate'; readonly truncate: T }
+  | { readonly kind: 'alone'; readonly alone: T }
   | { readonly kind: 'manifest'; readonly manifest: M };
 
 /**
  * Waiting work of one namespace.
  *
- * - Writes and truncates keep their order: a truncate closes the group before it.
+ * - Writes and what goes alone (births, truncates) keep their order: that closes the group before it.
  * - Manifests take turns with the rest, and at most `manifestCountMax` wait: so none waits for more than so many groups.
  */
 export interface WorkQueue<W, T, M> {
   /** Throws `resource_exhausted` past the bounds. */
   pushWrite(write: W, sizeBytes: number): void;
-  pushTruncate(truncate: T): void;
+  pushAlone(alone: T): void;
   pushManifest(manifest: M): void;
   /** Takes a write that nobody waits for any more out again; false where it is in a group already. */
   removeWrite(write: W): boolean;
@@ -36,11 +36,11 @@ export interface WorkQueue<W, T, M> {
 }
 
 export const manifestCountMax = 3;
-const truncateCountMax = 100;
+const aloneCountMax = 100;
 
 type Slot<W, T> =
   | { readonly kind: 'write'; readonly write: W; readonly sizeBytes: number }
-  | { readonly kind: 'truncate'; readonly truncate: T };
+  | { readonly kind: 'alone'; readonly alone: T };
 
 export function createWorkQueue<W, T, M>(
   config: Pick<IngesterConfig, 'groupBytesMax' | 'groupWriteCountMax' | 'queueBytesMax' | 'queueWriteCountMax'>,
@@ -48,7 +48,7 @@ export function createWorkQueue<W, T, M>(
   const slots: Slot<W, T>[] = [];
   const manifests: M[] = [];
   let queuedBytes = 0;
-  let truncateCount = 0;
+  let aloneCount = 0;
   let manifestsTurn = false;
 
   const takeManifest = (): boolean => manifests.length > 0 && (manifestsTurn || slots.length === 0);
@@ -57,7 +57,7 @@ export function createWorkQueue<W, T, M>(
     const writes: W[] = [];
     let bytes = 0;
     for (const slot of slots) {
-      if (slot.kind === 'truncate' || writes.length >= config.groupWriteCountMax) break;
+      if (slot.kind === 'alone' || writes.length >= config.groupWriteCountMax) break;
       if (writes.length > 0 && bytes + slot.sizeBytes > config.groupBytesMax) break;
       writes.push(slot.write);
       bytes += slot.sizeBytes;
@@ -75,10 +75,10 @@ export function createWorkQueue<W, T, M>(
       slots.push({ kind: 'write', write, sizeBytes });
       queuedBytes += sizeBytes;
     },
-    pushTruncate: (truncate) => {
-      if (truncateCount >= truncateCountMax) throw queueFull('deletions', slots.length, queuedBytes);
-      slots.push({ kind: 'truncate', truncate });
-      truncateCount++;
+    pushAlone: (alone) => {
+      if (aloneCount >= aloneCountMax) throw queueFull('births and deletions', slots.length, queuedBytes);
+      slots.push({ kind: 'alone', alone });
+      aloneCount++;
     },
     pushManifest: (manifest) => {
       if (manifests.length >= manifestCountMax) throw queueFull('manifests', slots.length, queuedBytes);
@@ -103,8 +103,8 @@ export function createWorkQueue<W, T, M>(
       manifestsTurn = true;
       if (first.kind === 'write') return { kind: 'group', writes: takeGroup() };
       slots.shift();
-      truncateCount--;
-      return { kind: 'truncate', truncate: first.truncate };
+      aloneCount--;
+      return { kind: 'alone', alone: first.alone };
     },
     get nextIsGroup() {
       return !takeManifest() && slots[0]?.kind === 'write';

@@ -115,7 +115,9 @@ function readBlock(bytes: Uint8Array, bytesMax: number): Block | undefined {
   }
 }
 
-function readIdempotency(request: AppendRequest): WriteRequest['idempotency'] {
+export function readIdempotency(
+  request: Pick<AppendRequest, 'idempotencyKey' | 'bodyHash'>,
+): WriteRequest['idempotency'] {
   const { idempotencyKey: key, bodyHash } = request;
   if (key === '') return undefined;
   if (Buffer.byteLength(key) > idempotencyKeyBytesMax) {

@@ -9,6 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Schema } from "./value_pb.js";
 import type { Filter } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
+import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema } from "./lineage_pb.js";
 
 /**
  * Describes the file lagoon/v1/ingester.proto.
@@ -126,7 +127,7 @@ export declare type Patch = Message<"lagoon.v1.Patch"> & {
   values: Uint8Array;
 
   /**
-   * Bool columns, one per attribute that is removed from any document; empty: none. Its ids are among those of `values`.
+   * Bool columns, one per attribute that is removed from any document; empty: none. Of the same ids as `values`.
    *
    * @generated from field: bytes cleared = 2;
    */
@@ -390,6 +391,38 @@ export declare const IngesterService: GenService<{
     methodKind: "unary";
     input: typeof AppendManifestRequestSchema;
     output: typeof AppendManifestResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.Branch
+   */
+  branch: {
+    methodKind: "unary";
+    input: typeof BranchRequestSchema;
+    output: typeof BranchResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.CreateSnapshot
+   */
+  createSnapshot: {
+    methodKind: "unary";
+    input: typeof CreateSnapshotRequestSchema;
+    output: typeof CreateSnapshotResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.ListSnapshots
+   */
+  listSnapshots: {
+    methodKind: "unary";
+    input: typeof ListSnapshotsRequestSchema;
+    output: typeof ListSnapshotsResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.DeleteSnapshot
+   */
+  deleteSnapshot: {
+    methodKind: "unary";
+    input: typeof DeleteSnapshotRequestSchema;
+    output: typeof DeleteSnapshotResponseSchema;
   },
 }>;
 

@@ -9,6 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Attribute, Document, Id, Schema } from "./value_pb.js";
 import type { Filter, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
+import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema } from "./lineage_pb.js";
 
 /**
  * Describes the file lagoon/v1/lagoon.proto.
@@ -274,6 +275,38 @@ export declare const LagoonService: GenService<{
     methodKind: "unary";
     input: typeof DeleteNamespaceRequestSchema;
     output: typeof DeleteNamespaceResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.Branch
+   */
+  branch: {
+    methodKind: "unary";
+    input: typeof BranchRequestSchema;
+    output: typeof BranchResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.CreateSnapshot
+   */
+  createSnapshot: {
+    methodKind: "unary";
+    input: typeof CreateSnapshotRequestSchema;
+    output: typeof CreateSnapshotResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.ListSnapshots
+   */
+  listSnapshots: {
+    methodKind: "unary";
+    input: typeof ListSnapshotsRequestSchema;
+    output: typeof ListSnapshotsResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.DeleteSnapshot
+   */
+  deleteSnapshot: {
+    methodKind: "unary";
+    input: typeof DeleteSnapshotRequestSchema;
+    output: typeof DeleteSnapshotResponseSchema;
   },
 }>;
 

@@ -12,6 +12,7 @@ import { checkIdempotencyKey } from '../write/parse-write.ts';
 import { checkQuery } from './check-query.ts';
 import { checkSchema } from './check-schema.ts';
 import { encodeDocuments } from './documents.ts';
+import { createLineageMethods } from './lineage-methods.ts';
 
 /** The public gRPC service: the same checks and the same backends as HTTP, without the dialect's JSON. */
 export function createLagoonService(
@@ -25,6 +26,7 @@ export function createLagoonService(
     ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
   });
   return {
+    ...createLineageMethods(deps, config, admission, options),
     write: async (request, context) => {
       using _admitted = admission.enter();
       const namespace = checkNamespaceName(request.namespace);

@@ -3,6 +3,8 @@ import type { GatewayConfig } from '../config.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import { parseJson } from '../json/parse-json.ts';
+import { createLineageEndpoints } from '../lineage/lineage-endpoints.ts';
+import { parseBranchWrite } from '../lineage/parse-branch.ts';
 import { parseListParameters } from '../namespace/list-parameters.ts';
 import { metadataToJson } from '../namespace/metadata-json.ts';
 import { parseQuery } from '../query/parse-query.ts';
@@ -18,6 +20,8 @@ export interface EndpointCall {
   readonly request: GatewayRequest;
   readonly namespace: string;
   readonly startedMs: number;
+  /** The path's other variable segment; empty where it has none. */
+  readonly parameter: string;
   readonly signal: AbortSignal;
   readonly traceparent: string | undefined;
 }
@@ -38,8 +42,13 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
     return jsonResponse(200, schemaToJson(metadata.schema));
   };
   return {
+  const lineage = createLineageEndpoints(deps, config, options);
     write: async (call) => {
-      const append = parseWrite(parseJson(call.request.body), {
+    ...lineage,
+      const body = parseJson(call.request.body);
+      const branch = parseBranchWrite(body, call.namespace);
+      if (branch !== undefined) return await lineage.branch(call, branch);
+      const append = parseWrite(body, {
         namespace: call.namespace,
         idempotencyKey: call.request.headers['idempotency-key'],
         body: call.request.body,

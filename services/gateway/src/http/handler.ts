@@ -50,7 +50,14 @@ export function createHandle(deps: GatewayDeps, config: GatewayConfig): Handle {
       endpoint = match.endpoint;
       const span = tracer.startSpan(`gateway ${endpoint}`, { namespace: match.namespace }, request.headers.traceparent);
       try {
-        const call = { request, namespace: match.namespace, startedMs, signal, traceparent: span.traceparent };
+        const call = {
+          request,
+          namespace: match.namespace,
+          parameter: match.parameter,
+          startedMs,
+          signal,
+          traceparent: span.traceparent,
+        };
         return { endpoint, response: await endpoints[match.endpoint](call) };
       } catch (error) {
         span.recordError(error);

@@ -4,7 +4,7 @@ import { matchRoute } from './routes.ts';
 
 describe('routes', () => {
   test('an endpoint is found with and without a region before it', () => {
-    const expected = { kind: 'endpoint', endpoint: 'query', namespace: 'my-ns_1.x' };
+    const expected = { kind: 'endpoint', endpoint: 'query', namespace: 'my-ns_1.x', parameter: '' };
     expect(matchRoute('POST', '/v2/namespaces/my-ns_1.x/query')).toEqual(expected);
     expect(matchRoute('POST', '/aws-us-east-1/v2/namespaces/my-ns_1.x/query')).toEqual(expected);
     expect(matchRoute('POST', '/v2/namespaces/my-ns_1.x/query/')).toEqual(expected);
@@ -44,10 +44,6 @@ describe('routes', () => {
     ['POST', '/v2/namespaces/a/async'],
     ['GET', '/v1/namespaces/a/operations/t'],
     ['GET', '/v2/namespaces/a/changes'],
-    ['POST', '/v2/namespaces/a/snapshots'],
-    ['GET', '/v2/namespaces/a/snapshots'],
-    ['DELETE', '/v2/namespaces/a/snapshots/s'],
-    ['POST', '/v2/namespaces/a/restore'],
     ['GET', '/v2/namespaces/a/export'],
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],

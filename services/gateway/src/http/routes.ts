@@ -12,7 +12,11 @@ export type EndpointName =
   | 'updateSchema'
   | 'deleteNamespace'
   | 'warmCache'
-  | 'listNamespaces';
+  | 'listNamespaces'
+  | 'createSnapshot'
+  | 'listSnapshots'
+  | 'deleteSnapshot'
+  | 'restore';
 
 interface Route {
   readonly method: string;
@@ -39,10 +43,10 @@ const routes: readonly Route[] = [
   { method: 'POST', path: 'v2/namespaces/{ns}/async' },
   { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}' },
   { method: 'GET', path: 'v2/namespaces/{ns}/changes' },
-  { method: 'POST', path: 'v2/namespaces/{ns}/snapshots' },
-  { method: 'GET', path: 'v2/namespaces/{ns}/snapshots' },
-  { method: 'DELETE', path: 'v2/namespaces/{ns}/snapshots/{name}' },
-  { method: 'POST', path: 'v2/namespaces/{ns}/restore' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'createSnapshot' },
+  { method: 'GET', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'listSnapshots' },
+  { method: 'DELETE', path: 'v2/namespaces/{ns}/snapshots/{name}', endpoint: 'deleteSnapshot' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/restore', endpoint: 'restore' },
   { method: 'GET', path: 'v2/namespaces/{ns}/export' },
   { method: 'POST', path: 'v2/namespaces/{ns}/reindex' },
   { method: 'GET', path: 'v1/keys' },
@@ -56,7 +60,13 @@ const unservedPages: ReadonlySet<string> = new Set(['openapi.json', 'ui']);
 const patterns = routes.map((route) => ({ ...route, segments: route.path.split('/') }));
 
 export type Match =
-  | { readonly kind: 'endpoint'; readonly endpoint: EndpointName; readonly namespace: string }
+  | {
+      readonly kind: 'endpoint';
+      readonly endpoint: EndpointName;
+      readonly namespace: string;
+      /** The other variable segment; empty where there is none. */
+      readonly parameter: string;
+    }
   | { readonly kind: 'unimplemented'; readonly name: string }
   | { readonly kind: 'wrong_method'; readonly allowed: readonly string[] }
   | { readonly kind: 'unknown' };
@@ -76,7 +86,8 @@ export function matchRoute(method: string, path: string): Match {
   if (found.endpoint === undefined) return { kind: 'unimplemented', name: `${found.method} /${found.path}` };
   const position = found.segments.indexOf('{ns}');
   const namespace = position < 0 ? '' : checkNamespaceName(segments[position]);
-  return { kind: 'endpoint', endpoint: found.endpoint, namespace };
+  const other = found.segments.findIndex((segment) => segment.startsWith('{') && segment !== '{ns}');
+  return { kind: 'endpoint', endpoint: found.endpoint, namespace, parameter: segments[other] ?? '' };
 }
 
 const namespacePattern = /^[A-Za-z0-9\-_.]{1,128}$/;

@@ -6,6 +6,14 @@ import {
   type IngesterService,
 } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import {
+  type BranchRequestSchema,
+  BranchResponseSchema,
+  type CreateSnapshotRequestSchema,
+  CreateSnapshotResponseSchema,
+  DeleteSnapshotResponseSchema,
+  ListSnapshotsResponseSchema,
+} from '@lagoon/proto/lagoon/v1/lineage_pb.js';
+import {
   DeleteNamespaceResponseSchema,
   type ListNamespacesRequestSchema,
   ListNamespacesResponseSchema,
@@ -26,6 +34,8 @@ export interface RecordingBackends {
   readonly queries: MessageInitShape<typeof QueryRequestSchema>[];
   readonly schemaUpdates: MessageInitShape<typeof UpdateSchemaRequestSchema>[];
   readonly lists: MessageInitShape<typeof ListNamespacesRequestSchema>[];
+  readonly branches: MessageInitShape<typeof BranchRequestSchema>[];
+  readonly snapshots: MessageInitShape<typeof CreateSnapshotRequestSchema>[];
   readonly options: CallOptions[];
   readonly deps: GatewayDeps;
   /** Answers of the next calls; replace as needed. A function runs first, to wait or to throw. */
@@ -41,6 +51,8 @@ export function createRecordingBackends(): RecordingBackends {
     queries: [],
     schemaUpdates: [],
     lists: [],
+    branches: [],
+    snapshots: [],
     options: [],
     before: async () => {},
     queryResponse: {},
@@ -81,6 +93,25 @@ export function createRecordingBackends(): RecordingBackends {
       return create(DeleteNamespaceResponseSchema, { manifestGeneration: 9n });
     },
     appendManifest: () => Promise.reject(new Error('gateways do not call it')),
+    branch: async (request, options) => {
+      backends.branches.push(request);
+      await enter(options);
+      return create(BranchResponseSchema, { manifestGeneration: 1n, sourceGeneration: 5n });
+    },
+    createSnapshot: async (request, options) => {
+      backends.snapshots.push(request);
+      await enter(options);
+      const snapshot = { name: request.name ?? '', manifestGeneration: 5n, createdAtMs: 0n };
+      return create(CreateSnapshotResponseSchema, { snapshot });
+    },
+    listSnapshots: async (_request, options) => {
+      await enter(options);
+      return create(ListSnapshotsResponseSchema, { snapshots: [{ name: 'one', manifestGeneration: 5n }] });
+    },
+    deleteSnapshot: async (_request, options) => {
+      await enter(options);
+      return create(DeleteSnapshotResponseSchema);
+    },
   };
   const queryNode: ServiceClient<typeof QueryNodeService> = {
     query: async (request, options) => {

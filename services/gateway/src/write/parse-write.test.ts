@@ -414,8 +414,6 @@ describe('write: bad input', () => {
     ['delete_by_filter_allow_partial', true],
     ['encryption', { mode: 'default' }],
     ['sharding', { num_shards: 2 }],
-    ['copy_from_namespace', 'b'],
-    ['branch_from_namespace', 'b'],
   ])('%s answers 501 with its name', async (name, value) => {
     const { call, backends } = createTestGateway();
     const answer = await call('POST', '/v2/namespaces/a', { ...rows({ id: 1 }), [name]: value });

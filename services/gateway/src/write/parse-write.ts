@@ -18,8 +18,6 @@ const unservedFields = [
   'patch_by_filter',
   'encryption',
   'sharding',
-  'copy_from_namespace',
-  'branch_from_namespace',
 ] as const;
 
 /** Only meaningful beside an unserved field; false is as good as absent. */
