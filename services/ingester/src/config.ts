@@ -28,6 +28,20 @@ export interface IngesterConfig {
   /** Namespaces with a warm view; idle ones are dropped after a while. */
   readonly writerCountMax: number;
   readonly writerIdleMs: number;
+  /** Rows that one write may delete by a filter, and patch by one. */
+  readonly filterDeleteRowCountMax: number;
+  readonly filterPatchRowCountMax: number;
+  /** Bytes of the whole documents that the patches of one write come to. */
+  readonly patchedBytesMax: number;
+  readonly affectedIdCountMax: number;
+  /** Memory for the rows of all namespaces that conditions, patches and filters look at; taken as it is needed. */
+  readonly rowsBytesMax: number;
+  /** How long a namespace's rows stay after the last write that looked at them. */
+  readonly rowsIdleMs: number;
+  /** Bytes that wait to be applied to rows at which nobody looks; past it they are let go. */
+  readonly rowsPendingBytesMax: number;
+  /** Batches that are applied before segments take their place. */
+  readonly rowsCompactBatchCount: number;
   /** How long a tail may stay unindexed before its marker is written. */
   readonly dirtyMarkerDelayMs: number;
   readonly notifyTimeoutMs: number;
@@ -53,6 +67,14 @@ export const defaultIngesterConfig: IngesterConfig = {
   idempotencyKeepMs: 2 * 3_600_000,
   writerCountMax: 1_000,
   writerIdleMs: 600_000,
+  filterDeleteRowCountMax: 5_000_000,
+  filterPatchRowCountMax: 50_000,
+  patchedBytesMax: 256 << 20,
+  affectedIdCountMax: 1_000_000,
+  rowsBytesMax: 1 << 30,
+  rowsIdleMs: 120_000,
+  rowsPendingBytesMax: 32 << 20,
+  rowsCompactBatchCount: 256,
   dirtyMarkerDelayMs: 3_000,
   notifyTimeoutMs: 2_000,
   notifyQueueMax: 10_000,

@@ -2,26 +2,17 @@ import { equalBytes, LagoonError } from '@lagoon/base';
 import { type Block, combineBlocks, type Schema } from '@lagoon/format';
 import type { BatchDraft, EntryDraft, IdempotencyRecord, NamespaceView } from '@lagoon/namespace';
 import type { IngesterConfig } from './config.ts';
-import type { BlockResolver, WriteRequest } from './write-request.ts';
+import { createRowState, type RowBasis, type RowState } from './row-state.ts';
+import type { AffectedBlocks, WriteCounts, WriteRequest, WriteResolver } from './write-request.ts';
 
 /** What became of one write of a group, once the group's entry is committed. */
 export type WriteOutcome =
-  | { readonly kind: 'applied'; readonly counts: WriteCounts }
+  | { readonly kind: 'applied'; readonly counts: WriteCounts; readonly affected?: AffectedBlocks | undefined }
   /** An earlier write with the same key decided; nothing was applied now. */
   | { readonly kind: 'kept'; readonly record: IdempotencyRecord }
   /** Nothing to change: the answer is the view's generation. */
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'failed'; readonly error: LagoonError };
-
-export interface WriteCounts {
-  readonly rowsUpserted: number;
-  readonly rowsPatched: number;
-  /** Of a write that needs no rows to be resolved: the ids that it names, whether they exist or not. */
-  readonly rowsDeleted: number;
-  /** Whether a filter matched more rows than one write may change. */
-  readonly rowsRemaining: boolean;
-  readonly logicalBytesWritten: number;
-}
 
 export interface ResolvedGroup {
   readonly draft: EntryDraft | 'nothing';
@@ -39,7 +30,9 @@ export interface GroupContext {
   readonly view: NamespaceView;
   readonly birth: BirthIds;
   readonly nowMs: number;
-  readonly resolveBlock: BlockResolver;
+  readonly resolveWrite: WriteResolver;
+  /** The rows of the view; throws where they cannot be had. */
+  readonly rows: () => RowBasis;
   findRecord(key: string): IdempotencyRecord | undefined;
   readonly recordCount: number;
 }
@@ -82,12 +75,30 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
   let schema: Schema | undefined = live?.schema;
   let born = false;
   let bytes = 0;
+  /** What the next member sees; made for the first that looks. */
+  let state: { readonly rows: RowState; readonly basisLayerCount: number } | undefined;
+
+  const rows = (): RowState => {
+    if (state === undefined) {
+      const basis = context.rows();
+      state = { rows: createRowState(basis.base, [...basis.layers, ...parts]), basisLayerCount: basis.layers.length };
+    }
+    return state.rows;
+  };
+
+  /** The parts become rows that the next member sees, unless resolving them has done so. */
+  const takeParts = (more: readonly Block[]): void => {
+    parts.push(...more);
+    if (state === undefined || state.rows.layers.length === state.basisLayerCount + parts.length) return;
+    for (const part of more) state.rows.push(part);
+  };
 
   /** False: nothing to change, for there is nothing. */
   const ensureNamespace = (write: WriteRequest): boolean => {
     if (schema !== undefined || write.mayCreate) return true;
     const declares = write.declared.attributes.length > 0;
-    if (write.createNamespace === false || declares || write.block === undefined) {
+    const hasWork = write.block !== undefined || write.rowWork !== undefined;
+    if (write.createNamespace === false || declares || !hasWork) {
       throw noSuchNamespace(context.view.name);
     }
     return false;
@@ -133,23 +144,32 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
     return kept === undefined ? undefined : { kind: 'kept', record: kept };
   };
 
+  const apply = (write: WriteRequest): WriteOutcome => {
+    const resolved = context.resolveWrite(write, schema, rows);
+    const size = sum(resolved.parts, (part) => part.bytes.byteLength);
+    checkBackpressure(write, size);
+    const changes = size > 0 || resolved.schema !== schema || write.idempotency !== undefined;
+    if (!changes) return { kind: 'unchanged' };
+    const { counts, affected } = resolved;
+    remember(write, counts);
+    born ||= live === undefined;
+    schema = resolved.schema;
+    bytes += size;
+    takeParts(resolved.parts);
+    return { kind: 'applied', counts, affected };
+  };
+
   return {
     add: (write) => {
       const earlier = earlierOutcome(write);
       if (earlier !== undefined) return earlier;
       if (!ensureNamespace(write)) return { kind: 'unchanged' };
-      const resolved = context.resolveBlock(write, schema);
-      const size = resolved.block?.bytes.byteLength ?? 0;
-      checkBackpressure(write, size);
-      const changes = size > 0 || resolved.schema !== schema || write.idempotency !== undefined;
-      if (!changes) return { kind: 'unchanged' };
-      const counts = countsOf(resolved.block);
-      remember(write, counts);
-      born ||= live === undefined;
-      schema = resolved.schema;
-      bytes += size;
-      if (resolved.block !== undefined) parts.push(resolved.block);
-      return { kind: 'applied', counts };
+      try {
+        return apply(write);
+      } catch (error) {
+        state = undefined; // a write that fails half-way may have left rows in it
+        throw error;
+      }
     },
     close: () => {
       const schemaChanged = schema !== live?.schema;
@@ -182,16 +202,6 @@ function partsOf(blocks: readonly Block[], schema: Schema | undefined): readonly
 interface GroupRecord {
   readonly bodyHash: Uint8Array;
   readonly counts: WriteCounts;
-}
-
-function countsOf(block: Block | undefined): WriteCounts {
-  return {
-    rowsUpserted: block?.rowCount ?? 0,
-    rowsPatched: 0,
-    rowsDeleted: block?.deletes.count ?? 0,
-    rowsRemaining: false,
-    logicalBytesWritten: block?.logicalBytes ?? 0,
-  };
 }
 
 export function noSuchNamespace(namespace: string): LagoonError {

@@ -4,10 +4,11 @@ import type { Tracer } from '@lagoon/telemetry';
 import type { IngesterConfig } from './config.ts';
 import { noSuchNamespace, type WriteOutcome } from './group.ts';
 import { type CommittedGroup, commitGroup, type GroupCommitDeps } from './group-commit.ts';
-import { createIdempotencyTable, type IdempotencyTable } from './idempotency-table.ts';
+import { createIdempotencyTable } from './idempotency-table.ts';
 import type { IngesterMetrics } from './ingester-metrics.ts';
+import { createNamespaceRows, type NamespaceRowsDeps } from './namespace-rows.ts';
 import { createWorkQueue, type Pending } from './work-queue.ts';
-import { createBlockResolver, type WriteRequest } from './write-request.ts';
+import { createWriteResolver, type WriteRequest } from './write-request.ts';
 
 /**
  * The one writer of a namespace in this process: an actor with a queue and at most one entry in flight.
@@ -21,12 +22,12 @@ export interface NamespaceWriter {
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteAnswer>;
   /** Ends the namespace; `not_found` where there is none. Resolves with the generation of its end. */
   truncate(): Promise<number>;
-  /** Commits an entry of its own between two groups, in the order of writes. */
-  alone<R>(step: AloneStep<R>): Promise<R>;
   /** Appends a compactor's entry between two groups. */
   appendManifest(manifest: HandedManifest): Promise<ManifestOutcome>;
   /** Resolves when everything queued has its answer. */
   drain(): Promise<void>;
+  /** Lets the rows go that it holds for conditions, patches and filters. */
+  letGo(): void;
   readonly isIdle: boolean;
   readonly queuedBytes: number;
   readonly view: NamespaceView | undefined;
@@ -39,19 +40,14 @@ export interface WriteAnswer {
   readonly view: NamespaceView;
 }
 
-/** `view` is what the writer knows; what comes back replaces it, undefined where it has to be read again. */
-export type AloneStep<R> = (
-  view: NamespaceView | undefined,
-  table: IdempotencyTable,
-  signal: AbortSignal,
-) => Promise<{ readonly result: R; readonly view: NamespaceView | undefined }>;
-
 export interface HandedManifest {
   readonly commitId: string;
   readonly message: Uint8Array;
 }
 
-export interface NamespaceWriterDeps extends Omit<GroupCommitDeps, 'table' | 'resolveBlock'> {
+export interface NamespaceWriterDeps
+  extends Omit<GroupCommitDeps, 'table' | 'resolveWrite' | 'rows'>,
+    NamespaceRowsDeps {
   readonly name: string;
   readonly clock: Clock;
   readonly namespaceLog: NamespaceLog;
@@ -63,14 +59,16 @@ export interface NamespaceWriterDeps extends Omit<GroupCommitDeps, 'table' | 're
 }
 
 type PendingWrite = Pending<WriteRequest, WriteAnswer>;
-type PendingAlone = Pending<() => Promise<void>, void>;
+type PendingTruncate = Pending<undefined, number>;
 type PendingManifest = Pending<HandedManifest, ManifestOutcome>;
 
 export function createNamespaceWriter(deps: NamespaceWriterDeps, config: IngesterConfig): NamespaceWriter {
-  const queue = createWorkQueue<PendingWrite, PendingAlone, PendingManifest>(config);
+  const queue = createWorkQueue<PendingWrite, PendingTruncate, PendingManifest>(config);
   const table = createIdempotencyTable(deps.clock, config.idempotencyKeepMs);
-  const resolveBlock = createBlockResolver();
+  const resolveWrite = createWriteResolver(config);
+  const rows = createNamespaceRows(deps, config);
   let view: NamespaceView | undefined;
+  let hasFailed = false;
   /** As of the last commit's notices. */
   let noticed: NamespaceView | undefined;
   /** Commits up to here were told to others. */
@@ -85,6 +83,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     using deadline = deadlineSignal(deps.clock, config.commitTimeoutMs);
     let isSent = false;
     try {
+      if (!hasFailed) view ??= rows.view; // read a moment ago
       view ??= (await deps.namespaceLog.open(deps.name, deadline.signal)).view;
       noticed ??= view;
       isSent = true;
@@ -93,6 +92,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
       return result;
     } catch (error) {
       view = undefined;
+      hasFailed = true;
       throw commitError(error, isSent);
     }
   };
@@ -115,7 +115,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     const span = deps.tracer.startSpan('ingester.commit', { namespace: deps.name, writes: writes.length });
     try {
       const group = await append((at, signal) =>
-        commitGroup({ ...deps, table, resolveBlock }, config, at, writes, signal),
+        commitGroup({ ...deps, table, resolveWrite, rows }, config, at, writes, signal),
       );
       span.setAttribute('generation', group.view.generation);
       answerGroup(pending, group);
@@ -131,24 +131,16 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     }
   };
 
-  const truncate = async (): Promise<number> => {
+  const commitTruncate = async (pending: PendingTruncate): Promise<void> => {
     const build = (at: NamespaceView): EntryDraft | 'nothing' =>
       at.live === undefined ? 'nothing' : { kind: 'truncate' };
-    const result = await append((at, signal) => deps.namespaceLog.append(at, build, signal));
-    if (result.outcome === 'nothing') throw noSuchNamespace(deps.name);
-    noticeCommit(result.view);
-    return result.generation;
-  };
-
-  const commitAlone = async <R>(step: AloneStep<R>): Promise<R> => {
-    using deadline = deadlineSignal(deps.clock, config.commitTimeoutMs);
     try {
-      const done = await step(view, table, deadline.signal);
-      view = done.view;
-      return done.result;
+      const result = await append((at, signal) => deps.namespaceLog.append(at, build, signal));
+      if (result.outcome === 'nothing') throw noSuchNamespace(deps.name);
+      pending.resolve(result.generation);
+      noticeCommit(result.view);
     } catch (error) {
-      view = undefined;
-      throw commitError(error, true);
+      pending.reject(error);
     }
   };
 
@@ -156,6 +148,8 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     try {
       const result = await append((at, signal) => deps.committer.append(deps.namespaceLog, at, pending.item, signal));
       deps.metrics.manifests.add(1, { outcome: result.outcome });
+      // Found in the log, it may lie anywhere before the view.
+      if (result.view.newestManifestGeneration === result.view.generation) rows.committed(result.view, []);
       pending.resolve(result);
       if (result.outcome === 'committed') noticeCommit(result.view);
     } catch (error) {
@@ -180,7 +174,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
         // Writers that were just answered come back at once; a group that closes before they are here takes the first of them
         // and lets the others wait for a whole PUT.
         if (work.writes.length > 1) await deps.clock.sleep(config.regroupDelayMs);
-      } else if (work.kind === 'alone') await work.alone.item().then(work.alone.resolve, work.alone.reject);
+      } else if (work.kind === 'truncate') await commitTruncate(work.truncate);
       else await commitManifest(work.manifest);
     }
   };
@@ -198,18 +192,10 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
       start();
     });
 
-  const enqueueAlone = async <R>(run: () => Promise<R>): Promise<R> => {
-    let result: { readonly value: R } | undefined;
-    await enqueue<() => Promise<void>, void>(async () => {
-      result = { value: await run() };
-    }, queue.pushAlone);
-    if (result === undefined) throw new LagoonError('internal', 'work that was done has no result');
-    return result.value;
-  };
-
   return {
     write: async (request, signal) => {
       signal?.throwIfAborted();
+      if (request.rowWork?.readsRows === true) await rows.warm(view, signal);
       let leave: (() => void) | undefined;
       try {
         return await enqueue<WriteRequest, WriteAnswer>(request, (pending) => {
@@ -223,12 +209,12 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
         if (leave !== undefined) signal?.removeEventListener('abort', leave);
       }
     },
-    truncate: () => enqueueAlone(truncate),
-    alone: (step) => enqueueAlone(() => commitAlone(step)),
+    truncate: () => enqueue<undefined, number>(undefined, queue.pushTruncate),
     appendManifest: (manifest) => enqueue<HandedManifest, ManifestOutcome>(manifest, queue.pushManifest),
     drain: async () => {
       while (running !== undefined) await running;
     },
+    letGo: rows.letGo,
     get isIdle() {
       return running === undefined && queue.length === 0;
     },

@@ -1,11 +1,9 @@
 import { type Clock, LagoonError, type Log, type Metrics, type Random, unreachable } from '@lagoon/base';
 import {
   checkNamespaceName,
-  createLineage,
   createManifestCommitter,
   createNamespaceLog,
   isHintDue,
-  type Lineage,
   type ManifestCommitter,
   type NamespaceLog,
   type NamespaceView,
@@ -21,11 +19,17 @@ import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
 import { noSuchNamespace, weighTail } from './group.ts';
 import { createIngesterMetrics, type IngesterMetrics } from './ingester-metrics.ts';
-import { createLineageService, unindexedEntryCount } from './lineage-service.ts';
 import { createNamespaceWriter, type WriteAnswer } from './namespace-writer.ts';
 import { createNotifier } from './notifier.ts';
+import { createRowMemory } from './row-memory.ts';
 import { schemaMessage } from './schema-message.ts';
-import { readHandedManifest, readSchemaUpdate, readWriteRequest, type WriteRequest } from './write-request.ts';
+import {
+  readHandedManifest,
+  readSchemaUpdate,
+  readWriteRequest,
+  type WriteCounts,
+  type WriteRequest,
+} from './write-request.ts';
 import { createWriterPool, type WriterPool } from './writer-pool.ts';
 
 export interface IngesterDeps {
@@ -40,7 +44,6 @@ export interface IngesterDeps {
   readonly tracer?: Tracer;
   queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
   compactor(namespace: string): ServiceClient<typeof CompactorService> | undefined;
-  readonly lineage?: Lineage;
 }
 
 export interface IngesterRole {
@@ -66,6 +69,8 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
     clock: deps.clock,
     random: deps.random,
     namespaceLog,
+    store: deps.store,
+    memory: createRowMemory(config.rowsBytesMax),
     committer: deps.committer ?? createManifestCommitter(deps),
     metrics,
     tracer: deps.tracer ?? noTracer,
@@ -122,20 +127,7 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
       const answer = await write(request.namespace, readSchemaUpdate(request), context.signal);
       const live = answer.view.live;
       if (live === undefined) throw noSuchNamespace(request.namespace);
-  const lineageService = createLineageService({
-    clock: deps.clock,
-    namespaceLog,
-    lineage: deps.lineage ?? createLineage(deps),
-    writerOf,
-    onBirth: (namespace, generation, origin) => {
-      const entryCount = unindexedEntryCount(origin);
-      notifier.notify(namespace, { generation, unindexedBytes: 0, unindexedEntryCount: entryCount });
-      dirty.observeTail(namespace, entryCount > 0 ? generation : undefined);
-    },
-  });
-
       return { schema: schemaMessage(live.schema), manifestGeneration: BigInt(answer.generation) };
-    ...lineageService,
     },
     deleteNamespace: async (request) => ({
       manifestGeneration: BigInt(await writerOf(request.namespace).truncate()),
@@ -172,18 +164,28 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
 
 function appendResponse(answer: WriteAnswer) {
   const { outcome } = answer;
-  const counts =
-    outcome.kind === 'applied'
-      ? outcome.counts
-      : outcome.kind === 'kept'
-        ? outcome.record
-        : { rowsUpserted: 0, rowsDeleted: 0, logicalBytesWritten: 0 };
+  const counts = countsOf(outcome);
+  const affected = outcome.kind === 'applied' ? outcome.affected : undefined;
   return {
     manifestGeneration: BigInt(answer.generation),
     rowsUpserted: BigInt(counts.rowsUpserted),
+    rowsPatched: BigInt(counts.rowsPatched),
     rowsDeleted: BigInt(counts.rowsDeleted),
+    rowsRemaining: counts.rowsRemaining,
     logicalBytesWritten: BigInt(counts.logicalBytesWritten),
+    ...(affected === undefined ? {} : { affectedIds: { ...affected } }),
   };
+}
+
+function countsOf(outcome: WriteAnswer['outcome']): WriteCounts {
+  switch (outcome.kind) {
+    case 'applied':
+      return outcome.counts;
+    case 'kept':
+      return outcome.record;
+    case 'unchanged':
+      return { rowsUpserted: 0, rowsPatched: 0, rowsDeleted: 0, rowsRemaining: false, logicalBytesWritten: 0 };
+  }
 }
 
 function checkRoleQueue(queuedBytes: number, sizeBytes: number, bytesMax: number): void {

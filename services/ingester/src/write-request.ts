@@ -10,12 +10,18 @@ import {
 } from '@lagoon/format';
 import type { AppendManifestRequest, AppendRequest } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { UpdateSchemaRequest } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import { patchBytes, readRowWork } from './read-row-work.ts';
+import { type RowResolution, resolveRowWork, typeRowWork } from './resolve-row-write.ts';
+import { createRowState, type RowState } from './row-state.ts';
+import type { RowWork, RowWorkLimits } from './row-work.ts';
 import { readDistanceMetric, readSchemaDeclaration } from './schema-message.ts';
 
 /** One caller's write, its bytes verified; what it means depends on the view that it is resolved against. */
 export interface WriteRequest {
   /** Undefined: no rows and no deletes. */
   readonly block: Block | undefined;
+  /** Undefined: what it does does not depend on the rows that are there. */
+  readonly rowWork: RowWork | undefined;
   readonly declared: SchemaDeclaration;
   readonly distanceMetric: DistanceMetric | undefined;
   readonly idempotency: { readonly key: string; readonly bodyHash: Uint8Array } | undefined;
@@ -26,6 +32,33 @@ export interface WriteRequest {
   readonly sizeBytes: number;
 }
 
+/** What a write comes to on one view. */
+export interface ResolvedWrite {
+  /** In the order in which they apply, of the schema's types; whole rows, so readers need no past to apply them. */
+  readonly parts: readonly Block[];
+  /** After the write; the very object that went in where nothing changes. */
+  readonly schema: Schema;
+  readonly counts: WriteCounts;
+  readonly affected: AffectedBlocks | undefined;
+}
+
+export interface WriteCounts {
+  readonly rowsUpserted: number;
+  readonly rowsPatched: number;
+  /** Of a write that needs no rows to be resolved: the ids that it names, whether they exist or not. */
+  readonly rowsDeleted: number;
+  /** Whether a filter matched more rows than one write may change. */
+  readonly rowsRemaining: boolean;
+  readonly logicalBytesWritten: number;
+}
+
+/** Columnar blocks of ids; empty: none. */
+export interface AffectedBlocks {
+  readonly upserted: Uint8Array;
+  readonly patched: Uint8Array;
+  readonly deleted: Uint8Array;
+}
+
 export interface ResolvedBlock {
   /** Of the schema's types. */
   readonly block: Block | undefined;
@@ -33,8 +66,11 @@ export interface ResolvedBlock {
   readonly schema: Schema;
 }
 
-/** Turns requests into blocks of the namespace's types; the last result of each request is kept for the next try. */
-export type BlockResolver = (write: WriteRequest, schema: Schema | undefined) => ResolvedBlock;
+/**
+ * Says what requests come to; the last result of each is kept for the next try, so that repeats only what others changed.
+ * `rows` is asked for where the request depends on them, and then holds what the write does to them.
+ */
+export type WriteResolver = (write: WriteRequest, schema: Schema | undefined, rows: () => RowState) => ResolvedWrite;
 
 const idempotencyKeyBytesMax = 256;
 const bodyHashBytes = 32;
@@ -46,15 +82,17 @@ const requestOverheadBytes = 256;
 export function readWriteRequest(request: AppendRequest, blockBytesMax: number): WriteRequest {
   const opened = readBlock(request.block, blockBytesMax);
   const hasRows = opened !== undefined && opened.rowCount > 0;
+  const block = opened !== undefined && (hasRows || opened.deletes.count > 0) ? opened : undefined;
   return {
-    block: opened !== undefined && (hasRows || opened.deletes.count > 0) ? opened : undefined,
+    block,
+    rowWork: readRowWork(request, block, (bytes) => readBlock(bytes, blockBytesMax)),
     declared: readSchemaDeclaration(request.schema),
     distanceMetric: readDistanceMetric(request.distanceMetric),
     idempotency: readIdempotency(request),
     createNamespace: request.createNamespace,
     disableBackpressure: request.disableBackpressure,
     mayCreate: request.createNamespace === true || (hasRows && request.createNamespace !== false),
-    sizeBytes: request.block.byteLength + requestOverheadBytes,
+    sizeBytes: request.block.byteLength + patchBytes(request) + requestOverheadBytes,
   };
 }
 
@@ -62,6 +100,7 @@ export function readWriteRequest(request: AppendRequest, blockBytesMax: number):
 export function readSchemaUpdate(request: UpdateSchemaRequest): WriteRequest {
   return {
     block: undefined,
+    rowWork: undefined,
     declared: readSchemaDeclaration(request.schema),
     distanceMetric: undefined,
     idempotency: undefined,
@@ -80,18 +119,43 @@ export function readHandedManifest(request: AppendManifestRequest) {
   return { commitId: request.commitId, message: request.manifestEntry };
 }
 
-export function createBlockResolver(): BlockResolver {
-  const last = new WeakMap<WriteRequest, { readonly from: Schema | undefined; readonly resolved: ResolvedBlock }>();
-  return (write, schema) => {
-    const known = last.get(write);
+export function createWriteResolver(limits: RowWorkLimits): WriteResolver {
+  const blocks = new WeakMap<WriteRequest, { readonly from: Schema | undefined; readonly resolved: ResolvedBlock }>();
+  const works = new WeakMap<WriteRequest, { readonly merged: ResolvedBlock; readonly resolution: RowResolution }>();
+
+  const resolveBlock = (write: WriteRequest, schema: Schema | undefined): ResolvedBlock => {
+    const known = blocks.get(write);
     if (known !== undefined && known.from === schema && schema !== undefined) return known.resolved;
-    const resolved = resolve(write, schema);
-    last.set(write, { from: schema, resolved });
+    const resolved = mergeBlock(write, schema);
+    blocks.set(write, { from: schema, resolved });
     return resolved;
+  };
+
+  return (write, schema, rows) => {
+    const merged = resolveBlock(write, schema);
+    const work = write.rowWork;
+    if (work === undefined) return plainWrite(merged);
+    const known = works.get(write);
+    const typed = known?.merged === merged ? known.resolution.typed : typeRowWork(write, work, merged);
+    const state = work.readsRows ? rows() : createRowState(undefined, []);
+    const resolution = resolveRowWork(work, typed, schema, state, limits, known?.resolution);
+    works.set(write, { merged, resolution });
+    return resolution.resolved;
   };
 }
 
-function resolve(write: WriteRequest, schema: Schema | undefined): ResolvedBlock {
+function plainWrite({ block, schema }: ResolvedBlock): ResolvedWrite {
+  const counts = {
+    rowsUpserted: block?.rowCount ?? 0,
+    rowsPatched: 0,
+    rowsDeleted: block?.deletes.count ?? 0,
+    rowsRemaining: false,
+    logicalBytesWritten: block?.logicalBytes ?? 0,
+  };
+  return { parts: block === undefined ? [] : [block], schema, counts, affected: undefined };
+}
+
+function mergeBlock(write: WriteRequest, schema: Schema | undefined): ResolvedBlock {
   const merged = mergeSchema(schema, write.declared, write.block, write.distanceMetric);
   if (write.block === undefined) return { block: undefined, schema: merged };
   const coerced = coerceBlock(write.block, merged);

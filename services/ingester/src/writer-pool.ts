@@ -31,6 +31,7 @@ export function createWriterPool(
   let sweep: Timer | undefined;
 
   const drop = (namespace: string): void => {
+    slots.get(namespace)?.writer.letGo();
     slots.delete(namespace);
     deps.onDrop(namespace);
   };
@@ -87,6 +88,7 @@ export function createWriterPool(
     close: () => {
       sweep?.cancel();
       sweep = undefined;
+      for (const { writer } of slots.values()) writer.letGo();
     },
   };
 }
