@@ -2,6 +2,7 @@ import { isLagoonError, toLagoonError } from '@lagoon/base';
 import { CommanderError, Command as Program } from 'commander';
 import type { Command, CommandDeps } from './commands/command.ts';
 import { compileCommand } from './commands/compile.ts';
+import { fsckCommand } from './commands/fsck.ts';
 import { gcCommand } from './commands/gc.ts';
 import { importCommand } from './commands/import.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -15,6 +16,7 @@ const commands: readonly Command[] = [
   importCommand,
   storeCheckCommand,
   gcCommand,
+  fsckCommand,
   versionCommand,
   compileCommand,
 ];
