@@ -4,7 +4,7 @@ import type { Tracer } from '@lagoon/telemetry';
 import type { IngesterConfig } from './config.ts';
 import { noSuchNamespace, type WriteOutcome } from './group.ts';
 import { type CommittedGroup, commitGroup, type GroupCommitDeps } from './group-commit.ts';
-import { createIdempotencyTable } from './idempotency-table.ts';
+import { createIdempotencyTable, type IdempotencyTable } from './idempotency-table.ts';
 import type { IngesterMetrics } from './ingester-metrics.ts';
 import { createNamespaceRows, type NamespaceRowsDeps } from './namespace-rows.ts';
 import { createWorkQueue, type Pending } from './work-queue.ts';
@@ -22,6 +22,8 @@ export interface NamespaceWriter {
   write(request: WriteRequest, signal?: AbortSignal): Promise<WriteAnswer>;
   /** Ends the namespace; `not_found` where there is none. Resolves with the generation of its end. */
   truncate(): Promise<number>;
+  /** Commits an entry of its own between two groups, in the order of writes. */
+  alone<R>(step: AloneStep<R>): Promise<R>;
   /** Appends a compactor's entry between two groups. */
   appendManifest(manifest: HandedManifest): Promise<ManifestOutcome>;
   /** Resolves when everything queued has its answer. */
@@ -39,6 +41,13 @@ export interface WriteAnswer {
   readonly generation: number;
   readonly view: NamespaceView;
 }
+
+/** `view` is what the writer knows; what comes back replaces it, undefined where it has to be read again. */
+export type AloneStep<R> = (
+  view: NamespaceView | undefined,
+  table: IdempotencyTable,
+  signal: AbortSignal,
+) => Promise<{ readonly result: R; readonly view: NamespaceView | undefined }>;
 
 export interface HandedManifest {
   readonly commitId: string;
@@ -59,11 +68,11 @@ export interface NamespaceWriterDeps
 }
 
 type PendingWrite = Pending<WriteRequest, WriteAnswer>;
-type PendingTruncate = Pending<undefined, number>;
+type PendingAlone = Pending<() => Promise<void>, void>;
 type PendingManifest = Pending<HandedManifest, ManifestOutcome>;
 
 export function createNamespaceWriter(deps: NamespaceWriterDeps, config: IngesterConfig): NamespaceWriter {
-  const queue = createWorkQueue<PendingWrite, PendingTruncate, PendingManifest>(config);
+  const queue = createWorkQueue<PendingWrite, PendingAlone, PendingManifest>(config);
   const table = createIdempotencyTable(deps.clock, config.idempotencyKeepMs);
   const resolveWrite = createWriteResolver(config);
   const rows = createNamespaceRows(deps, config);
@@ -131,16 +140,24 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     }
   };
 
-  const commitTruncate = async (pending: PendingTruncate): Promise<void> => {
+  const truncate = async (): Promise<number> => {
     const build = (at: NamespaceView): EntryDraft | 'nothing' =>
       at.live === undefined ? 'nothing' : { kind: 'truncate' };
+    const result = await append((at, signal) => deps.namespaceLog.append(at, build, signal));
+    if (result.outcome === 'nothing') throw noSuchNamespace(deps.name);
+    noticeCommit(result.view);
+    return result.generation;
+  };
+
+  const commitAlone = async <R>(step: AloneStep<R>): Promise<R> => {
+    using deadline = deadlineSignal(deps.clock, config.commitTimeoutMs);
     try {
-      const result = await append((at, signal) => deps.namespaceLog.append(at, build, signal));
-      if (result.outcome === 'nothing') throw noSuchNamespace(deps.name);
-      pending.resolve(result.generation);
-      noticeCommit(result.view);
+      const done = await step(view, table, deadline.signal);
+      view = done.view;
+      return done.result;
     } catch (error) {
-      pending.reject(error);
+      view = undefined;
+      throw commitError(error, true);
     }
   };
 
@@ -174,7 +191,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
         // Writers that were just answered come back at once; a group that closes before they are here takes the first of them
         // and lets the others wait for a whole PUT.
         if (work.writes.length > 1) await deps.clock.sleep(config.regroupDelayMs);
-      } else if (work.kind === 'truncate') await commitTruncate(work.truncate);
+      } else if (work.kind === 'alone') await work.alone.item().then(work.alone.resolve, work.alone.reject);
       else await commitManifest(work.manifest);
     }
   };
@@ -191,6 +208,15 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
       push({ item, enqueuedAtMs: deps.clock.monotonicMs(), resolve, reject });
       start();
     });
+
+  const enqueueAlone = async <R>(run: () => Promise<R>): Promise<R> => {
+    let result: { readonly value: R } | undefined;
+    await enqueue<() => Promise<void>, void>(async () => {
+      result = { value: await run() };
+    }, queue.pushAlone);
+    if (result === undefined) throw new LagoonError('internal', 'work that was done has no result');
+    return result.value;
+  };
 
   return {
     write: async (request, signal) => {
@@ -209,7 +235,8 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
         if (leave !== undefined) signal?.removeEventListener('abort', leave);
       }
     },
-    truncate: () => enqueue<undefined, number>(undefined, queue.pushTruncate),
+    truncate: () => enqueueAlone(truncate),
+    alone: (step) => enqueueAlone(() => commitAlone(step)),
     appendManifest: (manifest) => enqueue<HandedManifest, ManifestOutcome>(manifest, queue.pushManifest),
     drain: async () => {
       while (running !== undefined) await running;

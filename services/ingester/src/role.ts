@@ -1,9 +1,11 @@
 import { type Clock, LagoonError, type Log, type Metrics, type Random, unreachable } from '@lagoon/base';
 import {
   checkNamespaceName,
+  createLineage,
   createManifestCommitter,
   createNamespaceLog,
   isHintDue,
+  type Lineage,
   type ManifestCommitter,
   type NamespaceLog,
   type NamespaceView,
@@ -19,6 +21,7 @@ import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
 import { noSuchNamespace, weighTail } from './group.ts';
 import { createIngesterMetrics, type IngesterMetrics } from './ingester-metrics.ts';
+import { createLineageService, unindexedEntryCount } from './lineage-service.ts';
 import { createNamespaceWriter, type WriteAnswer } from './namespace-writer.ts';
 import { createNotifier } from './notifier.ts';
 import { createRowMemory } from './row-memory.ts';
@@ -37,6 +40,7 @@ export interface IngesterDeps {
   /** Default: one on `store`. */
   readonly namespaceLog?: NamespaceLog;
   readonly committer?: ManifestCommitter;
+  readonly lineage?: Lineage;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -118,7 +122,20 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
     }
   };
 
+  const lineageService = createLineageService({
+    clock: deps.clock,
+    namespaceLog,
+    lineage: deps.lineage ?? createLineage(deps),
+    writerOf,
+    onBirth: (namespace, generation, origin) => {
+      const entryCount = unindexedEntryCount(origin);
+      notifier.notify(namespace, { generation, unindexedBytes: 0, unindexedEntryCount: entryCount });
+      dirty.observeTail(namespace, entryCount > 0 ? generation : undefined);
+    },
+  });
+
   const service: ServiceImplementation<typeof IngesterService> = {
+    ...lineageService,
     append: async (request, context) => {
       const answer = await write(request.namespace, readWriteRequest(request, config.blockBytesMax), context.signal);
       return appendResponse(answer);
