@@ -238,7 +238,6 @@ describe('endpoints', () => {
     ['POST', '/v2/namespaces/names/async?stainless_overload=startCopyFrom', { copy_from_namespace: 'x' }],
     ['GET', '/v1/namespaces/names/operations/token', undefined],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
-    ['GET', '/v2/namespaces/names/export', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],
     ['GET', '/v1/keys', undefined],
     ['POST', '/v1/keys', {}],

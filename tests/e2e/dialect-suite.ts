@@ -289,6 +289,29 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect(JSON.parse((await raw('GET', `${at}/snapshots`)).text)).toEqual({ snapshots: [] });
     });
 
+    check('an export shows one instant while writes go on, and goes on where it was cut', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      const rows = Array.from({ length: 2_500 }, (_, index) => ({ id: index * 2, n: index, text: `row ${index}` }));
+      await ns.write({ upsert_rows: rows, schema: { n: 'int' } });
+      const answer = await fetch(`${target.url}/v2/namespaces/${name}/export?page_size=100`);
+      const lease = answer.headers.get('lagoon-lease');
+      const reader = answer.body?.getReader();
+      const begun = Buffer.from((await reader?.read())?.value ?? []).toString();
+      await ns.write({ upsert_rows: [{ id: 4_001, n: -1, text: 'late' }], deletes: [4_000] });
+      await reader?.cancel();
+      const lines = begun.slice(0, begun.lastIndexOf('\n')).split('\n');
+      const last = JSON.parse(lines.at(-1) ?? '').id;
+      const rest = await raw('GET', `/v2/namespaces/${name}/export?lease=${lease}&after=${last}`);
+      const exported = [...lines, ...rest.text.trimEnd().split('\n')].map((line) => JSON.parse(line));
+      expect(exported).toEqual(rows);
+      const over = await raw('GET', `/v2/namespaces/${name}/export?lease=${lease}&after=${last}`);
+      expect(over.status).toBe(410);
+      const fresh = await raw('GET', `/v2/namespaces/${name}/export`);
+      expect(fresh.text.trimEnd().split('\n')).toHaveLength(2_500);
+      expect((await raw('GET', `/v2/namespaces/${freshName()}/export`)).status).toBe(404);
+    });
+
     check('what is not served yet says so by name, once', async () => {
       const ns = fresh();
       await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });

@@ -1,6 +1,13 @@
 import { type Clock, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
 import { createBlockCache } from '@lagoon/cache';
-import { checkNamespaceName, createNamespaceLog, listNamespaces, type NamespaceLog } from '@lagoon/namespace';
+import {
+  checkNamespaceName,
+  createLineage,
+  createNamespaceLog,
+  type Lineage,
+  listNamespaces,
+  type NamespaceLog,
+} from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import {
@@ -14,6 +21,8 @@ import type { ServiceImplementation } from '@lagoon/rpc';
 import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { type Arena, createArena } from '@lagoon/vector';
 import { type QueryConfig, resolveQueryConfig } from './config.ts';
+import { exportPage } from './export/export-page.ts';
+import { withLeases } from './export/lease-log.ts';
 import { metadataMessage } from './metadata-message.ts';
 import { createQueryLimiter } from './query-limiter.ts';
 import { readConsistency, readQuery } from './read-query.ts';
@@ -23,6 +32,7 @@ export interface QueryDeps {
   readonly store: ObjectStore;
   /** Default: one on `store`. */
   readonly namespaceLog?: NamespaceLog;
+  readonly lineage?: Lineage;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -50,10 +60,11 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
     memoryBytesMax: config.arenaMemoryBytesMax,
     scratchBytes: Math.max(1, config.workerCount) * searchScratchBytes,
   });
+  const lineage = deps.lineage ?? createLineage(deps);
   const engine = createQueryEngine(
     {
       ...deps,
-      namespaceLog: deps.namespaceLog ?? createNamespaceLog(deps),
+      namespaceLog: withLeases(deps.namespaceLog ?? createNamespaceLog(deps), lineage),
       cache: createBlockCache({ arena, metrics }),
       pool: createPool(deps, config, arena),
     },
@@ -104,6 +115,12 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
         const options = { prefix, pageSize: size, ...(cursor === '' ? {} : { cursor }) };
         const page = await listNamespaces(store, options, signal);
         return { names: [...page.names], nextCursor: page.nextCursor ?? '' };
+      }),
+    export: (request, { signal }) =>
+      accept(async () => {
+        checkNamespaceName(request.namespace);
+        const page = () => exportPage({ engine, lineage }, request, signal);
+        return await limiter.run(request.namespace, page, signal);
       }),
     warm: ({ namespace }) =>
       accept(async () => {

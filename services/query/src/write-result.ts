@@ -36,7 +36,7 @@ export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSch
   };
 }
 
-function resultRow(idKind: IdKind, row: ResultRow): MessageInitShape<typeof ResultRowSchema> {
+export function resultRow(idKind: IdKind, row: ResultRow): MessageInitShape<typeof ResultRowSchema> {
   return {
     id: idMessage(idKind, row.id),
     ...(row.dist === undefined ? {} : { dist: row.dist }),

@@ -9,7 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Attribute, Document, Id, Schema } from "./value_pb.js";
 import type { Filter, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
-import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema } from "./lineage_pb.js";
+import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ExportRequestSchema, ExportResponseSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema } from "./lineage_pb.js";
 
 /**
  * Describes the file lagoon/v1/lagoon.proto.
@@ -307,6 +307,14 @@ export declare const LagoonService: GenService<{
     methodKind: "unary";
     input: typeof DeleteSnapshotRequestSchema;
     output: typeof DeleteSnapshotResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.Export
+   */
+  export: {
+    methodKind: "unary";
+    input: typeof ExportRequestSchema;
+    output: typeof ExportResponseSchema;
   },
 }>;
 

@@ -6,7 +6,8 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Document, Id, Schema } from "./value_pb.js";
+import type { Value } from "./value_pb.js";
+import type { ResultRow } from "./query_pb.js";
 
 /**
  * Describes the file lagoon/v1/lineage.proto.
@@ -221,7 +222,7 @@ export declare type DeleteSnapshotResponse = Message<"lagoon.v1.DeleteSnapshotRe
 export declare const DeleteSnapshotResponseSchema: GenMessage<DeleteSnapshotResponse>;
 
 /**
- * One page of all documents at one instant, in the order of their ids.
+ * One page of all rows at one instant, in the order of their ids.
  *
  * @generated from message lagoon.v1.ExportRequest
  */
@@ -239,14 +240,14 @@ export declare type ExportRequest = Message<"lagoon.v1.ExportRequest"> & {
   lease: string;
 
   /**
-   * Documents behind this one; absent: from the first.
+   * Rows behind the one with this id, of the kind that ids have; absent: from the first.
    *
-   * @generated from field: lagoon.v1.Id after = 3;
+   * @generated from field: lagoon.v1.Value after = 3;
    */
-  after?: Id | undefined;
+  after?: Value | undefined;
 
   /**
-   * 0: 1,000; at most 10,000.
+   * 0: 1,000; at most 10,000. A page of large rows is shorter.
    *
    * @generated from field: uint32 page_size = 4;
    */
@@ -264,9 +265,9 @@ export declare const ExportRequestSchema: GenMessage<ExportRequest>;
  */
 export declare type ExportResponse = Message<"lagoon.v1.ExportResponse"> & {
   /**
-   * @generated from field: repeated lagoon.v1.Document documents = 1;
+   * @generated from field: repeated lagoon.v1.ResultRow rows = 1;
    */
-  documents: Document[];
+  rows: ResultRow[];
 
   /**
    * @generated from field: string lease = 2;
@@ -284,13 +285,6 @@ export declare type ExportResponse = Message<"lagoon.v1.ExportResponse"> & {
    * @generated from field: uint64 manifest_generation = 4;
    */
   manifestGeneration: bigint;
-
-  /**
-   * Of the instant: what the values of the documents are.
-   *
-   * @generated from field: lagoon.v1.Schema schema = 5;
-   */
-  schema?: Schema | undefined;
 };
 
 /**

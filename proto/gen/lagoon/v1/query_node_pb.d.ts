@@ -8,6 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema } from "./namespace_pb.js";
+import type { ExportRequestSchema, ExportResponseSchema } from "./lineage_pb.js";
 
 /**
  * Describes the file lagoon/v1/query_node.proto.
@@ -102,6 +103,14 @@ export declare const QueryNodeService: GenService<{
     methodKind: "unary";
     input: typeof ListNamespacesRequestSchema;
     output: typeof ListNamespacesResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.QueryNodeService.Export
+   */
+  export: {
+    methodKind: "unary";
+    input: typeof ExportRequestSchema;
+    output: typeof ExportResponseSchema;
   },
   /**
    * Brings what a namespace's queries read into the cache; answers when it is begun.

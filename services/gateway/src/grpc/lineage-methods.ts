@@ -10,12 +10,12 @@ import { checkNamespaceName } from '../http/routes.ts';
 import { checkSnapshotName } from '../lineage/parse-snapshot.ts';
 import { checkIdempotencyKey } from '../write/parse-write.ts';
 
-type LineageMethods = 'branch' | 'createSnapshot' | 'listSnapshots' | 'deleteSnapshot';
+type LineageMethods = 'branch' | 'createSnapshot' | 'listSnapshots' | 'deleteSnapshot' | 'export';
 
 /** Branches and snapshots of the public gRPC service. */
 export function createLineageMethods(
   deps: GatewayDeps,
-  config: Pick<GatewayConfig, 'writeTimeoutMs' | 'adminTimeoutMs'>,
+  config: Pick<GatewayConfig, 'writeTimeoutMs' | 'adminTimeoutMs' | 'queryTimeoutMs'>,
   admission: Admission,
   options: (context: CallContext, timeoutMs: number) => CallOptions,
 ): Pick<ServiceImplementation<typeof LagoonService>, LineageMethods> {
@@ -44,6 +44,11 @@ export function createLineageMethods(
       const namespace = checkNamespaceName(request.namespace);
       checkSnapshotName(request.name);
       return await deps.ingester(namespace).deleteSnapshot(request, options(context, config.adminTimeoutMs));
+    },
+    export: async (request, context) => {
+      using _admitted = admission.enter();
+      const namespace = checkNamespaceName(request.namespace);
+      return await deps.queryNode(namespace).export(request, options(context, config.queryTimeoutMs));
     },
   };
 }

@@ -3,6 +3,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import { parseJson } from '../json/parse-json.ts';
+import { createExportEndpoint } from '../lineage/export-endpoint.ts';
 import { createLineageEndpoints } from '../lineage/lineage-endpoints.ts';
 import { parseBranchWrite } from '../lineage/parse-branch.ts';
 import { parseListParameters } from '../namespace/list-parameters.ts';
@@ -19,10 +20,10 @@ import { jsonResponse } from './status.ts';
 export interface EndpointCall {
   readonly request: GatewayRequest;
   readonly namespace: string;
-  readonly startedMs: number;
   /** The path's other variable segment; empty where it has none. */
   readonly parameter: string;
   readonly signal: AbortSignal;
+  readonly startedMs: number;
   readonly traceparent: string | undefined;
 }
 
@@ -41,11 +42,12 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
     const metadata = await client.getMetadata({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
     return jsonResponse(200, schemaToJson(metadata.schema));
   };
-  return {
   const lineage = createLineageEndpoints(deps, config, options);
-    write: async (call) => {
+  return {
     ...lineage,
       const body = parseJson(call.request.body);
+    export: createExportEndpoint(deps, config, options),
+    write: async (call) => {
       const branch = parseBranchWrite(body, call.namespace);
       if (branch !== undefined) return await lineage.branch(call, branch);
       const append = parseWrite(body, {
@@ -56,18 +58,7 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       });
       const client = deps.ingester(call.namespace);
       const answer = await client.append(append, options(call, config.writeTimeoutMs));
-      const upserted = Number(answer.rowsUpserted);
-      const deleted = Number(answer.rowsDeleted);
-      return jsonResponse(200, {
-        status: 'OK',
-        message: writeMessage(upserted, deleted),
-        rows_affected: upserted + deleted,
-        ...(upserted > 0 ? { rows_upserted: upserted } : {}),
-        ...(deleted > 0 ? { rows_deleted: deleted } : {}),
-        billing: { billable_logical_bytes_written: jsonInteger(answer.logicalBytesWritten) },
-        performance: { server_total_ms: roundMs(elapsedMs(call)) },
-        manifest_generation: jsonInteger(answer.manifestGeneration),
-      });
+      return jsonResponse(200, writeAnswerToJson(answer, { server_total_ms: roundMs(elapsedMs(call)) }));
     },
     query: async (call) => {
       const query = parseQuery(parseJson(call.request.body), call.namespace);

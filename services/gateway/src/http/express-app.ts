@@ -31,7 +31,18 @@ export function createExpressApp(handle: Handle, admission: Admission, config: G
     });
     const response = await answer(message, controller.signal);
     if (!message.complete) drain(message);
-    await writeResponse(message, out, response, config.gzipBytesMin);
+    await writeResponse(message, out, admittedStream(response), config.gzipBytesMin);
+  };
+
+  /** A stream is a request under way until it ends, so that a server that stops waits for it. */
+  const admittedStream = (response: GatewayResponse): GatewayResponse => {
+    const { stream } = response;
+    if (stream === undefined) return response;
+    const admitted = async function* () {
+      using _admitted = admission.enter();
+      yield* stream;
+    };
+    return { ...response, stream: admitted() };
   };
 
   const answer = async (message: IncomingMessage, signal: AbortSignal): Promise<GatewayResponse> => {

@@ -16,4 +16,6 @@ export interface GatewayResponse {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Uint8Array;
+  /** What follows the body, as it comes; where it fails, the connection is cut. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }

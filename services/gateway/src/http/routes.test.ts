@@ -44,7 +44,6 @@ describe('routes', () => {
     ['POST', '/v2/namespaces/a/async'],
     ['GET', '/v1/namespaces/a/operations/t'],
     ['GET', '/v2/namespaces/a/changes'],
-    ['GET', '/v2/namespaces/a/export'],
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],
     ['GET', '/v1/cluster'],

@@ -16,7 +16,8 @@ export type EndpointName =
   | 'createSnapshot'
   | 'listSnapshots'
   | 'deleteSnapshot'
-  | 'restore';
+  | 'restore'
+  | 'export';
 
 interface Route {
   readonly method: string;
@@ -47,7 +48,7 @@ const routes: readonly Route[] = [
   { method: 'GET', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'listSnapshots' },
   { method: 'DELETE', path: 'v2/namespaces/{ns}/snapshots/{name}', endpoint: 'deleteSnapshot' },
   { method: 'POST', path: 'v2/namespaces/{ns}/restore', endpoint: 'restore' },
-  { method: 'GET', path: 'v2/namespaces/{ns}/export' },
+  { method: 'GET', path: 'v2/namespaces/{ns}/export', endpoint: 'export' },
   { method: 'POST', path: 'v2/namespaces/{ns}/reindex' },
   { method: 'GET', path: 'v1/keys' },
   { method: 'POST', path: 'v1/keys' },

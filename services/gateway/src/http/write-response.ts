@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { GatewayResponse } from './message.ts';
@@ -12,6 +13,7 @@ export async function writeResponse(
   response: GatewayResponse,
   gzipBytesMin: number,
 ): Promise<void> {
+  if (response.stream !== undefined) return await writeStream(out, response, response.stream);
   let body = response.body;
   const headers: Record<string, string> = { ...response.headers };
   if (body.length >= gzipBytesMin && acceptsGzip(message.headers['accept-encoding'])) {
@@ -23,6 +25,23 @@ export async function writeResponse(
   headers['content-length'] = String(body.length);
   out.writeHead(response.status, headers);
   out.end(body);
+}
+
+/** Chunk by chunk, no faster than the client takes them. The head is sent: what fails now can only cut the connection. */
+async function writeStream(
+  out: ServerResponse,
+  { status, headers, body }: GatewayResponse,
+  stream: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  out.writeHead(status, headers);
+  try {
+    await pipeline(async function* () {
+      if (body.length > 0) yield body;
+      yield* stream;
+    }, out);
+  } catch {
+    out.destroy();
+  }
 }
 
 /** `gzip` or `*` in the list, and not with a weight of 0. */

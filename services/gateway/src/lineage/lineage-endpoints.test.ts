@@ -103,3 +103,39 @@ describe('restore', () => {
     },
   );
 });
+
+describe('export', () => {
+  const row = (id: bigint) => ({ id: { kind: { case: 'u64', value: id } } as const, attributes: [] });
+  const at = `${path}/export`;
+
+  test('streams page after page of one lease until the last', async () => {
+    const { call, backends } = createTestGateway();
+    backends.exportPages.push(
+      { rows: [row(1n), row(2n)], lease: 'l1', manifestGeneration: 7n },
+      { rows: [row(9007199254740993n)], lease: 'l1', isLast: true },
+    );
+    const answer = await call('GET', `${at}?page_size=2`);
+    expect(answer.text).toBe('{"id":1}\n{"id":2}\n{"id":9007199254740993}\n');
+    expect(answer.headers).toMatchObject({ 'lagoon-lease': 'l1', 'lagoon-generation': '7' });
+    expect(backends.exports).toEqual([
+      { namespace: 'child', lease: '', pageSize: 2 },
+      { namespace: 'child', lease: 'l1', pageSize: 2, after: { kind: { case: 'uintValue', value: 2n } } },
+    ]);
+  });
+
+  test.each([
+    ['after=5', { case: 'uintValue', value: 5n }],
+    ['after=abc', { case: 'stringValue', value: 'abc' }],
+    ['after=%225%22', { case: 'stringValue', value: '5' }],
+  ])('goes on behind %s', async (after, kind) => {
+    const { call, backends } = createTestGateway();
+    backends.exportPages.push({ lease: 'l1', isLast: true });
+    expect((await call('GET', `${at}?lease=l1&${after}`)).text).toBe('');
+    expect(backends.exports).toEqual([{ namespace: 'child', lease: 'l1', pageSize: 0, after: { kind } }]);
+  });
+
+  test.each([['page_size=x'], ['page_size=10001'], ['after=1']])('%s is refused', async (query) => {
+    const { call } = createTestGateway();
+    expect((await call('GET', `${at}?${query}`)).status).toBe(400);
+  });
+});

@@ -21,7 +21,8 @@ export function queryResponseToJson(response: QueryResponse, query: ParsedQuery,
   };
 }
 
-function rowToJson(row: ResultRow, writer: ValueWriter, isF32Distance: boolean): JsonObject {
+/** With its distance or score, where it has one. */
+export function rowToJson(row: ResultRow, writer: ValueWriter, isF32Distance: boolean): JsonObject {
   // Without a prototype an attribute may have any name.
   const out: Record<string, unknown> = Object.create(null);
   out.id = writer.id(row.id);

@@ -11,6 +11,8 @@ import {
   type CreateSnapshotRequestSchema,
   CreateSnapshotResponseSchema,
   DeleteSnapshotResponseSchema,
+  type ExportRequestSchema,
+  ExportResponseSchema,
   ListSnapshotsResponseSchema,
 } from '@lagoon/proto/lagoon/v1/lineage_pb.js';
 import {
@@ -36,6 +38,9 @@ export interface RecordingBackends {
   readonly lists: MessageInitShape<typeof ListNamespacesRequestSchema>[];
   readonly branches: MessageInitShape<typeof BranchRequestSchema>[];
   readonly snapshots: MessageInitShape<typeof CreateSnapshotRequestSchema>[];
+  readonly exports: MessageInitShape<typeof ExportRequestSchema>[];
+  /** Answered one after the other. */
+  readonly exportPages: MessageInitShape<typeof ExportResponseSchema>[];
   readonly options: CallOptions[];
   readonly deps: GatewayDeps;
   /** Answers of the next calls; replace as needed. A function runs first, to wait or to throw. */
@@ -53,6 +58,8 @@ export function createRecordingBackends(): RecordingBackends {
     lists: [],
     branches: [],
     snapshots: [],
+    exports: [],
+    exportPages: [],
     options: [],
     before: async () => {},
     queryResponse: {},
@@ -128,6 +135,13 @@ export function createRecordingBackends(): RecordingBackends {
       await enter(options);
       return create(ListNamespacesResponseSchema, { names: backends.names, nextCursor: backends.names.at(-1) ?? '' });
     },
+    export: async (request, options) => {
+      backends.exports.push(request);
+      await enter(options);
+      const page = backends.exportPages.shift();
+      if (page === undefined) throw new Error('no page is left');
+      return create(ExportResponseSchema, page);
+    },
     warm: async (_request, options) => {
       await enter(options);
       return create(WarmResponseSchema);
@@ -164,8 +178,15 @@ export function createTestGateway(config: Partial<GatewayConfig> = {}): TestGate
         { method, path: pathOnly, query, headers, body: utf8Encode(text) },
         new AbortController().signal,
       );
-      const answer = utf8Decode(response.body);
-      return { status: response.status, headers: response.headers, json: JSON.parse(answer), text: answer };
+      const chunks = [response.body];
+      for await (const chunk of response.stream ?? []) chunks.push(chunk);
+      const answer = utf8Decode(Buffer.concat(chunks));
+      return {
+        status: response.status,
+        headers: response.headers,
+        json: response.stream === undefined ? JSON.parse(answer) : undefined,
+        text: answer,
+      };
     },
   };
 }
