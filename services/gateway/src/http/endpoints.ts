@@ -22,8 +22,8 @@ export interface EndpointCall {
   readonly namespace: string;
   /** The path's other variable segment; empty where it has none. */
   readonly parameter: string;
-  readonly signal: AbortSignal;
   readonly startedMs: number;
+  readonly signal: AbortSignal;
   readonly traceparent: string | undefined;
 }
 
@@ -45,9 +45,9 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
   const lineage = createLineageEndpoints(deps, config, options);
   return {
     ...lineage,
-      const body = parseJson(call.request.body);
     export: createExportEndpoint(deps, config, options),
     write: async (call) => {
+      const body = parseJson(call.request.body);
       const branch = parseBranchWrite(body, call.namespace);
       if (branch !== undefined) return await lineage.branch(call, branch);
       const append = parseWrite(body, {
@@ -58,7 +58,18 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       });
       const client = deps.ingester(call.namespace);
       const answer = await client.append(append, options(call, config.writeTimeoutMs));
-      return jsonResponse(200, writeAnswerToJson(answer, { server_total_ms: roundMs(elapsedMs(call)) }));
+      const upserted = Number(answer.rowsUpserted);
+      const deleted = Number(answer.rowsDeleted);
+      return jsonResponse(200, {
+        status: 'OK',
+        message: writeMessage(upserted, deleted),
+        rows_affected: upserted + deleted,
+        ...(upserted > 0 ? { rows_upserted: upserted } : {}),
+        ...(deleted > 0 ? { rows_deleted: deleted } : {}),
+        billing: { billable_logical_bytes_written: jsonInteger(answer.logicalBytesWritten) },
+        performance: { server_total_ms: roundMs(elapsedMs(call)) },
+        manifest_generation: jsonInteger(answer.manifestGeneration),
+      });
     },
     query: async (call) => {
       const query = parseQuery(parseJson(call.request.body), call.namespace);
