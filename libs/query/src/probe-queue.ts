@@ -1,6 +1,6 @@
 /**
  * Shares probes among those who wait for one, never with somebody who came after it was sent: who arrives while one is under
- * way gets the next, together with all others who arrive until that one is sent.
+ * way gets the next, together with all others who arrive until that one is sent. There is never more than one.
  */
 export interface ProbeQueue<T> {
   /** The outcome of a probe that was sent after this call. */
@@ -26,8 +26,10 @@ export function createProbeQueue<T>(now: () => T, probe: (sentAt: T) => Promise<
       return underWay;
     },
     sentFromNow: () => {
+      // In the turns between the end of one probe and the start of the next, none is under way and yet there is one to share.
+      if (next !== undefined) return next;
       if (underWay === undefined) return send();
-      next ??= underWay.done
+      next = underWay.done
         .catch(() => {}) // its own waiters see the failure
         .then(() => {
           next = undefined;

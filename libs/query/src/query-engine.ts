@@ -139,14 +139,12 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   };
 
   const attemptQuery = async (
-    name: string,
+    replica: Replica,
     spec: QuerySpec,
     consistency: ConsistencySpec,
     signal?: AbortSignal,
   ): Promise<QueryResult> => {
     const startedMs = clock.monotonicMs();
-    using used = replicas.use(name);
-    const { replica } = used;
     lastQueriedMs.set(replica, startedMs);
     const before = { ...replica.usage };
     await replica.reach(consistency, signal);
@@ -192,15 +190,21 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       let wanted = consistency;
       for (let attempt = 1; ; attempt++) {
         closing.signal.throwIfAborted();
+        using used = replicas.use(name);
+        const { replica } = used;
         try {
-          return await attemptQuery(name, spec, wanted, signal);
+          return await attemptQuery(replica, spec, wanted, signal);
         } catch (error) {
-          if (!isLagoonError(error, 'not_found') || error.reason !== 'gone') throw error;
-          if (attempt >= attemptCountMax) throw missingObject(name, error);
+          const isGone = isLagoonError(error, 'not_found') && error.reason === 'gone';
+          // Another query found that, and its dropping the replica was what this one saw.
+          const wasDropped = replica.isDisposed && isLagoonError(error, 'unavailable');
+          if (!isGone && !wasDropped) throw error;
+          if (attempt >= attemptCountMax) throw isGone ? missingObject(name, error) : error;
+          wanted = { ...consistency, level: 'strong' };
+          if (!isGone) continue;
           meter.restarted();
           log.warn('object of a snapshot is gone, starting over', { namespace: name, ...error.context });
-          replicas.drop(name);
-          wanted = { ...consistency, level: 'strong' };
+          replicas.drop(name, replica);
         }
       }
     },

@@ -75,10 +75,14 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
   };
   const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<Rows> => {
     const { object } = segment;
+    const pinning = pinSegment(deps, usage, segment, signal);
     const [resident, dead] = await Promise.all([
-      pinSegment(deps, usage, segment, signal),
+      pinning,
       readDeleteVector(store, segment.deleteVector, segment.rowCount, signal),
-    ]);
+    ]).catch(async (error: unknown) => {
+      (await pinning.catch(() => undefined))?.release();
+      throw error;
+    });
     if (segment.deleteVector?.kind === 'object') countRead(usage, segment.deleteVector.object.size);
     if (resident.block.rowCount !== segment.rowCount) {
       resident.release();

@@ -8,8 +8,8 @@ export interface ReplicaSet {
   peek(name: string): Replica | undefined;
   /** Puts the least recently used idle replica out of memory; false where all are in use. */
   evictOne(): boolean;
-  /** Forgets a replica whose state cannot be trusted: the next use makes a new one. */
-  drop(name: string): void;
+  /** Forgets a replica whose state cannot be trusted, if it is still the one of that name: the next use makes a new one. */
+  drop(name: string, replica: Replica): void;
   readonly count: number;
   dispose(): void;
 }
@@ -58,9 +58,9 @@ export function createReplicaSet(make: (name: string) => Replica, countMax: numb
         },
       };
     },
-    drop: (name) => {
+    drop: (name, replica) => {
       const entry = entries.get(name);
-      if (entry !== undefined) remove(name, entry);
+      if (entry?.replica === replica) remove(name, entry);
     },
     dispose: () => {
       for (const [name, entry] of entries) remove(name, entry);

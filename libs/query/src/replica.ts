@@ -20,7 +20,8 @@ export interface Replica {
   /** Generation of the view; 0 before the first read. */
   readonly generation: number;
   readonly usage: ReadUsage;
-  /** Ends what is under way and lets the rows go. */
+  readonly isDisposed: boolean;
+  /** Ends what is under way, as `unavailable`, and lets the rows go. */
   dispose(): void;
 }
 
@@ -54,6 +55,7 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
   const pending = createPendingEvents();
   let view: NamespaceView | undefined;
   let provenAt: Instant | undefined;
+  /** Asked for by callers since the last probe was sent: one look ahead for each, or one that never comes would cost every probe. */
   let generationWanted = 0;
   let current: { readonly snapshot: Snapshot; readonly hold: Disposable } | undefined;
   let loading: Promise<void> | undefined;
@@ -62,10 +64,12 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
     () => instant(clock),
     async (sentAt) => {
       using deadline = deadlineSignal(clock, options.readTimeoutMs, controller.signal);
+      const generationMin = generationWanted;
+      generationWanted = 0;
       const result =
         view === undefined
           ? { ...(await namespaceLog.open(name, deadline.signal)), restarted: true }
-          : await namespaceLog.advance(view, { generationMin: generationWanted }, deadline.signal);
+          : await namespaceLog.advance(view, { generationMin }, deadline.signal);
       content.usage.storeRequestCount += 1 + result.events.length;
       pending.add(result);
       view = result.view;
@@ -169,6 +173,9 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
       const { snapshot } = current;
       const hold = snapshot.hold();
       return { snapshot, share: () => snapshot.hold(), [Symbol.dispose]: () => hold[Symbol.dispose]() };
+    },
+    get isDisposed() {
+      return controller.signal.aborted;
     },
     dispose: () => {
       controller.abort(

@@ -1,6 +1,7 @@
 /** Waits for something shared that goes on without this caller: rejects with the signal's reason when it aborts first. */
 export async function waitFor<R>(shared: Promise<R>, signal?: AbortSignal): Promise<R> {
   if (signal === undefined) return shared;
+  shared.catch(() => {}); // a caller that leaves does not see how it ends
   signal.throwIfAborted();
   let onAbort: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
@@ -11,6 +12,5 @@ export async function waitFor<R>(shared: Promise<R>, signal?: AbortSignal): Prom
     return await Promise.race([shared, aborted]);
   } finally {
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-    shared.catch(() => {}); // whoever shares it handles it
   }
 }

@@ -75,6 +75,14 @@ describe('search workers', () => {
     await engine.close();
   });
 
+  test('a worker that cannot even be started fails its job and gives the blocks back', async () => {
+    const { arena } = createTestEngine(createTestNamespace(schema));
+    const pool = makePool({ workerUrl: new URL('http://nowhere.invalid/worker.js') })(arena);
+    const holds = [countedHold(), countedHold()];
+    for (const [i, hold] of holds.entries()) await expect(pool.run(request(i), hold)).rejects.toThrow();
+    expect(holds.map(({ disposeCount }) => disposeCount)).toEqual([1, 1]);
+  });
+
   test('a worker that dies fails its job as unavailable, gives the blocks back, and is replaced', async () => {
     const namespace = createTestNamespace(schema);
     await namespace.write(documents(0, 10));

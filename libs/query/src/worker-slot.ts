@@ -55,7 +55,9 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
       snapshotIds: new Set(),
     };
     gone = { snapshotIds: [], blockIds: [] };
-    started.worker.on('message', (message: FromWorker) => settle(message));
+    started.worker.on('message', (message: FromWorker) => {
+      if (running === started) settle(message); // the last word of one that died is not about the job of the next
+    });
     started.worker.on('error', (error) => died(started, error.message));
     started.worker.on('exit', (code) => died(started, `exit code ${code}`));
     started.worker.unref(); // an idle worker does not keep the process alive; a job's caller does
@@ -101,7 +103,7 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
     get busy() {
       return job !== undefined;
     },
-    run: (request) => {
+    run: async (request) => {
       assert(job === undefined, 'a worker has one job at a time');
       running ??= start();
       const { worker } = running;
