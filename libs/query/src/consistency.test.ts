@@ -206,7 +206,7 @@ describe('objects that go', () => {
   });
 
   test('a segment that stays missing, or has other bytes, is corrupt and named', async () => {
-    for (const damage of ['delete', 'flip'] as const) {
+    for (const damage of ['delete', 'ids', 'footer'] as const) {
       const namespace = createTestNamespace(schema);
       await namespace.write([document('a')]);
       await namespace.index();
@@ -214,8 +214,9 @@ describe('objects that go', () => {
       const key = segment?.object.key ?? '';
       const bytes = (await namespace.store.get(key))?.bytes.slice() ?? new Uint8Array(1);
       await namespace.store.delete([key]);
-      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 4;
-      if (damage === 'flip') await namespace.store.create(key, bytes);
+      const at = damage === 'ids' ? 16 : (segment?.footer?.offset ?? 0);
+      bytes[at] = (bytes[at] as number) ^ 4;
+      if (damage !== 'delete') await namespace.store.create(key, bytes);
       const { engine } = createTestEngine(namespace);
       const failure = await engine.query('docs', everything, eventual).catch((error: unknown) => error);
       expect(failure).toBeInstanceOf(LagoonError);

@@ -1,4 +1,5 @@
 import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFullBitmap } from '@lagoon/format';
+import type { StoredSegment } from './stored-segment.ts';
 import type { RankedRows, RowOrder } from './top-rows.ts';
 
 /** Where a block lies, and which of its rows live: all that a worker needs of it. */
@@ -12,6 +13,8 @@ export interface BlockLocation {
   readonly size: number;
   /** In shared memory and never changed; undefined: all rows live. */
   readonly live: Uint8Array | undefined;
+  /** Set where only the ids lie at the place above: the parts of a segment that are there. */
+  readonly segment: StoredSegment | undefined;
   readonly liveRowCount: number;
 }
 
@@ -48,4 +51,9 @@ export function withValue(block: Block, admitted: Bitmap | undefined, nulls: Bit
 
 export function countAdmitted(block: Block, admitted: Bitmap | undefined): number {
   return admitted === undefined ? block.rowCount : countBits(admitted);
+}
+
+/** The memory in which an attribute's column lies. */
+export function memoryIndexOf({ memoryIndex, segment }: BlockLocation, attribute: string): number {
+  return segment?.columns.find(({ name }) => name === attribute)?.memoryIndex ?? memoryIndex;
 }

@@ -222,7 +222,7 @@ type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 const strong: ConsistencySpec = { level: 'strong', stalenessMsMax: 0, generationMin: 0 };
 
 function toSpec({ rankBy, filter, limit }: { rankBy: RankBy; filter: Filter | null; limit: number }): QuerySpec {
-  return { rankBy, limit, projection: { kind: 'none' }, ...(filter === null ? {} : { filter }) };
+  return { rankBy, limit, projection: { kind: 'all' }, ...(filter === null ? {} : { filter }) };
 }
 
 async function expectAnswers(
@@ -236,6 +236,12 @@ async function expectAnswers(
     const found = rows.map(({ id, dist }) => (dist === undefined ? { id } : { id, dist }));
     expect(found).toEqual(answer(schema, [...model.values()], spec));
     expect(statistics.rowCount).toBe(model.size);
+    for (const { id, attributes } of rows) {
+      for (const { name, value } of attributes) {
+        const plain = value instanceof Float32Array ? [...value] : value;
+        expect([id, name, plain]).toEqual([id, name, model.get(id)?.values[name] ?? null]);
+      }
+    }
   }
 }
 

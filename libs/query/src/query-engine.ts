@@ -12,9 +12,11 @@ import {
 import type { BlockCache } from '@lagoon/cache';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
+import { createDocumentCache } from './document-cache.ts';
 import { createEngineMeter } from './engine-meter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { planQuery } from './plan.ts';
+import { allNeeds, needsOf } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { QueryResult, QueryStatistics } from './query-result.ts';
 import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
@@ -61,6 +63,8 @@ export interface QueryEngineOptions {
   readonly generationWaitMsMax?: number;
   /** How long after its last query a namespace is read ahead on notices. */
   readonly readAheadMs?: number;
+  /** Decompressed documents that are kept, in bytes of the heap. */
+  readonly documentBytesMax?: number;
 }
 
 /** Snapshots that a query tries when objects of older ones are gone. */
@@ -76,6 +80,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     loadTimeoutMs: options.loadTimeoutMs ?? 120_000,
     generationWaitMsMax: options.generationWaitMsMax ?? 10_000,
   };
+  const documents = createDocumentCache(options.documentBytesMax ?? 64 << 20);
   const meter = createEngineMeter(deps.metrics);
   const closing = new AbortController();
   const background = createSemaphore({
@@ -88,6 +93,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   let lastId = 0;
   const replicaDeps = {
     ...deps,
+    byColumn: true,
     nextId: () => ++lastId,
     onBlockGone: (blockId: number) => pool.forgetBlock(blockId),
     onSnapshotGone: (snapshotId: number) => pool.forgetSnapshot(snapshotId),
@@ -95,15 +101,18 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   const replicas = createReplicaSet((name) => createReplica(name, replicaDeps, replicaOptions), replicaCountMax);
 
   /** Other namespaces make room where everything is pinned. */
-  const takeSnapshot = async (replica: Replica, signal?: AbortSignal): Promise<HeldSnapshot> => {
+  const withRoom = async <R>(load: () => Promise<R>): Promise<R> => {
     for (;;) {
       try {
-        return await replica.snapshot(signal);
+        return await load();
       } catch (error) {
         if (!isLagoonError(error, 'resource_exhausted') || !replicas.evictOne()) throw error;
       }
     }
   };
+
+  const takeSnapshot = (replica: Replica, signal?: AbortSignal): Promise<HeldSnapshot> =>
+    withRoom(() => replica.snapshot(signal));
 
   const search = async (
     replica: Replica,
@@ -119,6 +128,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     using held = await takeSnapshot(replica, signal);
     const { snapshot } = held;
     const plan = planQuery(snapshot.schema, spec);
+    await withRoom(() => held.ensure(needsOf(snapshot.schema, plan), signal));
     const request = {
       rank: plan.rank,
       filter: plan.filter,
@@ -130,7 +140,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const outcome = await pool.run(request, held.share(), signal);
     return {
       idKind: snapshot.schema.idKind,
-      rows: readRows(snapshot, plan, outcome.top),
+      rows: await readRows(snapshot, plan, outcome.top, documents, signal),
       generation: snapshot.generation,
       plan,
       outcome,
@@ -172,10 +182,16 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const done = run().finally(() => running.delete(done));
     running.add(done);
   };
-  const bringUp = async (name: string, consistency: ConsistencySpec, signal: AbortSignal): Promise<void> => {
+  const bringUp = async (
+    name: string,
+    consistency: ConsistencySpec,
+    isWhole: boolean,
+    signal: AbortSignal,
+  ): Promise<void> => {
     using used = replicas.use(name);
     await used.replica.reach(consistency, signal);
-    using _held = await takeSnapshot(used.replica, signal);
+    using held = await takeSnapshot(used.replica, signal);
+    if (isWhole) await withRoom(() => held.ensure(allNeeds(held.snapshot.schema), signal));
   };
 
   /** Through the replica where there is one, so that it learns what was read; without making one. */
@@ -215,7 +231,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     },
     warm: (name) =>
       inBackground(name, (signal) =>
-        bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, signal),
+        bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal),
       ),
     notify: (name, generation) => {
       const replica = replicas.peek(name);
@@ -224,7 +240,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       if (queriedMs === undefined || clock.monotonicMs() - queriedMs > readAheadMs) return;
       inBackground(name, async (signal) => {
         if (replica.generation >= generation) return;
-        await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
+        await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, false, signal);
       });
     },
     close: async () => {

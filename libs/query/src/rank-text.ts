@@ -1,10 +1,12 @@
 import { corrupt, invalidArgument } from '@lagoon/base';
-import { type Bitmap, getBit, isNull } from '@lagoon/format';
+import { type Bitmap, bitmapBytes, getBit, isNull } from '@lagoon/format';
 import { bm25Idf, bm25TermScore, type Postings, type TextIndex } from '@lagoon/text';
-import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
+import { type BlockLocation, createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import { queryLimits } from './query-spec.ts';
 import type { SearchContext } from './search-context.ts';
+import type { StoredText } from './stored-segment.ts';
+import { termsKey } from './text-index-cache.ts';
 import { createTopRows } from './top-rows.ts';
 
 type TextPlan = Extract<RankPlan, { readonly kind: 'text' }>;
@@ -68,6 +70,11 @@ export function rankByText(
 function indexBlocks(context: SearchContext, plan: TextPlan, blocks: readonly JobBlock[]): TextBlock[] {
   const texts: TextBlock[] = [];
   for (const [position, { location, block, admitted }] of blocks.entries()) {
+    const stored = location.segment?.texts.find(({ attribute }) => attribute === plan.attribute);
+    if (stored !== undefined && termsKey(stored.settings) === termsKey(plan.settings)) {
+      texts.push({ position, ...openStored(context, location, stored), live: location.live, admitted });
+      continue;
+    }
     const column = block.columns.get(plan.attribute)?.column;
     if (column === undefined) continue;
     if (column.kind === 'vector')
@@ -82,6 +89,17 @@ function indexBlocks(context: SearchContext, plan: TextPlan, blocks: readonly Jo
     texts.push({ position, index, nulls: column.nulls, live: location.live, admitted });
   }
   return texts;
+}
+
+/** An index that was stored with its segment, and the rows that miss the attribute. */
+function openStored(
+  context: SearchContext,
+  location: BlockLocation,
+  text: StoredText,
+): Pick<TextBlock, 'index' | 'nulls'> {
+  const index = context.openText(location, text);
+  if (!text.hasNulls) return { index, nulls: undefined };
+  return { index, nulls: context.bytesAt(text).subarray(text.indexSize, text.indexSize + bitmapBytes(index.rowCount)) };
 }
 
 function sumStatistics(texts: readonly TextBlock[]): Statistics {

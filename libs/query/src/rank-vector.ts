@@ -1,6 +1,13 @@
 import { inverseNorm } from '@lagoon/vector';
 import { columnOf } from './evaluate-filter.ts';
-import { countAdmitted, createIdOrder, type JobBlock, type SearchOutcome, withValue } from './job-block.ts';
+import {
+  countAdmitted,
+  createIdOrder,
+  type JobBlock,
+  memoryIndexOf,
+  type SearchOutcome,
+  withValue,
+} from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import type { SearchContext } from './search-context.ts';
 import { createTopRows } from './top-rows.ts';
@@ -25,7 +32,7 @@ export function rankByVector(
     const rowCount = countAdmitted(block, rows);
     if (rowCount === 0) continue;
     scoredRowCount += rowCount;
-    const found = context.scanVectors(location, column, {
+    const found = context.scanVectors(memoryIndexOf(location, plan.attribute), column, {
       metric: plan.metric,
       query: plan.query,
       queryInverseNorm,

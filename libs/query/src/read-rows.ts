@@ -1,35 +1,102 @@
-import { assert } from '@lagoon/base';
-import { idAt, valueAt } from '@lagoon/format';
+import { assert, mapBounded } from '@lagoon/base';
+import { type AttributeValue, type Block, type Column, idAt, valueAt } from '@lagoon/format';
+import type { SegmentReader } from '@lagoon/segment';
+import type { DocumentCache } from './document-cache.ts';
 import type { QueryPlan } from './query-plan.ts';
-import type { ResultAttribute, ResultRow } from './query-result.ts';
+import type { ResultRow } from './query-result.ts';
 import type { ResidentBlock } from './resident-block.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { RankedRows } from './top-rows.ts';
 
-/** The answered rows as values: the only place where a query makes objects per row. */
-export function readRows(snapshot: Snapshot, plan: QueryPlan, top: RankedRows): ResultRow[] {
-  const rows: ResultRow[] = [];
-  for (let i = 0; i < top.rows.length; i++) {
-    const resident = snapshot.blocks[top.blocks[i] as number];
-    assert(resident !== undefined, 'a ranked row is of a block of its snapshot');
-    const row = top.rows[i] as number;
+/** Blocks of documents that one query reads at once. */
+const concurrentReadCountMax = 8;
+
+/**
+ * The answered rows as values: the only place where a query makes objects per row. Attributes whose columns are not in the
+ * arena are read from the documents of their segments.
+ */
+export async function readRows(
+  snapshot: Snapshot,
+  plan: QueryPlan,
+  top: RankedRows,
+  documents: DocumentCache,
+  signal?: AbortSignal,
+): Promise<ResultRow[]> {
+  const places = Array.from(top.rows, (row, i) => ({ resident: residentOf(snapshot, top, i), row }));
+  const stored = await readDocuments(places, plan.projection, documents, signal);
+  return places.map(({ resident, row }, i) => {
     const id = idAt(resident.block.ids, row);
-    const attributes = readAttributes(snapshot, resident, row, plan.projection);
-    rows.push(plan.rank.kind === 'order' ? { id, attributes } : { id, dist: top.scores[i] as number, attributes });
-  }
-  return rows;
+    const attributes = plan.projection.map((name) => {
+      const type = snapshot.schema.attributes.get(name)?.type;
+      assert(type !== undefined, 'a projected attribute is in the schema');
+      return { name, type, value: storedValue(resident, row, name, stored) };
+    });
+    return plan.rank.kind === 'order' ? { id, attributes } : { id, dist: top.scores[i] as number, attributes };
+  });
 }
 
-function readAttributes(
-  snapshot: Snapshot,
-  { block }: ResidentBlock,
+interface Place {
+  readonly resident: ResidentBlock;
+  readonly row: number;
+}
+
+/** Columns of blocks of documents by key, and the first row of each block. */
+type StoredDocuments = ReadonlyMap<string, { readonly firstRow: number; columnOf(name: string): Column | undefined }>;
+
+async function readDocuments(
+  places: readonly Place[],
+  projection: readonly string[],
+  documents: DocumentCache,
+  signal?: AbortSignal,
+): Promise<StoredDocuments> {
+  const wanted = new Map<
+    string,
+    { readonly reader: SegmentReader; readonly index: number; readonly firstRow: number }
+  >();
+  for (const { resident, row } of places) {
+    const { reader, block } = resident;
+    if (reader === undefined || !needsDocuments(reader, block, projection)) continue;
+    wanted.set(documentKey(reader, row), { reader, ...reader.documentBlockOf(row) });
+  }
+  const stored = new Map<string, { readonly firstRow: number; columnOf(name: string): Column | undefined }>();
+  await mapBounded(
+    [...wanted],
+    concurrentReadCountMax,
+    async ([key, { reader, index, firstRow }], _index, inner) => {
+      const block = await documents.get(key, () => reader.readDocumentBlock({ index, firstRow }, inner));
+      stored.set(key, { firstRow, columnOf: (name) => block.columns.get(name)?.column });
+    },
+    signal,
+  );
+  return stored;
+}
+
+/** A column that comes while this runs is no harm: the documents say the same. */
+function needsDocuments({ footer }: SegmentReader, { columns }: Block, projection: readonly string[]): boolean {
+  return footer.columns.some(({ name }) => projection.includes(name) && !columns.has(name));
+}
+
+function storedValue(
+  { block, reader }: ResidentBlock,
   row: number,
-  names: readonly string[],
-): ResultAttribute[] {
-  return names.map((name) => {
-    const type = snapshot.schema.attributes.get(name)?.type;
-    assert(type !== undefined, 'a projected attribute is in the schema');
-    const column = block.columns.get(name)?.column;
-    return { name, type, value: column === undefined ? null : valueAt(column, row) };
-  });
+  name: string,
+  stored: StoredDocuments,
+): AttributeValue {
+  const column = block.columns.get(name)?.column;
+  if (column !== undefined) return valueAt(column, row);
+  const documents = reader === undefined ? undefined : stored.get(documentKey(reader, row));
+  const documentColumn = documents?.columnOf(name);
+  return documents === undefined || documentColumn === undefined
+    ? null
+    : valueAt(documentColumn, row - documents.firstRow);
+}
+
+function documentKey(reader: SegmentReader, row: number): string {
+  return `${reader.key}#${reader.documentBlockOf(row).index}`;
+}
+
+function residentOf(snapshot: Snapshot, top: RankedRows, index: number): ResidentBlock {
+  const resident = snapshot.blocks[top.blocks[index] as number];
+  assert(resident !== undefined, 'a ranked row is of a block of its snapshot');
+  return resident;
 }

@@ -3,9 +3,18 @@ import type { BlockCache } from '@lagoon/cache';
 import { forEachCommonId, type IdColumn, type Schema, verifyBlock } from '@lagoon/format';
 import type { Manifest, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import { readDeleteVector, readRequestCount, readSegmentBlock } from '@lagoon/segment';
+import {
+  createRangeReader,
+  openSegment,
+  readDeleteVector,
+  readRequestCount,
+  readSegmentBlock,
+  wholeIfSmall,
+} from '@lagoon/segment';
 import { createLiveRows, type LiveRows } from './live-rows.ts';
+import { noNeeds, type QueryNeeds, uniteNeeds } from './query-needs.ts';
 import { createResidentBlock, type ResidentBlock } from './resident-block.ts';
+import { createResidentSegment } from './resident-segment.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { createTailIndex, type TailIndex } from './tail-index.ts';
 
@@ -24,6 +33,8 @@ export interface ContentDeps {
   readonly nextId: () => number;
   readonly onBlockGone: (blockId: number) => void;
   readonly onSnapshotGone: (snapshotId: number) => void;
+  /** Of segments only ids are loaded, then what `ensure` asks for. Default: everything, as one block. */
+  readonly byColumn?: boolean;
 }
 
 /**
@@ -43,6 +54,8 @@ export interface ReplicaContent {
   applyManifest(manifest: Manifest, signal?: AbortSignal): Promise<void>;
   publish(generation: number, schema: Schema): Snapshot;
   readonly usage: ReadUsage;
+  /** What queries ask for: segments that come later are loaded with it. */
+  remember(needs: QueryNeeds): void;
   /** Lets all blocks go and begins empty; snapshots that are held keep theirs. */
   clear(): void;
   /** As `clear`, for good: what is under way fails. */
@@ -66,6 +79,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
   let segments = new Map<string, Rows>();
   let tail: TailRows[] = [];
   let tailIndex: TailIndex = createTailIndex();
+  let needs = noNeeds;
   let closed = false;
 
   const release = (rows: Rows): void => rows.resident.release();
@@ -75,7 +89,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
   };
   const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<Rows> => {
     const { object } = segment;
-    const pinning = pinSegment(deps, usage, segment, signal);
+    const pinning = pinSegment(deps, usage, segment, needs, signal);
     const [resident, dead] = await Promise.all([
       pinning,
       readDeleteVector(store, segment.deleteVector, segment.rowCount, signal),
@@ -100,6 +114,9 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
 
   return {
     usage,
+    remember: (more) => {
+      needs = uniteNeeds(needs, more);
+    },
     applyPart: async (generation, contentId, bytes, signal) => {
       verifyBlock(bytes);
       const pinned = await cache.acquire(contentId, bytes.length, async (target) => target.set(bytes), signal);
@@ -140,7 +157,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
         live: live.publish(),
         liveRowCount: live.count,
       }));
-      return createSnapshot({ snapshotId: deps.nextId(), generation, schema }, parts, deps.onSnapshotGone);
+      return createSnapshot({ generation, schema }, parts, deps.nextId, deps.onSnapshotGone);
     },
     clear,
     close: () => {
@@ -190,8 +207,29 @@ async function pinSegment(
   deps: ContentDeps,
   usage: ReadUsage,
   { object, footer }: SegmentReference,
+  needs: QueryNeeds,
   signal?: AbortSignal,
 ): Promise<ResidentBlock> {
+  const onAcquired = (hit: boolean): void => {
+    if (hit) usage.cacheHitCount++;
+    else usage.cacheMissCount++;
+  };
+  if (footer !== undefined && deps.byColumn === true) {
+    const onRead = (byteCount: number): void => {
+      usage.storeRequestCount++;
+      usage.storeBytes += byteCount;
+    };
+    const read = createRangeReader(deps.store, object, onRead);
+    const reader = await openSegment(wholeIfSmall(read, object), { key: object.key, footer }, signal);
+    const resident = await createResidentSegment({ ...deps, onAcquired }, deps.nextId(), reader, signal);
+    try {
+      await resident.ensure(needs, signal);
+    } catch (error) {
+      resident.release();
+      throw error;
+    }
+    return resident;
+  }
   const read = async (loadSignal?: AbortSignal): Promise<Uint8Array> => {
     const bytes = await readSegmentBlock(deps.store, object, loadSignal);
     countRead(usage, object.size);
@@ -204,8 +242,7 @@ async function pinSegment(
   const load = async (target: Uint8Array, loadSignal?: AbortSignal): Promise<void> =>
     target.set(known ?? (await read(loadSignal)));
   const pinned = await deps.cache.acquire(object.key, size, load, signal);
-  if (pinned.hit) usage.cacheHitCount++;
-  else usage.cacheMissCount++;
+  onAcquired(pinned.hit);
   return createResidentBlock(deps.nextId(), object.key, pinned, deps.onBlockGone);
 }
 

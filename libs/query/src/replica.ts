@@ -2,6 +2,7 @@ import { type Clock, deadlineSignal, LagoonError, type Log, toLagoonError } from
 import type { NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import { createPendingEvents, type PendingBatch } from './pending-events.ts';
 import { createProbeQueue } from './probe-queue.ts';
+import type { QueryNeeds } from './query-needs.ts';
 import type { ConsistencySpec } from './query-spec.ts';
 import { type ContentDeps, createReplicaContent, type ReadUsage } from './replica-content.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -27,6 +28,8 @@ export interface Replica {
 
 export interface HeldSnapshot extends Disposable {
   readonly snapshot: Snapshot;
+  /** Brings what a query needs of it into the arena. */
+  ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
   /** A hold of its own, for somebody who outlives this one. */
   share(): Disposable;
 }
@@ -172,7 +175,15 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
       if (current === undefined) throw namespaceNotFound(name);
       const { snapshot } = current;
       const hold = snapshot.hold();
-      return { snapshot, share: () => snapshot.hold(), [Symbol.dispose]: () => hold[Symbol.dispose]() };
+      return {
+        snapshot,
+        ensure: (needs, waiting) => {
+          content.remember(needs);
+          return snapshot.ensure(needs, waiting);
+        },
+        share: () => snapshot.hold(),
+        [Symbol.dispose]: () => hold[Symbol.dispose](),
+      };
     },
     get isDisposed() {
       return controller.signal.aborted;

@@ -1,6 +1,9 @@
 import { assert } from '@lagoon/base';
 import type { PinnedBlock } from '@lagoon/cache';
 import { type Block, openBlock } from '@lagoon/format';
+import type { SegmentReader } from '@lagoon/segment';
+import type { QueryNeeds } from './query-needs.ts';
+import type { StoredSegment } from './stored-segment.ts';
 
 /**
  * A block of a replica in the arena, pinned as long as anybody counts on it: the replica, snapshots and running queries. Opened
@@ -13,7 +16,14 @@ export interface ResidentBlock {
   readonly memoryIndex: number;
   readonly offset: number;
   readonly size: number;
+  /** Of a segment that is in parts: with the columns that are there so far. */
   readonly block: Block;
+  /** Which parts of a segment are there, another object when more are; undefined: the block is whole. */
+  readonly segment: StoredSegment | undefined;
+  /** For what is read from the store, row by row; undefined: the block is whole. */
+  readonly reader: SegmentReader | undefined;
+  /** Brings what a query needs into the arena; nothing to do for a whole block. */
+  ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
   retain(): void;
   /** The last one unpins. */
   release(): void;
@@ -35,6 +45,9 @@ export function createResidentBlock(
     offset,
     size,
     block: openBlock(bytes, { verify: false }),
+    segment: undefined,
+    reader: undefined,
+    ensure: async () => {},
     retain: () => {
       assert(holderCount > 0, 'a block that is retained is held by somebody');
       holderCount++;

@@ -1,5 +1,6 @@
 import { assert } from '@lagoon/base';
 import { type Bitmap, type Block, openBlock, type VectorColumn } from '@lagoon/format';
+import { openTextIndex, type TextIndex } from '@lagoon/text';
 import {
   createKernels,
   type DistanceMetric,
@@ -11,18 +12,35 @@ import {
   type TopRows,
 } from '@lagoon/vector';
 import type { BlockLocation } from './job-block.ts';
+import { openStoredSegment, type StoredPlace, type StoredText } from './stored-segment.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
 
 /** What one thread keeps between jobs: opened blocks, kernels, text indexes. */
 export interface SearchContext {
   /** The block at its place in the arena; opened once, never verified here: that was done before it got there. */
   openBlock(location: BlockLocation): Block;
-  scanVectors(location: BlockLocation, column: VectorColumn, scan: BlockScan): TopRows;
+  scanVectors(memoryIndex: number, column: VectorColumn, scan: BlockScan): TopRows;
+  /** A text index that lies in the arena beside its block; opened once. */
+  openText(location: BlockLocation, text: StoredText): TextIndex;
   readonly textIndexes: TextIndexCache;
+  /** The bytes of a part of a segment. */
+  bytesAt(place: StoredPlace): Uint8Array;
   /** Forgets opened blocks that may have been evicted. */
   forgetBlocks(blockIds: readonly number[]): void;
   /** Asks for the memory again: it has grown, and this thread may hold a view of its old length. */
   forgetMemory(memoryIndex: number): void;
+}
+
+/** A block as this thread sees it, with the text indexes that it has opened beside it. */
+interface OpenedBlock {
+  readonly location: BlockLocation;
+  readonly block: Block;
+  readonly texts: Map<string, TextIndex>;
+}
+
+/** Parts only ever come. */
+function countParts({ segment }: BlockLocation): number {
+  return segment === undefined ? 0 : segment.columns.length + segment.texts.length;
 }
 
 export interface BlockScan {
@@ -60,7 +78,7 @@ export function createSearchContext(
   options: SearchContextOptions,
 ): SearchContext {
   const scanners = new Map<number, MemoryScanner>();
-  const blocks = new Map<number, Block>();
+  const blocks = new Map<number, OpenedBlock>();
   const scannerOf = (memoryIndex: number): MemoryScanner => {
     const known = scanners.get(memoryIndex);
     if (known !== undefined) return known;
@@ -68,17 +86,31 @@ export function createSearchContext(
     scanners.set(memoryIndex, scanner);
     return scanner;
   };
+  const bytesAt = ({ memoryIndex, offset, size }: StoredPlace): Uint8Array =>
+    new Uint8Array(scannerOf(memoryIndex).memory.buffer, offset, size);
   return {
     openBlock: (location) => {
       const known = blocks.get(location.blockId);
-      if (known !== undefined) return known;
-      const { memory } = scannerOf(location.memoryIndex);
-      const bytes = new Uint8Array(memory.buffer, location.offset, location.size);
-      const block = openBlock(bytes, { verify: false });
-      blocks.set(location.blockId, block);
+      if (known !== undefined && countParts(known.location) === countParts(location)) return known.block;
+      const { segment } = location;
+      const block =
+        segment === undefined
+          ? openBlock(bytesAt(location), { verify: false })
+          : openStoredSegment(segment, location, bytesAt);
+      blocks.set(location.blockId, { location, block, texts: known?.texts ?? new Map() });
       return block;
     },
-    scanVectors: (location, column, scan) => scannerOf(location.memoryIndex).scan(column, scan),
+    openText: (location, text) => {
+      const opened = blocks.get(location.blockId);
+      assert(opened !== undefined, 'a block is opened before its text');
+      const known = opened.texts.get(text.attribute);
+      if (known !== undefined) return known;
+      const index = openTextIndex(bytesAt(text).subarray(0, text.indexSize));
+      opened.texts.set(text.attribute, index);
+      return index;
+    },
+    bytesAt,
+    scanVectors: (memoryIndex, column, scan) => scannerOf(memoryIndex).scan(column, scan),
     textIndexes: createTextIndexCache(options.textIndexBytesMax),
     forgetBlocks: (blockIds) => {
       for (const blockId of blockIds) blocks.delete(blockId);

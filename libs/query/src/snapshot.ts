@@ -1,5 +1,7 @@
+import { mapBounded } from '@lagoon/base';
 import type { Schema } from '@lagoon/format';
 import type { BlockLocation } from './job-block.ts';
+import type { QueryNeeds } from './query-needs.ts';
 import type { ResidentBlock } from './resident-block.ts';
 
 /**
@@ -7,7 +9,7 @@ import type { ResidentBlock } from './resident-block.ts';
  * stay pinned until the last holder has let go.
  */
 export interface Snapshot {
-  /** Unique in the process. */
+  /** Of the list of locations, unique in the process: another one when parts of segments have come. */
   readonly snapshotId: number;
   readonly generation: number;
   readonly schema: Schema;
@@ -15,9 +17,14 @@ export interface Snapshot {
   readonly blocks: readonly ResidentBlock[];
   readonly locations: readonly BlockLocation[];
   readonly liveRowCount: number;
+  /** Brings what a query needs of every block into the arena; the caller holds the snapshot. */
+  ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
   /** A hold on the blocks, to be disposed of once. */
   hold(): Disposable;
 }
+
+/** Blocks whose parts are loaded at once. */
+const concurrentBlockCountMax = 8;
 
 export interface SnapshotPart {
   readonly resident: ResidentBlock;
@@ -27,17 +34,39 @@ export interface SnapshotPart {
 
 /** The caller holds the snapshot by `hold()`; without a holder it lets its blocks go. */
 export function createSnapshot(
-  identity: { readonly snapshotId: number; readonly generation: number; readonly schema: Schema },
+  identity: { readonly generation: number; readonly schema: Schema },
   parts: readonly SnapshotPart[],
+  nextId: () => number,
   onGone: (snapshotId: number) => void,
 ): Snapshot {
   const used = parts.filter((part) => part.liveRowCount > 0);
   const blocks = used.map((part) => part.resident);
   let holderCount = 0;
+  const snapshotIds: number[] = [];
+  let locations: readonly BlockLocation[] = [];
+  /** The same list as long as no part of a segment has come. */
+  const current = (): readonly BlockLocation[] => {
+    const isCurrent =
+      snapshotIds.length > 0 && used.every(({ resident }, i) => locations[i]?.segment === resident.segment);
+    if (!isCurrent) {
+      locations = used.map(toLocation);
+      snapshotIds.push(nextId());
+    }
+    return locations;
+  };
   return {
     ...identity,
     blocks,
-    locations: used.map(toLocation),
+    get snapshotId() {
+      current();
+      return snapshotIds.at(-1) as number;
+    },
+    get locations() {
+      return current();
+    },
+    ensure: async (needs, signal) => {
+      await mapBounded(blocks, concurrentBlockCountMax, (block, _index, inner) => block.ensure(needs, inner), signal);
+    },
     liveRowCount: used.reduce((sum, part) => sum + part.liveRowCount, 0),
     hold: () => {
       if (holderCount++ === 0) for (const block of blocks) block.retain();
@@ -47,7 +76,7 @@ export function createSnapshot(
           if (disposed) return;
           disposed = true;
           if (--holderCount > 0) return;
-          onGone(identity.snapshotId);
+          for (const snapshotId of snapshotIds) onGone(snapshotId);
           for (const block of blocks) block.release();
         },
       };
@@ -56,6 +85,6 @@ export function createSnapshot(
 }
 
 function toLocation({ resident, live, liveRowCount }: SnapshotPart): BlockLocation {
-  const { blockId, contentId, memoryIndex, offset, size } = resident;
-  return { blockId, contentId, memoryIndex, offset, size, live, liveRowCount };
+  const { blockId, contentId, memoryIndex, offset, size, segment } = resident;
+  return { blockId, contentId, memoryIndex, offset, size, live, liveRowCount, segment };
 }

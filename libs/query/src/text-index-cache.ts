@@ -20,7 +20,7 @@ export function createTextIndexCache(bytesMax: number): TextIndexCache {
   let bytes = 0;
 
   const analyzerOf = (settings: FullTextSearch): Analyzer => {
-    const key = settingsKey(settings);
+    const key = termsKey(settings);
     const known = analyzers.get(key);
     if (known !== undefined) return known;
     if (analyzers.size >= analyzerCountMax) analyzers.clear();
@@ -38,7 +38,7 @@ export function createTextIndexCache(bytesMax: number): TextIndexCache {
   return {
     analyzerOf,
     indexOf: (contentId, attribute, settings, rowCount, column) => {
-      const key = `${contentId}\n${attribute}\n${settingsKey(settings)}`;
+      const key = `${contentId}\n${attribute}\n${termsKey(settings)}`;
       const known = indexes.get(key);
       if (known !== undefined) {
         indexes.delete(key);
@@ -55,7 +55,7 @@ export function createTextIndexCache(bytesMax: number): TextIndexCache {
 }
 
 /** What decides the terms; k1 and b do not. */
-function settingsKey(settings: FullTextSearch): string {
+export function termsKey(settings: FullTextSearch): string {
   const { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength } = settings;
   return JSON.stringify([tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength]);
 }

@@ -2,7 +2,7 @@ export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
 export { openSegment, type SegmentPlace, type SegmentReader } from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
-export { createRangeReader, type ReadRange } from './read-range.ts';
+export { createRangeReader, type ReadRange, wholeIfSmall } from './read-range.ts';
 export {
   type DeleteVectorReference,
   deleteVectorInlineBytesMax,

@@ -38,6 +38,8 @@ import { idBlockRowCount } from './segment-layout.v1.ts';
 export interface SegmentReader {
   readonly key: string;
   readonly footer: SegmentFooter;
+  /** Bytes of all ids of strings; else 0. */
+  readonly idBytes: number;
   /** All ids in their order, which is that of the rows unless the footer says `permuted`. One read. */
   readIds(signal?: AbortSignal): Promise<IdColumn>;
   /** The row of an id, -1 where the segment does not have it: at most one read, of one block of ids. */
@@ -156,6 +158,7 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
   return {
     key,
     footer,
+    idBytes: idKind === 'string' ? ids.length - rowCount * (footer.permuted ? 5 : 1) : 0,
     readIds: async (signal) => {
       const column = joinIds(
         idKind,

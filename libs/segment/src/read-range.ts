@@ -1,4 +1,4 @@
-import { concatBytes, corrupt, LagoonError, mapBounded } from '@lagoon/base';
+import { concatBytes, corrupt, equalBytes, LagoonError, mapBounded, sha256 } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { ObjectReference } from './read-object.ts';
 
@@ -44,5 +44,25 @@ export function createRangeReader(
       signal,
     );
     return concatBytes(pieces);
+  };
+}
+
+/** Objects up to this size are read at once. */
+const wholeBytesMax = 256 << 10;
+
+/**
+ * Reads a small object whole at its first range and keeps it, once its hash is verified: a request costs more than so many
+ * bytes.
+ */
+export function wholeIfSmall(read: ReadRange, { key, size, sha256: hash }: ObjectReference): ReadRange {
+  if (size > wholeBytesMax) return read;
+  let whole: Uint8Array | undefined;
+  return async (start, end, signal) => {
+    if (whole === undefined) {
+      const bytes = await read(0, size, signal);
+      if (!equalBytes(sha256(bytes), hash)) throw corrupt('object has the wrong hash', { key, size });
+      whole = bytes;
+    }
+    return whole.subarray(start, end);
   };
 }

@@ -79,7 +79,7 @@ describe('index job', () => {
             if (given === 'compact') {
               await compact(compactor);
               expect((await world.view()).live?.tail ?? []).toEqual([]);
-            } else if (given === 'restart') compactor = world.compactor({ config, seed: ++count });
+            } else if (given === 'restart') compactor = world.compactor({ config, seed: 1_000 + ++count });
             else {
               const rows = given.upserts.map((row) => [row, `${row} at ${++count}`] as const);
               const deletes = given.deletes.filter((row) => !given.upserts.includes(row));

@@ -1,0 +1,69 @@
+import type { FullTextSearch, Schema } from '@lagoon/format';
+import type { FilterPlan, QueryPlan } from './query-plan.ts';
+
+/** What of a segment must lie in the arena before a query runs. */
+export interface QueryNeeds {
+  readonly columns: ReadonlySet<string>;
+  /** Attributes that are searched as text, with the settings that make their terms. */
+  readonly texts: ReadonlyMap<string, FullTextSearch>;
+}
+
+export const noNeeds: QueryNeeds = { columns: new Set(), texts: new Map() };
+
+/** Vectors that are answered too: other answered attributes are read from the documents. */
+export function needsOf(schema: Schema, { rank, filter, projection }: QueryPlan): QueryNeeds {
+  const columns = new Set<string>();
+  const texts = new Map<string, FullTextSearch>();
+  switch (rank.kind) {
+    case 'vector':
+      columns.add(rank.attribute);
+      break;
+    case 'text':
+      texts.set(rank.attribute, rank.settings);
+      break;
+    case 'order':
+      for (const key of rank.keys) if (key.scalar !== undefined) columns.add(key.attribute);
+  }
+  if (filter !== undefined) addFiltered(columns, filter);
+  for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
+  return { columns, texts };
+}
+
+/** Everything that a query may need without another read of columns. */
+export function allNeeds(schema: Schema): QueryNeeds {
+  const columns = new Set<string>();
+  const texts = new Map<string, FullTextSearch>();
+  for (const [name, { filterable, fullTextSearch }] of schema.attributes) {
+    if (fullTextSearch !== undefined) texts.set(name, fullTextSearch);
+    if (fullTextSearch === undefined || filterable) columns.add(name);
+  }
+  return { columns, texts };
+}
+
+export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
+  const covered =
+    [...b.columns].every((name) => a.columns.has(name)) &&
+    [...b.texts].every(([name, settings]) => a.texts.get(name) === settings);
+  if (covered) return a;
+  return { columns: new Set([...a.columns, ...b.columns]), texts: new Map([...a.texts, ...b.texts]) };
+}
+
+function addFiltered(columns: Set<string>, filter: FilterPlan): void {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      for (const inner of filter.filters) addFiltered(columns, inner);
+      return;
+    case 'not':
+      addFiltered(columns, filter.filter);
+      return;
+    case 'missing':
+    case 'any':
+    case 'equalArray':
+    case 'range':
+      columns.add(filter.attribute);
+      return;
+    default:
+      return;
+  }
+}

@@ -1,0 +1,151 @@
+import { assert, corrupt, LagoonError, mapBounded, unimplemented } from '@lagoon/base';
+import type { BlockCache, PinnedBlock } from '@lagoon/cache';
+import { columnSize, type FullTextSearch, layOutColumn } from '@lagoon/format';
+import type { SegmentColumn, SegmentReader } from '@lagoon/segment';
+import type { QueryNeeds } from './query-needs.ts';
+import type { ResidentBlock } from './resident-block.ts';
+import {
+  addColumn,
+  idShape,
+  idsToColumn,
+  openStoredSegment,
+  type StoredColumn,
+  type StoredPlace,
+  type StoredSegment,
+  type StoredText,
+} from './stored-segment.ts';
+import { termsKey } from './text-index-cache.ts';
+
+export interface ResidentSegmentDeps {
+  readonly cache: BlockCache;
+  readonly onBlockGone: (blockId: number) => void;
+  readonly onAcquired: (hit: boolean) => void;
+}
+
+/** Parts of one segment that are loaded at once. */
+const concurrentPartCountMax = 4;
+
+/**
+ * A segment of which the ids lie in the arena from the start, and columns and text indexes once a query needed them: each is
+ * a block of the cache of its own, pinned as long as the segment is held.
+ */
+export async function createResidentSegment(
+  deps: ResidentSegmentDeps,
+  blockId: number,
+  reader: SegmentReader,
+  signal?: AbortSignal,
+): Promise<ResidentBlock> {
+  const { cache } = deps;
+  const { key, footer } = reader;
+  if (footer.permuted) throw unimplemented('search in segments whose rows are not in the order of ids');
+  const shape = { idKind: footer.idKind, rowCount: footer.rowCount, idBytes: reader.idBytes };
+  const pins: PinnedBlock[] = [];
+  const columns: StoredColumn[] = [];
+  const texts: StoredText[] = [];
+  let holderCount = 1;
+
+  const acquire = async (
+    part: string,
+    size: number,
+    read: (inner: AbortSignal) => Promise<Uint8Array>,
+    waiting?: AbortSignal,
+  ): Promise<PinnedBlock> => {
+    const load = async (target: Uint8Array, inner: AbortSignal): Promise<void> => {
+      const bytes = await read(inner);
+      if (bytes.length !== target.length) throw corrupt('part of a segment has another size', { key, part });
+      target.set(bytes);
+    };
+    const pinned = await cache.acquire(`${key}#${part}`, size, load, waiting);
+    deps.onAcquired(pinned.hit);
+    return pinned;
+  };
+  /** The part is the segment's from now on, unless it came too late or twice. */
+  const keep = (pinned: PinnedBlock, isThere: boolean): boolean => {
+    if (holderCount > 0 && !isThere) {
+      pins.push(pinned);
+      return true;
+    }
+    pinned[Symbol.dispose]();
+    if (holderCount === 0) throw new LagoonError('unavailable', 'segment was put out of memory', { context: { key } });
+    return false;
+  };
+  const loadColumn = async (column: SegmentColumn, waiting?: AbortSignal): Promise<void> => {
+    const isThere = (): boolean => columns.some(({ name }) => name === column.name);
+    if (isThere()) return;
+    const columnShape = reader.shapeOf(column);
+    const read = (inner: AbortSignal): Promise<Uint8Array> => reader.readColumn(column, inner);
+    const pinned = await acquire(`column ${column.name}`, columnSize(columnShape), read, waiting);
+    if (!keep(pinned, isThere())) return;
+    const stored = { ...placeOf(pinned), name: column.name, shape: columnShape };
+    columns.push(stored);
+    addColumn(block.columns, stored, pinned.block.bytes);
+  };
+  const loadText = async (column: SegmentColumn, settings: FullTextSearch, waiting?: AbortSignal): Promise<void> => {
+    const isThere = (): boolean => texts.some(({ attribute }) => attribute === column.name);
+    if (isThere()) return;
+    const [size, indexSize] = [reader.textSize(column), reader.textIndexSize(column)];
+    assert(size !== undefined && indexSize !== undefined, 'a text that is loaded is in the segment');
+    const read = (inner: AbortSignal): Promise<Uint8Array> => reader.readText(column, inner);
+    const pinned = await acquire(`text ${column.name}`, size, read, waiting);
+    if (!keep(pinned, isThere())) return;
+    texts.push({ ...placeOf(pinned), attribute: column.name, settings, indexSize, hasNulls: column.hasNulls });
+  };
+
+  const readIds = async (inner: AbortSignal): Promise<Uint8Array> =>
+    layOutColumn(idsToColumn(await reader.readIds(inner)), footer.rowCount);
+  const ids = await acquire('ids', columnSize(idShape(shape)), readIds, signal);
+  pins.push(ids);
+  const block = openStoredSegment({ ...shape, columns, texts }, placeOf(ids), () => ids.block.bytes);
+  let described: StoredSegment = { ...shape, columns: [], texts: [] };
+  return {
+    blockId,
+    contentId: key,
+    ...placeOf(ids),
+    block,
+    reader,
+    get segment() {
+      if (described.columns.length + described.texts.length < columns.length + texts.length) {
+        described = { ...shape, columns: [...columns], texts: [...texts] };
+      }
+      return described;
+    },
+    ensure: async (needs, waiting) => {
+      const loads = loadsFor(reader, needs, loadColumn, loadText);
+      await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
+    },
+    retain: () => {
+      assert(holderCount > 0, 'a block that is retained is held by somebody');
+      holderCount++;
+    },
+    release: () => {
+      assert(holderCount > 0, 'a block is released once per hold');
+      if (--holderCount > 0) return;
+      deps.onBlockGone(blockId);
+      for (const pinned of pins) pinned[Symbol.dispose]();
+    },
+  };
+}
+
+/** A text whose terms were made by other settings is needed as a column: its index is built from it. */
+function loadsFor(
+  reader: SegmentReader,
+  needs: QueryNeeds,
+  loadColumn: (column: SegmentColumn, signal: AbortSignal) => Promise<void>,
+  loadText: (column: SegmentColumn, settings: FullTextSearch, signal: AbortSignal) => Promise<void>,
+): ((signal: AbortSignal) => Promise<void>)[] {
+  return reader.footer.columns.flatMap((column) => {
+    const settings = needs.texts.get(column.name);
+    const stored = column.fullTextSearch;
+    const isStored = settings !== undefined && stored !== undefined && termsKey(settings) === termsKey(stored);
+    const loads: ((signal: AbortSignal) => Promise<void>)[] = [];
+    if (isStored) loads.push((signal) => loadText(column, stored, signal));
+    if (needs.columns.has(column.name) || (settings !== undefined && !isStored)) {
+      loads.push((signal) => loadColumn(column, signal));
+    }
+    return loads;
+  });
+}
+
+function placeOf({ block: { memoryIndex, offset, size } }: PinnedBlock): StoredPlace {
+  return { memoryIndex, offset, size };
+}
