@@ -39,18 +39,7 @@ async function expectAnswer(method: string, at: string, body: unknown, status: n
 
 describe('writes', () => {
   const rows = { upsert_rows: [{ id: 9 }] };
-  const filter = ['n', 'Eq', 1];
   test.each<readonly [string, unknown]>([
-    ['patch_rows', [{ id: 1, n: 3 }]],
-    ['patch_columns', { id: [1], n: [3] }],
-    ['upsert_condition', ['id', 'Eq', null]],
-    ['patch_condition', filter],
-    ['delete_condition', filter],
-    ['delete_by_filter', filter],
-    ['delete_by_filter_allow_partial', true],
-    ['patch_by_filter', { filters: filter, patch: { n: 3 } }],
-    ['patch_by_filter_allow_partial', true],
-    ['return_affected_ids', true],
     ['encryption', { mode: 'customer-managed', key_name: 'k' }],
     ['sharding', { num_shards: 2 }],
   ])('%s is 501, alone and beside rows', async (name, value) => {
@@ -160,7 +149,6 @@ describe('queries', () => {
     ['And', { rank_by: ['And', [['s', 'Eq', 'a']]] }],
     ['last_as_prefix', { rank_by: [...bm25, { last_as_prefix: true }] }],
     ['list of tokens', { rank_by: ['text', 'BM25', ['fox']] }],
-    ['$ref_new', ask({ filters: ['n', 'Eq', { $ref_new: 'n' }] })],
   ])('%s is 501', async (name, body) => {
     await expectAnswer('POST', `${path}/query`, body, 501, name);
   });

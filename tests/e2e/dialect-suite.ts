@@ -312,13 +312,102 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       expect((await raw('GET', `/v2/namespaces/${freshName()}/export`)).status).toBe(404);
     });
 
+    check('patches change only what they name, in rows and in columns', async () => {
+      const ns = fresh();
+      await ns.write({
+        upsert_rows: [
+          { id: 1, n: 1, s: 'a', vector: [1, 0] },
+          { id: 2, n: 2, s: 'b', vector: [0, 1] },
+        ],
+      });
+      const patched = await ns.write({
+        patch_rows: [
+          { id: 1, n: 10 },
+          { id: 9, n: 1 },
+        ],
+        patch_columns: { id: [2], s: [null], vector: [[3, 4]] },
+        return_affected_ids: true,
+      });
+      expect(patched).toMatchObject({ rows_affected: 2, rows_patched: 2, patched_ids: [1, 2] });
+      expect(patched).not.toHaveProperty('rows_upserted');
+      const rows = (await ns.query({ rank_by: ['id', 'asc'], include_attributes: true })).rows;
+      expect(rows).toEqual([
+        { id: 1, n: 10, s: 'a', vector: [1, 0] },
+        { id: 2, n: 2, s: null, vector: [3, 4] },
+      ]);
+    });
+
+    check('conditional writes apply where the document as it is matches', async () => {
+      const ns = fresh();
+      const insert = () =>
+        ns.write({
+          upsert_rows: [
+            { id: 'a', version: 1 },
+            { id: 'b', version: 1 },
+          ],
+          upsert_condition: ['id', 'Eq', null],
+        });
+      expect(await insert()).toMatchObject({ rows_upserted: 2 });
+      expect(await insert()).toMatchObject({ rows_affected: 0 });
+      const newer = ['version', 'Lt', { $ref_new: 'version' }] as const;
+      const write = await ns.write({
+        upsert_rows: [
+          { id: 'a', version: 1 },
+          { id: 'b', version: 2 },
+          { id: 'c', version: 0 },
+        ],
+        upsert_condition: [...newer],
+        return_affected_ids: true,
+      });
+      expect(write).toMatchObject({ rows_upserted: 2, upserted_ids: ['b', 'c'] });
+      const patch = {
+        patch_rows: [
+          { id: 'a', version: 5 },
+          { id: 'b', version: 1 },
+          { id: 'z', version: 9 },
+        ],
+      };
+      expect(await ns.write({ ...patch, patch_condition: [...newer] })).toMatchObject({ rows_patched: 1 });
+      const deleted = await ns.write({
+        deletes: ['a', 'b', 'z'],
+        delete_condition: ['version', 'Gte', 5],
+        return_affected_ids: true,
+      });
+      expect(deleted).toMatchObject({ rows_deleted: 1, deleted_ids: ['a'] });
+      expect(ids(await ns.query({ rank_by: ['id', 'asc'] }))).toEqual(['b', 'c']);
+    });
+
+    check('writes by filter: delete, then patch, then the rest', async () => {
+      const ns = fresh();
+      await ns.write({ upsert_rows: Array.from({ length: 10 }, (_, id) => ({ id, n: id })) });
+      const answer = await ns.write({
+        delete_by_filter: ['n', 'Lt', 5],
+        delete_by_filter_allow_partial: true,
+        patch_by_filter: { filters: ['n', 'Lte', 6], patch: { tag: 'small' } },
+        upsert_rows: [{ id: 0, n: 100 }],
+        return_affected_ids: true,
+      });
+      expect(answer).toMatchObject({
+        rows_affected: 8,
+        rows_upserted: 1,
+        rows_patched: 2,
+        rows_deleted: 5,
+        deleted_ids: [0, 1, 2, 3, 4],
+        patched_ids: [5, 6],
+        upserted_ids: [0],
+      });
+      expect(answer.rows_remaining ?? false).toBe(false);
+      const small = await ns.query({ rank_by: ['id', 'asc'], filters: ['tag', 'Eq', 'small'] });
+      expect(ids(small)).toEqual([5, 6]);
+      expect(ids(await ns.query({ rank_by: ['id', 'asc'] }))).toEqual([0, 5, 6, 7, 8, 9]);
+      expect(await ns.write({ delete_by_filter: ['n', 'Gt', 1000] })).toMatchObject({ rows_affected: 0 });
+    });
+
     check('what is not served yet says so by name, once', async () => {
       const ns = fresh();
       await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });
       const missing = async (call: () => PromiseLike<unknown>, name: string) =>
         await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
-      await missing(() => ns.write({ patch_rows: [{ id: 1 }] }), 'patch_rows');
-      await missing(() => ns.write({ delete_by_filter: ['n', 'Eq', 1] }), 'delete_by_filter');
       await missing(() => ns.copyFrom({ source_namespace: 'x', source_region: 'eu' }), 'source_region');
       await missing(() => ns.query({ aggregate_by: { n: ['Count'] } }), 'aggregate_by');
       await missing(() => ns.query({ rank_by: ['id', 'asc'], filters: ['n', 'Glob', 'x'] }), 'Glob');
@@ -344,6 +433,17 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await refused({ upsert_rows: [{ id: 5 }, { id: 6, vector: [1, 'x'] }] }, 422, /vector\[1\]/);
       await refused({ upsert_rows: [{ id: 'text' }] }, 400, /id/);
       await refused({ upsert_rows: [{ id: 5 }], schema: { color: 'int' } }, 400, /color/);
+      const upsert = { upsert_rows: [{ id: 5, color: 'x' }] };
+      await refused({ ...upsert, upsert_condition: ['nothing', 'Eq', 1] }, 400, /nothing/);
+      await refused({ ...upsert, upsert_condition: ['color', 'Eq', { $ref_new: 'nothing' }] }, 400, /nothing/);
+      await refused({ ...upsert, upsert_condition: ['color', 'Lt', 5] }, 400, /color/);
+      await refused({ ...upsert, patch_rows: [{ id: 5, color: 'y' }] }, 400, /twice/);
+      await refused({ deletes: [1], delete_condition: ['color', 'Eq', { $ref: 1 }] }, 422, /delete_condition/);
+      await refused({ patch_rows: [{ id: 1, color: 5 }] }, 400, /color/);
+      await refused({ patch_rows: [{ color: 'y' }] }, 422, /id/);
+      await refused({ patch_by_filter: { filters: ['color', 'Eq', 'red'], patch: { id: 2 } } }, 400, /id/);
+      await refused({ patch_by_filter: { filters: ['color', 'Eq', 'red'], patch: {} } }, 400, /patch/);
+      await refused({ delete_by_filter: ['color', 'Eq', { $ref_new: 'color' }] }, 400, /ref_new/);
       expect(ids(await ns.query({ rank_by: ['id', 'asc'] }))).toEqual([1]);
       await expect(ns.query({ rank_by: ['vector', 'ANN', [1, 2, 3]] })).rejects.toMatchObject({ status: 400 });
       await expect(ns.query({ rank_by: ['nothing', 'ANN', [1, 2]] })).rejects.toMatchObject({ status: 400 });

@@ -12,7 +12,7 @@ export function checkQuery(request: QueryRequest): void {
     throw invalidArgument('limit is out of range', { found: request.limit, max: limits.topKMax });
   }
   checkRankBy(request.rankBy);
-  if (request.filter !== undefined) checkFilter(request.filter, 'filter', { nodeCount: 0 }, 1);
+  if (request.filter !== undefined) checkFilter(request.filter, 'filter');
 }
 
 function checkRankBy(rankBy: RankBy | undefined): void {
@@ -36,7 +36,11 @@ function checkRankBy(rankBy: RankBy | undefined): void {
   }
 }
 
-function checkFilter(filter: Filter, path: string, budget: { nodeCount: number }, depth: number): void {
+export function checkFilter(filter: Filter, path: string): void {
+  checkNode(filter, path, { nodeCount: 0 }, 1);
+}
+
+function checkNode(filter: Filter, path: string, budget: { nodeCount: number }, depth: number): void {
   if (depth > filterLimits.depthMax || ++budget.nodeCount > filterLimits.nodeCountMax) {
     throw wrongValue(path, 'the filter is too deep or has too many parts');
   }
@@ -44,10 +48,10 @@ function checkFilter(filter: Filter, path: string, budget: { nodeCount: number }
   switch (kind.case) {
     case 'and':
     case 'or':
-      for (const part of kind.value.filters) checkFilter(part, `${path}.${kind.case}`, budget, depth + 1);
+      for (const part of kind.value.filters) checkNode(part, `${path}.${kind.case}`, budget, depth + 1);
       return;
     case 'not':
-      checkFilter(kind.value, `${path}.not`, budget, depth + 1);
+      checkNode(kind.value, `${path}.not`, budget, depth + 1);
       return;
     case 'comparison': {
       const { operator, values } = kind.value;

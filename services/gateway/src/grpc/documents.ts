@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf';
 import {
   type AttributeType,
   type AttributeValue,
@@ -9,39 +10,103 @@ import {
   type ScalarType,
 } from '@lagoon/format';
 import type { WriteRequest } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
-import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import { type Attribute, type Id, type Value, ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import { clip, wrongValue } from '../json/shape.ts';
+import { encodePatch, type PatchInit } from '../write/build-patch.ts';
 import { checkBlockBytes } from '../write/collect-documents.ts';
 import { checkAttributeName } from '../write/names.ts';
 import { packVectors } from '../write/vector-values.ts';
 
-/** Documents and deletes of a gRPC write as one columnar block; empty bytes when there are none. */
-export function encodeDocuments(request: WriteRequest, blockBytesMax: number): Uint8Array {
-  const { upserts, deletes } = request;
-  if (upserts.length === 0 && deletes.length === 0) return new Uint8Array(0);
+/** The rows of a gRPC write: documents and deletes as one columnar block, empty where there are none, and patches. */
+export interface EncodedDocuments {
+  readonly block: Uint8Array;
+  readonly patch: PatchInit | undefined;
+}
+
+export function encodeDocuments(request: WriteRequest, blockBytesMax: number): EncodedDocuments {
+  const { upserts, deletes, patches } = request;
   const ids = createIdReader();
   const upsertIds = upserts.map((document, row) => ids.read(document.id, `upserts[${row}].id`));
   const deleteIds = deletes.map((id, index) => ids.read(id, `deletes[${index}]`));
+  const patchIds = patches.map((document, row) => ids.read(document.id, `patches[${row}].id`));
+  const hasRows = upsertIds.length > 0 || deleteIds.length > 0;
+  const columnsOf = (values: ValuesByName, field: string) => readColumns(values, field, blockBytesMax);
+  return {
+    block: hasRows
+      ? encodeBlock({
+          idKind: ids.kind(),
+          ids: upsertIds,
+          deletes: deleteIds,
+          columns: columnsOf(valuesByName(upserts, 'upserts', blockBytesMax), 'upserts'),
+        })
+      : new Uint8Array(0),
+    patch: encodePatches(
+      ids.kind(),
+      patchIds,
+      valuesByName(patches, 'patches', blockBytesMax),
+      'patches',
+      blockBytesMax,
+    ),
+  };
+}
+
+/** One patch for all rows that a filter matches; its id says nothing. */
+export function encodeFilterPatch(attributes: readonly Attribute[], blockBytesMax: number): PatchInit {
+  const field = 'patch_by_filter';
+  const patch = encodePatches('u64', [0n], valuesByName([{ attributes }], field, blockBytesMax), field, blockBytesMax);
+  if (patch === undefined || attributes.length === 0) throw wrongValue(field, 'the patch has no attributes');
+  return patch;
+}
+
+function encodePatches(
+  idKind: IdKind,
+  ids: readonly DocumentId[],
+  values: ValuesByName,
+  field: string,
+  blockBytesMax: number,
+): PatchInit | undefined {
+  if (ids.length === 0) return undefined;
+  const cleared: ColumnInput[] = [];
+  for (const [name, column] of values) {
+    const isCleared = column.map((value) => value !== undefined && value.kind.case === undefined);
+    if (!isCleared.includes(true)) continue;
+    cleared.push({ name, type: { kind: 'scalar', scalar: 'bool' }, values: isCleared });
+  }
+  return encodePatch(idKind, ids, readColumns(values, field, blockBytesMax), cleared);
+}
+
+/** By attribute, a value per document; undefined where the document does not name the attribute. */
+type ValuesByName = ReadonlyMap<string, readonly (Value | undefined)[]>;
+
+function valuesByName(
+  documents: readonly { readonly attributes: readonly Attribute[] }[],
+  field: string,
+  blockBytesMax: number,
+): ValuesByName {
   const byName = new Map<string, (Value | undefined)[]>();
-  for (const [row, document] of upserts.entries()) {
+  for (const [row, document] of documents.entries()) {
     for (const { name, value } of document.attributes) {
       let values = byName.get(name);
       if (values === undefined) {
-        checkAttributeName(name, `upserts[${row}]`);
-        checkBlockBytes((byName.size + 1) * upserts.length * 8, blockBytesMax);
-        values = new Array<Value | undefined>(upserts.length).fill(undefined);
+        checkAttributeName(name, `${field}[${row}]`);
+        checkBlockBytes((byName.size + 1) * documents.length * 8, blockBytesMax);
+        values = new Array<Value | undefined>(documents.length).fill(undefined);
         byName.set(name, values);
       }
-      if (values[row] !== undefined) throw wrongValue(`upserts[${row}].${clip(name)}`, 'the attribute is there twice');
-      values[row] = value;
+      if (values[row] !== undefined) throw wrongValue(`${field}[${row}].${clip(name)}`, 'the attribute is there twice');
+      values[row] = value ?? create(ValueSchema);
     }
   }
+  return byName;
+}
+
+function readColumns(values: ValuesByName, field: string, blockBytesMax: number): ColumnInput[] {
   const columns: ColumnInput[] = [];
-  for (const [name, values] of byName) {
-    const column = readColumn(name, values, blockBytesMax);
-    if (column !== undefined) columns.push(column);
+  for (const [name, column] of values) {
+    const read = readColumn(name, column, field, blockBytesMax);
+    if (read !== undefined) columns.push(read);
   }
-  return encodeBlock({ idKind: ids.kind(), ids: upsertIds, deletes: deleteIds, columns });
+  return columns;
 }
 
 function createIdReader(): { read(id: Id | undefined, path: string): DocumentId; kind(): IdKind } {
@@ -79,9 +144,10 @@ function uuidText(bytes: Uint8Array, path: string): string {
 function readColumn(
   name: string,
   values: readonly (Value | undefined)[],
+  field: string,
   blockBytesMax: number,
 ): ColumnInput | undefined {
-  const pathOf = (row: number) => `upserts[${row}].${clip(name)}`;
+  const pathOf = (row: number) => `${field}[${row}].${clip(name)}`;
   const first = values.find((value) => value?.kind.case !== undefined);
   if (first === undefined) return undefined;
   if (first.kind.case === 'vectorValue') {

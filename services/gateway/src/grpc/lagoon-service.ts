@@ -1,18 +1,15 @@
-import { toBinary } from '@bufbuild/protobuf';
-import { invalidArgument, sha256 } from '@lagoon/base';
-import { type LagoonService, type WriteRequest, WriteRequestSchema } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
+import { invalidArgument } from '@lagoon/base';
+import type { LagoonService } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
 import type { CallContext, CallOptions, ServiceImplementation } from '@lagoon/rpc';
 import type { GatewayConfig } from '../config.ts';
 import type { GatewayDeps } from '../deps.ts';
 import type { Admission } from '../http/admission.ts';
 import { checkNamespaceName } from '../http/routes.ts';
 import { checkListParameters } from '../namespace/list-parameters.ts';
-import { parseDistanceMetric } from '../schema/parse-schema.ts';
-import { checkIdempotencyKey } from '../write/parse-write.ts';
 import { checkQuery } from './check-query.ts';
 import { checkSchema } from './check-schema.ts';
-import { encodeDocuments } from './documents.ts';
 import { createLineageMethods } from './lineage-methods.ts';
+import { toAppendRequest, toWriteResponse } from './write-message.ts';
 
 /** The public gRPC service: the same checks and the same backends as HTTP, without the dialect's JSON. */
 export function createLagoonService(
@@ -32,8 +29,7 @@ export function createLagoonService(
       const namespace = checkNamespaceName(request.namespace);
       const append = toAppendRequest(request, namespace, config.blockBytesMax);
       const answer = await deps.ingester(namespace).append(append, options(context, config.writeTimeoutMs));
-      const { manifestGeneration, rowsUpserted, rowsDeleted, logicalBytesWritten } = answer;
-      return { manifestGeneration, rowsUpserted, rowsDeleted, logicalBytesWritten };
+      return toWriteResponse(answer);
     },
     query: async (request, context) => {
       using _admitted = admission.enter();
@@ -65,28 +61,4 @@ export function createLagoonService(
       return await deps.ingester(namespace).deleteNamespace(request, options(context, config.adminTimeoutMs));
     },
   };
-}
-
-function toAppendRequest(request: WriteRequest, namespace: string, blockBytesMax: number) {
-  const block = encodeDocuments(request, blockBytesMax);
-  const schema = checkSchema(request.schema);
-  if (block.length === 0 && schema === undefined && request.createNamespace !== true) {
-    throw invalidArgument('the write holds nothing to do: no rows, no deletes, no schema');
-  }
-  if (request.distanceMetric !== '') parseDistanceMetric(request.distanceMetric, 'distance_metric');
-  return {
-    namespace,
-    block,
-    ...(schema === undefined ? {} : { schema: schema.message }),
-    distanceMetric: request.distanceMetric,
-    ...keyOf(request),
-    ...(request.createNamespace === undefined ? {} : { createNamespace: request.createNamespace }),
-    disableBackpressure: request.disableBackpressure,
-  };
-}
-
-function keyOf(request: WriteRequest): { idempotencyKey: string; bodyHash: Uint8Array } | Record<string, never> {
-  if (request.idempotencyKey === '') return {};
-  checkIdempotencyKey(request.idempotencyKey);
-  return { idempotencyKey: request.idempotencyKey, bodyHash: sha256(toBinary(WriteRequestSchema, request)) };
 }

@@ -13,6 +13,7 @@ import { queryResponseToJson, roundMs } from '../query/query-response.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import { schemaToJson } from '../schema/schema-json.ts';
 import { parseWrite } from '../write/parse-write.ts';
+import { writeAnswerToJson } from '../write/write-answer.ts';
 import type { GatewayRequest, GatewayResponse } from './message.ts';
 import type { EndpointName } from './routes.ts';
 import { jsonResponse } from './status.ts';
@@ -58,18 +59,7 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       });
       const client = deps.ingester(call.namespace);
       const answer = await client.append(append, options(call, config.writeTimeoutMs));
-      const upserted = Number(answer.rowsUpserted);
-      const deleted = Number(answer.rowsDeleted);
-      return jsonResponse(200, {
-        status: 'OK',
-        message: writeMessage(upserted, deleted),
-        rows_affected: upserted + deleted,
-        ...(upserted > 0 ? { rows_upserted: upserted } : {}),
-        ...(deleted > 0 ? { rows_deleted: deleted } : {}),
-        billing: { billable_logical_bytes_written: jsonInteger(answer.logicalBytesWritten) },
-        performance: { server_total_ms: roundMs(elapsedMs(call)) },
-        manifest_generation: jsonInteger(answer.manifestGeneration),
-      });
+      return jsonResponse(200, writeAnswerToJson(answer, { server_total_ms: roundMs(elapsedMs(call)) }));
     },
     query: async (call) => {
       const query = parseQuery(parseJson(call.request.body), call.namespace);
@@ -117,11 +107,4 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
 
 function isObjectWithoutFields(value: unknown): boolean {
   return typeof value === 'object' && !Array.isArray(value) && Object.keys(value ?? {}).length === 0;
-}
-
-function writeMessage(upserted: number, deleted: number): string {
-  const parts: string[] = [];
-  if (upserted > 0) parts.push(`upserted ${upserted} ${upserted === 1 ? 'row' : 'rows'}`);
-  if (deleted > 0) parts.push(`deleted ${deleted} ${deleted === 1 ? 'row' : 'rows'}`);
-  return parts.length === 0 ? 'no rows changed' : parts.join(', ');
 }

@@ -2,7 +2,16 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
 import { ComparisonOperator, type FilterSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
-import { asArray, asString, clip, describe, isObject, wrongShape, wrongValue } from '../json/shape.ts';
+import {
+  asArray,
+  asString,
+  clip,
+  describe,
+  isObject,
+  refuseUnknownFields,
+  wrongShape,
+  wrongValue,
+} from '../json/shape.ts';
 
 type FilterInit = MessageInitShape<typeof FilterSchema>;
 type ValueInit = MessageInitShape<typeof ValueSchema>;
@@ -47,17 +56,28 @@ export function isOperatorName(value: unknown): boolean {
 
 /** Reads `[attribute, operator, value]`, `["And" | "Or", [filter…]]` or `["Not", filter]`. */
 export function parseFilter(value: unknown, path: string): FilterInit {
-  return parseNode(value, path, { nodeCount: 0 }, 1);
+  return parseNode(value, path, { nodeCount: 0, mayRefer: false }, 1);
 }
 
-function parseNode(value: unknown, path: string, budget: { nodeCount: number }, depth: number): FilterInit {
+/** The same for a condition of a write, whose values may be `{"$ref_new": attribute}`. */
+export function parseCondition(value: unknown, path: string): FilterInit {
+  return parseNode(value, path, { nodeCount: 0, mayRefer: true }, 1);
+}
+
+/** How much of the filter is read, and whether it may refer to what a write brings. */
+interface FilterBudget {
+  nodeCount: number;
+  readonly mayRefer: boolean;
+}
+
+function parseNode(value: unknown, path: string, budget: FilterBudget, depth: number): FilterInit {
   if (depth > filterLimits.depthMax)
     throw wrongValue(path, 'the filter is nested too deeply', { max: filterLimits.depthMax });
   if (++budget.nodeCount > filterLimits.nodeCountMax) {
     throw wrongValue(path, 'the filter has too many parts', { max: filterLimits.nodeCountMax });
   }
   const parts = asArray(value, path, 'a filter (an array)');
-  if (parts.length !== 2) return parseComparison(parts, path);
+  if (parts.length !== 2) return parseComparison(parts, path, budget.mayRefer);
   const name = asString(parts[0], `${path}[0]`, 'And, Or, Not or an attribute');
   switch (name) {
     case 'And':
@@ -73,7 +93,7 @@ function parseNode(value: unknown, path: string, budget: { nodeCount: number }, 
   }
 }
 
-function parseComparison(parts: readonly unknown[], path: string): FilterInit {
+function parseComparison(parts: readonly unknown[], path: string, mayRefer: boolean): FilterInit {
   if (parts.length < 3 || parts.length > 4) {
     throw wrongValue(path, 'expected [attribute, operator, value]', { parts: parts.length });
   }
@@ -83,7 +103,10 @@ function parseComparison(parts: readonly unknown[], path: string): FilterInit {
   const operator = Object.hasOwn(operators, name) ? operators[name] : undefined;
   if (operator === undefined) throw wrongValue(`${path}[1]`, 'unknown operator', { found: clip(name) });
   if (parts.length === 4) throw wrongValue(`${path}[3]`, 'this operator takes no parameters', { operator: name });
-  const values = isList(operator) ? parseValues(parts[2], `${path}[2]`) : [parseValue(parts[2], `${path}[2]`)];
+  const where = `${path}[2]`;
+  const read = mayRefer ? parseConditionValue : parseValue;
+  const isOne = !isList(operator) || (mayRefer && isReference(parts[2]));
+  const values = isOne ? [read(parts[2], where)] : parseValues(parts[2], where, read);
   return { kind: { case: 'comparison', value: { attribute, operator, values } } };
 }
 
@@ -91,12 +114,22 @@ function isList(operator: ComparisonOperator): boolean {
   return operator === ComparisonOperator.IN || operator === ComparisonOperator.NOT_IN;
 }
 
-function parseValues(value: unknown, path: string): ValueInit[] {
+function parseValues(value: unknown, path: string, read: typeof parseValue): ValueInit[] {
   const values = asArray(value, path, 'an array of values');
   if (values.length > filterLimits.valueCountMax) {
     throw wrongValue(path, 'too many values', { found: values.length, max: filterLimits.valueCountMax });
   }
-  return values.map((element, index) => parseValue(element, `${path}[${index}]`));
+  return values.map((element, index) => read(element, `${path}[${index}]`));
+}
+
+function isReference(value: unknown): value is { readonly $ref_new: unknown } {
+  return isObject(value) && '$ref_new' in value;
+}
+
+function parseConditionValue(value: unknown, path: string): ValueInit {
+  if (!isReference(value)) return parseValue(value, path);
+  refuseUnknownFields(value, path, new Set(['$ref_new']));
+  return { kind: { case: 'newValueOf', value: asString(value.$ref_new, `${path}.$ref_new`, 'an attribute') } };
 }
 
 const i64Min = -(1n << 63n);
@@ -128,7 +161,7 @@ function integerValue(value: bigint, path: string): ValueInit {
 function structuredValue(value: unknown, path: string): ValueInit {
   if (value === null) return {};
   if (isObject(value)) {
-    if ('$ref_new' in value) throw unimplemented(`$ref_new (${path})`);
+    if (isReference(value)) throw wrongValue(path, '$ref_new has a meaning in conditions of a write only');
     throw wrongShape(path, 'a scalar or an array', value);
   }
   if (!Array.isArray(value)) throw wrongShape(path, 'a scalar or an array', value);

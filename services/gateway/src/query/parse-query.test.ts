@@ -252,7 +252,6 @@ describe('query: bad input', () => {
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],
     ['list of tokens', { rank_by: ['a', 'BM25', ['x', 'y']] }],
     ['last_as_prefix', { rank_by: ['a', 'BM25', 'x', { last_as_prefix: true }] }],
-    ['$ref_new', { rank_by: order, filters: ['a', 'Eq', { $ref_new: 'b' }] }],
     ...[
       'Contains',
       'NotContains',

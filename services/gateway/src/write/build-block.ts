@@ -16,6 +16,16 @@ export function buildBlock(
   blockBytesMax: number,
 ): Uint8Array {
   if (ids.upserts.length === 0 && ids.deletes.length === 0) return new Uint8Array(0);
+  const columns = buildColumns(documents, declared, blockBytesMax);
+  return encodeBlock({ idKind: ids.idKind, ids: ids.upserts, deletes: ids.deletes, columns });
+}
+
+/** Types every attribute; those without any value are left out. */
+export function buildColumns(
+  documents: RawColumns,
+  declared: ReadonlyMap<string, AttributeType>,
+  blockBytesMax: number,
+): ColumnInput[] {
   let bytes = 0;
   const reserve = (more: number) => {
     bytes += more;
@@ -38,7 +48,7 @@ export function buildBlock(
     const column = inferredColumn(name, raw, type, pathOf, reserve);
     if (column !== undefined) columns.push(column);
   }
-  return encodeBlock({ idKind: ids.idKind, ids: ids.upserts, deletes: ids.deletes, columns });
+  return columns;
 }
 
 function inferredColumn(

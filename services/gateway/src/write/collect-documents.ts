@@ -1,6 +1,7 @@
 import { LagoonError } from '@lagoon/base';
 import { limits } from '@lagoon/format';
 import { asArray, asObject, at, clip, isObject, type JsonObject, wrongShape, wrongValue } from '../json/shape.ts';
+import { isGiven } from '../schema/parse-schema.ts';
 import type { IdCollector } from './ids.ts';
 import { checkAttributeName } from './names.ts';
 
@@ -15,33 +16,45 @@ export interface RawColumns {
 /** Bytes that raw values and their packed form take per cell, at least; bounds what a few wide rows can blow up. */
 const cellBytes = 8;
 
-/** Reads `upsert_rows` and `upsert_columns`; a request may have both, rows come first. */
-export function collectDocuments(body: JsonObject, ids: IdCollector, blockBytesMax: number): RawColumns {
-  const rows = body.upsert_rows === undefined || body.upsert_rows === null ? [] : readRows(body.upsert_rows);
-  const columns = body.upsert_columns ?? undefined;
-  if (rows.length === 0 && columns !== undefined) return collectColumns(columns, ids);
-  const fromRows = collectRows(rows, ids, blockBytesMax);
+/** Whose documents are read: those of `upsert_rows` and `upsert_columns`, or of `patch_rows` and `patch_columns`. */
+export type DocumentSource = 'upsert' | 'patch';
+
+/** A request may have rows and columns, rows come first. */
+export function collectDocuments(
+  body: JsonObject,
+  source: DocumentSource,
+  ids: IdCollector,
+  blockBytesMax: number,
+): RawColumns {
+  const rowsField = `${source}_rows`;
+  const columnsField = `${source}_columns`;
+  const rows = isGiven(body[rowsField]) ? asArray(body[rowsField], rowsField, 'an array of rows') : [];
+  const columns = body[columnsField] ?? undefined;
+  if (rows.length === 0 && columns !== undefined) return collectColumns(columns, columnsField, source, ids);
+  const fromRows = collectRows(rows, rowsField, source, ids, blockBytesMax);
   if (columns === undefined) return fromRows;
-  return join(fromRows, collectColumns(columns, ids), blockBytesMax);
+  return join(fromRows, collectColumns(columns, columnsField, source, ids), columnsField, blockBytesMax);
 }
 
-function readRows(value: unknown): readonly unknown[] {
-  return asArray(value, 'upsert_rows', 'an array of rows');
-}
-
-function collectRows(rows: readonly unknown[], ids: IdCollector, blockBytesMax: number): RawColumns {
+function collectRows(
+  rows: readonly unknown[],
+  field: string,
+  source: DocumentSource,
+  ids: IdCollector,
+  blockBytesMax: number,
+): RawColumns {
   const attributes = new Map<string, unknown[]>();
-  const pathOf = (attribute: string, row: number) => at(`upsert_rows[${row}]`, clip(attribute));
+  const pathOf = (attribute: string, row: number) => at(`${field}[${row}]`, clip(attribute));
   for (let row = 0; row < rows.length; row++) {
     const document = rows[row];
-    if (!isObject(document)) throw wrongShape(`upsert_rows[${row}]`, 'an object', document);
-    ids.add(document.id, 'upserts', () => `upsert_rows[${row}].id`);
+    if (!isObject(document)) throw wrongShape(`${field}[${row}]`, 'an object', document);
+    ids.add(document.id, targetOf[source], () => `${field}[${row}].id`);
     for (const name in document) {
       if (name === 'id') continue;
       let values = attributes.get(name);
       if (values === undefined) {
         checkAttributeName(name, pathOf(name, row));
-        checkAttributeCount(attributes.size + 1, `upsert_rows[${row}]`);
+        checkAttributeCount(attributes.size + 1, `${field}[${row}]`);
         checkCells(rows.length, attributes.size + 1, blockBytesMax);
         values = new Array<unknown>(rows.length).fill(undefined);
         attributes.set(name, values);
@@ -52,33 +65,35 @@ function collectRows(rows: readonly unknown[], ids: IdCollector, blockBytesMax: 
   return { rowCount: rows.length, attributes, pathOf };
 }
 
-function collectColumns(value: unknown, ids: IdCollector): RawColumns {
-  const columns = asObject(value, 'upsert_columns');
-  const idValues = asArray(columns.id, 'upsert_columns.id', 'an array of ids');
+const targetOf = { upsert: 'upserts', patch: 'patches' } as const;
+
+function collectColumns(value: unknown, field: string, source: DocumentSource, ids: IdCollector): RawColumns {
+  const columns = asObject(value, field);
+  const idValues = asArray(columns.id, `${field}.id`, 'an array of ids');
   for (let row = 0; row < idValues.length; row++) {
-    ids.add(idValues[row], 'upserts', () => `upsert_columns.id[${row}]`);
+    ids.add(idValues[row], targetOf[source], () => `${field}.id[${row}]`);
   }
   const attributes = new Map<string, readonly unknown[]>();
   for (const name of Object.keys(columns)) {
     if (name === 'id') continue;
-    const path = at('upsert_columns', clip(name));
+    const path = at(field, clip(name));
     checkAttributeName(name, path);
     const values = asArray(columns[name], path, 'an array with a value per id');
     if (values.length !== idValues.length) {
       throw wrongValue(path, 'the column is not as long as the ids', { ids: idValues.length, values: values.length });
     }
     attributes.set(name, values);
-    checkAttributeCount(attributes.size, 'upsert_columns');
+    checkAttributeCount(attributes.size, field);
   }
-  const pathOf = (attribute: string, row: number) => `${at('upsert_columns', clip(attribute))}[${row}]`;
+  const pathOf = (attribute: string, row: number) => `${at(field, clip(attribute))}[${row}]`;
   return { rowCount: idValues.length, attributes, pathOf };
 }
 
-function join(first: RawColumns, second: RawColumns, blockBytesMax: number): RawColumns {
+function join(first: RawColumns, second: RawColumns, field: string, blockBytesMax: number): RawColumns {
   const rowCount = first.rowCount + second.rowCount;
   const attributes = new Map<string, readonly unknown[]>();
   for (const name of new Set([...first.attributes.keys(), ...second.attributes.keys()])) {
-    checkAttributeCount(attributes.size + 1, 'upsert_columns');
+    checkAttributeCount(attributes.size + 1, field);
     checkCells(rowCount, attributes.size + 1, blockBytesMax);
     const missing = (count: number) => new Array<unknown>(count).fill(undefined);
     const head = first.attributes.get(name) ?? missing(first.rowCount);

@@ -3,25 +3,27 @@ import { asArray, wrongShape, wrongValue } from '../json/shape.ts';
 
 /**
  * Ids of one request, in order: all integers of 0..2^64 − 1 or all strings of 1..64 bytes. Whether
- * strings are uuids, the namespace's schema says. That no id is there twice, the block's encoder checks.
+ * strings are uuids, the namespace's schema says. That no id is there twice, the block's encoder checks, and the ingester between blocks.
  */
 export interface IdList {
   readonly idKind: IdKind;
   readonly upserts: DocumentId[];
   readonly deletes: DocumentId[];
+  readonly patches: DocumentId[];
 }
+
+export type IdTarget = Exclude<keyof IdList, 'idKind'>;
 
 export interface IdCollector {
   /** Reads one id; the path is only made for messages. */
-  add(value: unknown, target: 'upserts' | 'deletes', path: () => string): void;
+  add(value: unknown, target: IdTarget, path: () => string): void;
   list(): IdList;
 }
 
 const u64Max = (1n << 64n) - 1n;
 
 export function createIdCollector(): IdCollector {
-  const upserts: DocumentId[] = [];
-  const deletes: DocumentId[] = [];
+  const lists: Record<IdTarget, DocumentId[]> = { upserts: [], deletes: [], patches: [] };
   let idKind: IdKind | undefined;
   let firstPath: string | undefined;
   return {
@@ -34,10 +36,9 @@ export function createIdCollector(): IdCollector {
       } else if (idKind !== kind) {
         throw wrongValue(path(), `ids are integers and strings mixed: ${firstPath} is of the other kind`);
       }
-      if (target === 'upserts') upserts.push(id);
-      else deletes.push(id);
+      lists[target].push(id);
     },
-    list: () => ({ idKind: idKind ?? 'u64', upserts, deletes }),
+    list: () => ({ idKind: idKind ?? 'u64', ...lists }),
   };
 }
 

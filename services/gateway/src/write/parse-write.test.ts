@@ -403,15 +403,6 @@ describe('write: bad input', () => {
   });
 
   test.each([
-    ['patch_rows', []],
-    ['patch_columns', {}],
-    ['upsert_condition', ['a', 'Eq', 1]],
-    ['patch_condition', ['a', 'Eq', 1]],
-    ['delete_condition', ['a', 'Eq', 1]],
-    ['delete_by_filter', ['a', 'Eq', 1]],
-    ['patch_by_filter', {}],
-    ['return_affected_ids', true],
-    ['delete_by_filter_allow_partial', true],
     ['encryption', { mode: 'default' }],
     ['sharding', { num_shards: 2 }],
   ])('%s answers 501 with its name', async (name, value) => {

@@ -1,43 +1,39 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { invalidArgument, sha256, unimplemented } from '@lagoon/base';
+import type { AttributeType } from '@lagoon/format';
 import type { AppendRequestSchema } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import { asBoolean, asObject, type JsonObject, refuseUnknownFields } from '../json/shape.ts';
 import { isGiven, parseDistanceMetric, parseSchema } from '../schema/parse-schema.ts';
 import { buildBlock } from './build-block.ts';
+import { buildPatch } from './build-patch.ts';
 import { collectDocuments } from './collect-documents.ts';
 import { addDeletes, createIdCollector } from './ids.ts';
+import { hasFilterWork, parseConditions } from './parse-conditions.ts';
 
 /** Names of the dialect that this version knows and does not serve: 501 with the name. */
-const unservedFields = [
-  'patch_rows',
-  'patch_columns',
-  'upsert_condition',
-  'patch_condition',
-  'delete_condition',
-  'delete_by_filter',
-  'patch_by_filter',
-  'encryption',
-  'sharding',
-] as const;
-
-/** Only meaningful beside an unserved field; false is as good as absent. */
-const unservedFlags = [
-  'return_affected_ids',
-  'delete_by_filter_allow_partial',
-  'patch_by_filter_allow_partial',
-] as const;
+const unservedFields = ['encryption', 'sharding'] as const;
 
 const servedFields = [
   'upsert_rows',
   'upsert_columns',
+  'patch_rows',
+  'patch_columns',
   'deletes',
+  'upsert_condition',
+  'patch_condition',
+  'delete_condition',
+  'delete_by_filter',
+  'delete_by_filter_allow_partial',
+  'patch_by_filter',
+  'patch_by_filter_allow_partial',
+  'return_affected_ids',
   'schema',
   'distance_metric',
   'create_namespace',
   'disable_backpressure',
 ] as const;
 
-const knownFields: ReadonlySet<string> = new Set([...servedFields, ...unservedFields, ...unservedFlags]);
+const knownFields: ReadonlySet<string> = new Set([...servedFields, ...unservedFields]);
 
 export interface WriteContext {
   readonly namespace: string;
@@ -53,17 +49,25 @@ export function parseWrite(value: unknown, context: WriteContext): MessageInitSh
   refuseUnknownFields(body, '', knownFields);
   refuseUnserved(body);
   const ids = createIdCollector();
-  const documents = collectDocuments(body, ids, context.blockBytesMax);
+  const documents = collectDocuments(body, 'upsert', ids, context.blockBytesMax);
+  const patches = collectDocuments(body, 'patch', ids, context.blockBytesMax);
   if (isGiven(body.deletes)) addDeletes(ids, body.deletes, 'deletes');
   const schema = isGiven(body.schema) ? parseSchema(body.schema, 'schema') : undefined;
-  const block = buildBlock(ids.list(), documents, schema?.types ?? new Map(), context.blockBytesMax);
+  const types = schema?.types ?? new Map<string, AttributeType>();
+  const idList = ids.list();
+  const block = buildBlock(idList, documents, types, context.blockBytesMax);
+  const patch = buildPatch(idList.idKind, idList.patches, patches, types, context.blockBytesMax);
+  const conditions = parseConditions(body, types, context.blockBytesMax);
   const createNamespace = readFlag(body, 'create_namespace');
-  if (block.length === 0 && schema === undefined && createNamespace !== true) {
-    throw invalidArgument('the write holds nothing to do: no rows, no deletes, no schema');
+  const hasRows = block.length > 0 || patch !== undefined || hasFilterWork(conditions);
+  if (!hasRows && schema === undefined && createNamespace !== true) {
+    throw invalidArgument('the write holds nothing to do: no rows, no patches, no deletes, no schema');
   }
   return {
     namespace: context.namespace,
     block,
+    ...(patch === undefined ? {} : { patch }),
+    ...conditions,
     ...(schema === undefined ? {} : { schema: schema.message }),
     distanceMetric: isGiven(body.distance_metric) ? parseDistanceMetric(body.distance_metric, 'distance_metric') : '',
     ...keyOf(context),
@@ -75,9 +79,6 @@ export function parseWrite(value: unknown, context: WriteContext): MessageInitSh
 function refuseUnserved(body: JsonObject): void {
   for (const name of unservedFields) {
     if (isGiven(body[name])) throw unimplemented(name);
-  }
-  for (const name of unservedFlags) {
-    if (readFlag(body, name) === true) throw unimplemented(name);
   }
 }
 
