@@ -1,6 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { createSeededRandom, noMetrics, type Random, silentLog } from '@lagoon/base';
-import { type CompactorConfig, createCompactorRole } from '@lagoon/compactor';
+import { type CompactorConfig, createCompactorRole, type GcConfig } from '@lagoon/compactor';
 import { createGatewayRole, defaultGatewayConfig, type GatewayRequest, type GatewayResponse } from '@lagoon/gateway';
 import { createIngesterRole, type IngesterConfig } from '@lagoon/ingester';
 import { createNamespaceLog } from '@lagoon/namespace';
@@ -49,6 +49,7 @@ export interface ClusterOptions {
   readonly inlinePartsBytesMax: number;
   readonly ingester: Partial<IngesterConfig>;
   readonly compactor: Partial<CompactorConfig>;
+  readonly gc: Partial<GcConfig>;
 }
 
 export const defaultClusterOptions: ClusterOptions = {
@@ -65,6 +66,7 @@ export const defaultClusterOptions: ClusterOptions = {
     indexEntryCountMin: 8,
     retryDelayMsMax: 5_000,
   },
+  gc: {},
 };
 
 interface ServiceMember<S extends DescService> extends Member {
@@ -140,6 +142,7 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
         queryNodes: () => connectAll(actor, QueryNodeService, queryNodes),
       },
       options.compactor,
+      options.gc,
     );
     role.start();
     return role.service;

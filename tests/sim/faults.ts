@@ -19,6 +19,7 @@ export const nemesisKinds = [
   'crashQuery',
   'crashCompactor',
   'pause',
+  'stopMidway', // right after a write was sent
   'suspend',
   'storm',
   'lostReply',

@@ -1,10 +1,14 @@
+import { fsck } from '@lagoon/server';
+import { createActor } from './actor.ts';
 import type { LogModel } from './log-model.ts';
-import { callUntilAnswered, sleepVirtual, type World } from './world.ts';
-
-const livenessMs = 600_000;
+import { callUntilAnswered, drive, sleepVirtual, type World } from './world.ts';
 
 /** Once faults have stopped, every tail is indexed within a bound. */
-export async function checkLiveness(world: World, namespaces: readonly string[]): Promise<string[]> {
+export async function checkLiveness(
+  world: World,
+  namespaces: readonly string[],
+  livenessMs: number,
+): Promise<string[]> {
   const { scheduler } = world;
   const untilMs = scheduler.nowMs + livenessMs;
   for (const namespace of namespaces) {
@@ -60,4 +64,26 @@ export async function checkCatalogue(world: World, models: ReadonlyMap<string, L
   await callUntilAnswered(world, 'DELETE', path, undefined);
   if ((await list()).includes('last')) wrong.push('a namespace that has just ended is still listed');
   return wrong;
+}
+
+/** When nothing has happened for long, everything needed is there and whole, everything else is gone, and content is what it was. */
+export async function checkGarbage(
+  world: World,
+  quietMs: number,
+  models: ReadonlyMap<string, LogModel>,
+): Promise<string[]> {
+  const early = await verify(world);
+  const wrong = early.problems.map(({ key, problem }) => `before the quiet days ${key} ${problem}`);
+  await sleepVirtual(world, quietMs);
+  const { orphans, problems } = await verify(world);
+  wrong.push(...problems.map(({ key, problem }) => `after quiet days ${key} ${problem}`));
+  wrong.push(...orphans.map(({ key, reason }) => `after quiet days there still is ${key} (${reason})`));
+  wrong.push(...(await checkFinalContent(world, models)));
+  return wrong;
+}
+
+/** As somebody with a direct connection to the bucket sees it. */
+export function verify(world: World): ReturnType<typeof fsck> {
+  const inspector = createActor(world.scheduler, 'inspector', 0);
+  return drive(world, () => fsck(world.store.handle(inspector)));
 }

@@ -4,6 +4,8 @@ export interface NemesisOptions {
   readonly namespaces: readonly string[];
   /** Mean time between two deeds; Infinity: none. */
   readonly everyMs: number;
+  /** Longest time that a process is stopped, or its machine asleep. */
+  readonly stopMsMax: number;
 }
 
 /** Kills, stops and starves members of the cluster until the returned function is called. */
@@ -30,11 +32,21 @@ export function startNemesis(world: World, options: NemesisOptions): () => void 
     },
     () => {
       counts.pause++;
-      anyMember()?.actor.pause(random.float() * 90_000);
+      anyMember()?.actor.pause(random.float() * options.stopMsMax);
+    },
+    () => {
+      const victim = anyMember()?.actor;
+      store.onCall = ({ actor, verb }) => {
+        if (actor !== victim || (verb !== 'create' && verb !== 'put' && verb !== 'delete')) return undefined;
+        store.onCall = undefined;
+        counts.stopMidway++;
+        actor.pause(random.float() * options.stopMsMax);
+        return undefined;
+      };
     },
     () => {
       counts.suspend++;
-      anyMember()?.actor.suspend(random.float() * 90_000);
+      anyMember()?.actor.suspend(random.float() * options.stopMsMax);
     },
     () => {
       counts.storm++;
@@ -60,5 +72,6 @@ export function startNemesis(world: World, options: NemesisOptions): () => void 
   if (Number.isFinite(options.everyMs)) next();
   return () => {
     stopped = true;
+    store.onCall = undefined;
   };
 }

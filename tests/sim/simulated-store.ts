@@ -20,6 +20,10 @@ export interface SimulatedStore {
   onCall: ((call: StoreCall) => CallFate | undefined) | undefined;
   /** What lies in the bucket, for the checker. */
   readonly objects: ReadonlyMap<string, Held>;
+  /** Every log entry and body as it was first created, also those that were deleted since. */
+  readonly remembered: ReadonlyMap<string, Held>;
+  /** A request that is applied late arrives within so long. */
+  lateMsMax: number;
   /** By hand, at once, without a trace. */
   insert(key: string, bytes: Uint8Array): void;
   remove(key: string): void;
@@ -46,6 +50,7 @@ export interface CallFate {
 
 export function createSimulatedStore(scheduler: Scheduler, random: Random, counts: FaultCounts): SimulatedStore {
   const objects = new Map<string, Held>();
+  const remembered = new Map<string, Held>();
   const trace = createHash('sha256');
   let callCount = 0;
 
@@ -54,7 +59,9 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
     policy: undefined as unknown as FaultPolicy,
     onCall: undefined,
     objects,
-    insert: (key, bytes) => void objects.set(key, { bytes: bytes.slice(), modifiedMs: epochMs + scheduler.nowMs }),
+    remembered,
+    lateMsMax: 120_000,
+    insert: (key, bytes) => hold(key, bytes.slice()),
     remove: (key) => void objects.delete(key),
     traceHash: () => trace.copy().digest('hex'),
     get callCount() {
@@ -62,6 +69,12 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
     },
   };
   return store;
+
+  function hold(key: string, bytes: Uint8Array): void {
+    const held = { bytes, modifiedMs: epochMs + scheduler.nowMs };
+    objects.set(key, held);
+    if (/^ns\/[^/]+\/(log|body)\//.test(key) && !remembered.has(key)) remembered.set(key, held);
+  }
 
   function strikes(kind: FaultKind): boolean {
     const hit = random.float() < store.policy[kind];
@@ -118,7 +131,7 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
         if (meets('resetBefore')) return fail('resetBefore');
         if (verb === 'create' && meets('conflict')) return fail('conflict');
         if (verb !== 'get' && verb !== 'list' && strikes('lateApply')) {
-          scheduler.schedule(random.float() * 120_000, () => {
+          scheduler.schedule(random.float() * store.lateMsMax, () => {
             apply();
             trace.update(`${index} late ${scheduler.nowMs}\n`);
           });
@@ -163,7 +176,7 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
           key,
           signal,
           () => {
-            objects.set(key, { bytes: copy, modifiedMs: epochMs + scheduler.nowMs });
+            hold(key, copy);
             return stamp();
           },
           refuse,
@@ -178,7 +191,7 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
           signal,
           () => {
             if (objects.has(key)) return { outcome: 'exists', ...stamp() };
-            objects.set(key, { bytes: copy, modifiedMs: epochMs + scheduler.nowMs });
+            hold(key, copy);
             return { outcome: 'created', ...stamp() };
           },
           (cause) => ({ outcome: 'unknown', cause, storeTimeMs: undefined }),
@@ -246,6 +259,7 @@ function settleWith<R>(make: () => R, resolve: (value: R) => void, reject: (reas
 }
 
 /** Keys are ASCII, so this is the order of their bytes. */
+/** Every key of a simulation is ASCII, so the order of its characters is that of its bytes. */
 function byBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -2,10 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { createSystemRandom } from '@lagoon/base';
 import { crashSubjects, explore } from './crash-points.ts';
 import { createFaultCounts, type FaultCounts } from './faults.ts';
-import { simulate, simulationOf } from './simulation.ts';
+import { collectingSimulationOf, simulate, simulationOf } from './simulation.ts';
 
 const fixedSeedCount = 40;
 const newSeedCount = 10;
+const collectingSeedCount = 20;
 
 describe('simulation', () => {
   test('whatever fails, no acknowledged write is lost, no read is wrong, and every fault did happen', async () => {
@@ -21,6 +22,16 @@ describe('simulation', () => {
     }
     const never = Object.entries(totals).filter(([, count]) => count === 0);
     expect(never).toEqual([]);
+  }, 600_000);
+
+  test('over days, with garbage collected all the time, the same holds; and in the end all that is needed is left and nothing else', async () => {
+    let collectedCount = 0;
+    for (let seed = 1; seed <= collectingSeedCount; seed++) {
+      const result = await simulate(collectingSimulationOf(seed));
+      expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
+      collectedCount += result.collectedCount;
+    }
+    expect(collectedCount).toBeGreaterThan(collectingSeedCount * 20);
   }, 600_000);
 
   test('the same seed twice is the same run', async () => {

@@ -3,7 +3,7 @@ import { createActor } from './actor.ts';
 import { checkHistory } from './checker.ts';
 import { type ClusterOptions, defaultClusterOptions } from './cluster.ts';
 import { type FaultCounts, type FaultPolicy, noFaults, ordinaryFaults } from './faults.ts';
-import { checkCatalogue, checkFinalContent, checkLiveness } from './final-checks.ts';
+import { checkCatalogue, checkFinalContent, checkGarbage, checkLiveness } from './final-checks.ts';
 import { createHistory, type History } from './history.ts';
 import { type LogModel, readLogModel } from './log-model.ts';
 import { startNemesis } from './nemesis.ts';
@@ -22,6 +22,13 @@ export interface SimulationOptions {
   readonly lostReplyProbability: number;
   readonly lostRequestProbability: number;
   readonly cluster: ClusterOptions;
+  /** Longest wait of a client between two operations. */
+  readonly pauseMsMax: number;
+  /** Longest time that a process is stopped, or that a request takes to arrive. */
+  readonly stopMsMax: number;
+  readonly lateMsMax: number;
+  /** How long nothing happens in the end, so that everything that can become garbage is gone. */
+  readonly quietMs: number;
 }
 
 export interface SimulationResult {
@@ -34,6 +41,8 @@ export interface SimulationResult {
   readonly traceHash: string;
   readonly virtualMs: number;
   readonly storeCallCount: number;
+  /** Log entries and bodies that were there once and are gone. */
+  readonly collectedCount: number;
 }
 
 /** What the seed stands for: besides the order of events, sizes of the cluster and bounds that bring rare paths into every run. */
@@ -68,17 +77,52 @@ export function simulationOf(seed: number): SimulationOptions {
     lostReplyProbability: 0.01,
     lostRequestProbability: chance(0.3) ? 0.3 : 0.01,
     cluster,
+    pauseMsMax: 400,
+    stopMsMax: 90_000,
+    lateMsMax: 120_000,
+    quietMs: 0,
   };
 }
+
+/** The same over hours instead of seconds, so that floors rise and are stood on, and zombies wake behind them; then two quiet days. */
+export function collectingSimulationOf(seed: number): SimulationOptions {
+  const options = simulationOf(seed);
+  const random = createSeededRandom(seed + 0x6c00_0000);
+  const minuteMs = 60_000;
+  const retentionMs = random.float() < 0.5 ? 0 : random.integer(30) * minuteMs;
+  return {
+    ...options,
+    clientCount: 3,
+    endShare: 0.05,
+    nemesisEveryMs: 6 * minuteMs,
+    pauseMsMax: 20 * minuteMs,
+    stopMsMax: 50 * minuteMs,
+    lateMsMax: 120 * minuteMs,
+    quietMs: 40 * 60 * minuteMs,
+    cluster: {
+      ...options.cluster,
+      compactor: { ...options.cluster.compactor, sweepIntervalMs: 5 * minuteMs },
+      gc: { retentionMs, graceMs: 10 * minuteMs, intervalMs: 11 * minuteMs, sweepIntervalMs: 120 * minuteMs },
+    },
+  };
+}
+
+/** Once faults have stopped and every process that was stopped goes on, everything is indexed within this. */
+const livenessMs = 600_000;
 
 /** One run: faults while the clients work, then none until everything is known and indexed; then the check. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
   const world = createWorld(options.seed, options.cluster);
   const history = createHistory();
   world.store.policy = options.faults;
+  world.store.lateMsMax = options.lateMsMax;
   world.network.lostReplyProbability = options.lostReplyProbability;
   world.network.lostRequestProbability = options.lostRequestProbability;
-  const stopNemesis = startNemesis(world, { namespaces: options.namespaces, everyMs: options.nemesisEveryMs });
+  const stopNemesis = startNemesis(world, {
+    namespaces: options.namespaces,
+    everyMs: options.nemesisEveryMs,
+    stopMsMax: options.stopMsMax,
+  });
   const stopFaults = (): void => {
     stopNemesis();
     world.store.policy = noFaults;
@@ -86,15 +130,16 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     world.network.lostRequestProbability = 0;
   };
   // Faults go on until most of the work is done, then stop: what is still open must come to its end by itself.
-  world.scheduler.schedule(options.operationCount * 500, stopFaults);
+  world.scheduler.schedule(options.operationCount * (options.pauseMsMax / 2 + 300), stopFaults);
   await runClients(world, options, history);
   stopFaults();
-  const wrong = await checkLiveness(world, options.namespaces);
+  const wrong = await checkLiveness(world, options.namespaces, livenessMs + options.stopMsMax);
   const models = new Map(
-    options.namespaces.map((namespace) => [namespace, readLogModel(world.store.objects, namespace)]),
+    options.namespaces.map((namespace) => [namespace, readLogModel(world.store.remembered, namespace)]),
   );
   wrong.push(...checkHistory(history, models));
   wrong.push(...(await checkFinalContent(world, models)), ...(await checkCatalogue(world, models)));
+  if (options.quietMs > 0) wrong.push(...(await checkGarbage(world, options.quietMs, models)));
   return {
     seed: options.seed,
     wrong,
@@ -104,6 +149,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     traceHash: world.store.traceHash(),
     virtualMs: world.scheduler.nowMs,
     storeCallCount: world.store.callCount,
+    collectedCount: [...world.store.remembered.keys()].filter((key) => !world.store.objects.has(key)).length,
   };
 }
 
@@ -123,6 +169,7 @@ async function runClients(world: World, options: SimulationOptions, history: His
       nextWrite: () => ++writeCount,
       send: cluster.send,
       endShare: options.endShare,
+        pauseMsMax: options.pauseMsMax,
     });
     client.run(options.operationCount).then(
       () => finished++,
@@ -131,7 +178,8 @@ async function runClients(world: World, options: SimulationOptions, history: His
       },
     );
   }
-  const bounds = { untilMs: virtualMsMax, eventCountMax };
+  const untilMs = virtualMsMax + options.operationCount * options.pauseMsMax * 2;
+  const bounds = { untilMs, eventCountMax };
   await scheduler.run(() => failure !== undefined || finished === options.clientCount, bounds);
   if (failure !== undefined) throw failure;
 }

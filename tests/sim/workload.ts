@@ -19,6 +19,8 @@ export interface WorkloadDeps {
   readonly send: Send;
   /** Share of operations that end a whole namespace. */
   readonly endShare: number;
+  /** Longest wait between two operations. */
+  readonly pauseMsMax: number;
 }
 
 const idCount = 12;
@@ -51,7 +53,7 @@ export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
         else if (draw < 0.54) await list();
         else if (draw < 0.6) await readMetadata(namespace);
         else await read(namespace);
-        await actor.clock.sleep(random.float() * 400);
+        await actor.clock.sleep(random.float() * deps.pauseMsMax);
       }
     },
   };
