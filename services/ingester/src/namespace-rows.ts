@@ -229,7 +229,9 @@ export function createNamespaceRows(deps: NamespaceRowsDeps, config: RowsConfig)
       try {
         await catchUp(view, signal);
         const rows = await loadWithRoom(signal);
-        if (followed !== undefined) return { view: followed, rows };
+        if (followed === undefined) continue;
+        used(); // also where they were let go and read again on the way
+        return { view: followed, rows };
       } catch (error) {
         letGo();
         if (!isLagoonError(error, 'not_found')) throw error;

@@ -83,6 +83,8 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
   /** Commits up to here were told to others. */
   let toldThrough = 0;
   let running: Promise<void> | undefined;
+  /** Writes that began with reading rows, and may not be queued yet. */
+  const warming = new Set<Promise<WriteAnswer>>();
   let lastGroupStartMs = Number.NEGATIVE_INFINITY;
 
   /** One append behind the view, under the commit's deadline. Drops the view where the outcome leaves none. */
@@ -218,32 +220,50 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     return result.value;
   };
 
+  const write = async (request: WriteRequest, signal?: AbortSignal): Promise<WriteAnswer> => {
+    signal?.throwIfAborted();
+    let leave: (() => void) | undefined;
+    try {
+      return await enqueue<WriteRequest, WriteAnswer>(request, (pending) => {
+        queue.pushWrite(pending, request.sizeBytes);
+        leave = () => {
+          if (queue.removeWrite(pending)) pending.reject(signal?.reason);
+        };
+        signal?.addEventListener('abort', leave, { once: true });
+      });
+    } finally {
+      if (leave !== undefined) signal?.removeEventListener('abort', leave);
+    }
+  };
+
+  /** Has the rows read beside the commits. What was kept under a key answers its retry without any of them. */
+  const warmed = async (request: WriteRequest, signal?: AbortSignal): Promise<void> => {
+    signal?.throwIfAborted();
+    try {
+      await rows.warm(view, signal);
+    } catch (error) {
+      if (request.idempotency === undefined || signal?.aborted === true) throw error;
+    }
+  };
+
   return {
-    write: async (request, signal) => {
-      signal?.throwIfAborted();
-      if (request.rowWork?.readsRows === true) await rows.warm(view, signal);
-      let leave: (() => void) | undefined;
-      try {
-        return await enqueue<WriteRequest, WriteAnswer>(request, (pending) => {
-          queue.pushWrite(pending, request.sizeBytes);
-          leave = () => {
-            if (queue.removeWrite(pending)) pending.reject(signal?.reason);
-          };
-          signal?.addEventListener('abort', leave, { once: true });
-        });
-      } finally {
-        if (leave !== undefined) signal?.removeEventListener('abort', leave);
-      }
+    write: (request, signal) => {
+      if (request.rowWork?.readsRows !== true) return write(request, signal);
+      const done: Promise<WriteAnswer> = warmed(request, signal)
+        .then(() => write(request, signal))
+        .finally(() => warming.delete(done));
+      warming.add(done);
+      return done;
     },
     truncate: () => enqueueAlone(truncate),
     alone: (step) => enqueueAlone(() => commitAlone(step)),
     appendManifest: (manifest) => enqueue<HandedManifest, ManifestOutcome>(manifest, queue.pushManifest),
     drain: async () => {
-      while (running !== undefined) await running;
+      while (running !== undefined || warming.size > 0) await (running ?? Promise.allSettled(warming));
     },
     letGo: rows.letGo,
     get isIdle() {
-      return running === undefined && queue.length === 0;
+      return running === undefined && queue.length === 0 && warming.size === 0;
     },
     get queuedBytes() {
       return queue.queuedBytes;
