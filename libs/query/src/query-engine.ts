@@ -10,9 +10,10 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache } from '@lagoon/cache';
+import type { Block } from '@lagoon/format';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import { createDocumentCache } from './document-cache.ts';
+import { createBytesLru } from './bytes-lru.ts';
 import { createEngineMeter } from './engine-meter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { planQuery } from './plan.ts';
@@ -80,7 +81,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     loadTimeoutMs: options.loadTimeoutMs ?? 120_000,
     generationWaitMsMax: options.generationWaitMsMax ?? 10_000,
   };
-  const documents = createDocumentCache(options.documentBytesMax ?? 64 << 20);
+  const documents = createBytesLru<Block>(options.documentBytesMax ?? 64 << 20);
   const meter = createEngineMeter(deps.metrics);
   const closing = new AbortController();
   const background = createSemaphore({

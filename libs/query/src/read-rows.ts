@@ -1,7 +1,7 @@
 import { assert, mapBounded } from '@lagoon/base';
 import { type AttributeValue, type Block, type Column, idAt, valueAt } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
-import type { DocumentCache } from './document-cache.ts';
+import type { BytesLru } from './bytes-lru.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { ResultRow } from './query-result.ts';
 import type { ResidentBlock } from './resident-block.ts';
@@ -19,7 +19,7 @@ export async function readRows(
   snapshot: Snapshot,
   plan: QueryPlan,
   top: RankedRows,
-  documents: DocumentCache,
+  documents: BytesLru<Block>,
   signal?: AbortSignal,
 ): Promise<ResultRow[]> {
   const places = Array.from(top.rows, (row, i) => ({ resident: residentOf(snapshot, top, i), row }));
@@ -46,7 +46,7 @@ type StoredDocuments = ReadonlyMap<string, { readonly firstRow: number; columnOf
 async function readDocuments(
   places: readonly Place[],
   projection: readonly string[],
-  documents: DocumentCache,
+  documents: BytesLru<Block>,
   signal?: AbortSignal,
 ): Promise<StoredDocuments> {
   const wanted = new Map<
@@ -63,7 +63,9 @@ async function readDocuments(
     [...wanted],
     concurrentReadCountMax,
     async ([key, { reader, index, firstRow }], _index, inner) => {
-      const block = await documents.get(key, () => reader.readDocumentBlock({ index, firstRow }, inner));
+      const known = documents.get(key);
+      const block = known ?? (await reader.readDocumentBlock({ index, firstRow }, inner));
+      if (known === undefined) documents.set(key, block, block.bytes.length);
       stored.set(key, { firstRow, columnOf: (name) => block.columns.get(name)?.column });
     },
     signal,

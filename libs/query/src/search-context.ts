@@ -1,6 +1,6 @@
 import { assert } from '@lagoon/base';
 import { type Bitmap, type Block, openBlock, type VectorColumn } from '@lagoon/format';
-import { openTextIndex, type TextIndex } from '@lagoon/text';
+import { openTextIndex, type Postings, type TextIndex } from '@lagoon/text';
 import {
   createKernels,
   type DistanceMetric,
@@ -11,6 +11,7 @@ import {
   scratchBytes,
   type TopRows,
 } from '@lagoon/vector';
+import { type BytesLru, createBytesLru } from './bytes-lru.ts';
 import type { BlockLocation } from './job-block.ts';
 import { openStoredSegment, type StoredPlace, type StoredText } from './stored-segment.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
@@ -36,6 +37,21 @@ interface OpenedBlock {
   readonly location: BlockLocation;
   readonly block: Block;
   readonly texts: Map<string, TextIndex>;
+}
+
+/** The same index, which keeps the postings that were unpacked. Block ids are never used again, so they name them. */
+function withPostings(index: TextIndex, name: string, kept: BytesLru<Postings>): TextIndex {
+  return {
+    ...index,
+    postings: (term) => {
+      const key = `${name} ${term}`;
+      const known = kept.get(key);
+      if (known !== undefined) return known;
+      const found = index.postings(term);
+      if (found !== undefined) kept.set(key, found, found.rows.byteLength + found.frequencies.byteLength);
+      return found;
+    },
+  };
 }
 
 /** Parts only ever come. */
@@ -67,7 +83,7 @@ const maskBytes = scanRowCountMax / 8;
 export const searchScratchBytes = maskBytes + scratchBytes(kernelDimsMax, kernelTopMax);
 
 export interface SearchContextOptions {
-  /** Bytes of derived text indexes that the thread may keep. */
+  /** Bytes of derived text indexes that the thread may keep; and as many of postings that it has unpacked. */
   readonly textIndexBytesMax: number;
 }
 
@@ -79,6 +95,7 @@ export function createSearchContext(
 ): SearchContext {
   const scanners = new Map<number, MemoryScanner>();
   const blocks = new Map<number, OpenedBlock>();
+  const postings = createBytesLru<Postings>(options.textIndexBytesMax);
   const scannerOf = (memoryIndex: number): MemoryScanner => {
     const known = scanners.get(memoryIndex);
     if (known !== undefined) return known;
@@ -105,7 +122,11 @@ export function createSearchContext(
       assert(opened !== undefined, 'a block is opened before its text');
       const known = opened.texts.get(text.attribute);
       if (known !== undefined) return known;
-      const index = openTextIndex(bytesAt(text).subarray(0, text.indexSize));
+      const index = withPostings(
+        openTextIndex(bytesAt(text).subarray(0, text.indexSize)),
+        `${location.blockId} ${text.attribute}`,
+        postings,
+      );
       opened.texts.set(text.attribute, index);
       return index;
     },

@@ -42,6 +42,10 @@ export function unpackBits(
   out: Uint32Array,
   at: number,
 ): void {
+  if (width <= 24) {
+    unpackNarrow(bytes, offset, count, width, out, at);
+    return;
+  }
   let bit = 0;
   for (let i = 0; i < count; i++) {
     let value = 0;
@@ -53,5 +57,26 @@ export function unpackBits(
       bit += taken;
     }
     out[at + i] = value >>> 0;
+  }
+}
+
+/** As long as a number and the bits before it fit 32 bits. */
+function unpackNarrow(
+  bytes: Uint8Array,
+  offset: number,
+  count: number,
+  width: number,
+  out: Uint32Array,
+  at: number,
+): void {
+  const mask = (1 << width) - 1;
+  let next = offset;
+  let bits = 0;
+  let held = 0;
+  for (let i = 0; i < count; i++) {
+    for (; held < width; held += 8) bits |= (bytes[next++] as number) << held;
+    out[at + i] = bits & mask;
+    bits >>>= width;
+    held -= width;
   }
 }
