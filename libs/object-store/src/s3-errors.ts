@@ -33,6 +33,7 @@ export function describeFailure(error: unknown): S3Failure {
 /** Codes that mean something else than their status says; the status decides for all others. */
 const codeByName: Readonly<Record<string, ErrorCode>> = {
   NoSuchBucket: 'not_found',
+  AccessDenied: 'permission_denied', // of one key among many, without a status of its own
   CredentialsProviderError: 'permission_denied',
   TokenProviderError: 'permission_denied',
   ExpiredToken: 'permission_denied',

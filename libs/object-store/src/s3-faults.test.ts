@@ -180,11 +180,16 @@ describe('S3 store against a server on a bad day', () => {
     answer = (_, response) => response.writeHead(200).end('<DeleteResult></DeleteResult>');
     await store.delete(['a', 'b']);
     expect(requests[0]?.headers['content-md5']).toMatch(/^[A-Za-z0-9+/]{22}==$/);
-    answer = (_, response) =>
-      response
-        .writeHead(200)
-        .end('<DeleteResult><Error><Key>b</Key><Code>InternalError</Code><Message>x</Message></Error></DeleteResult>');
-    await expect(store.delete(['a', 'b'])).rejects.toMatchObject({ code: 'unavailable' });
+    for (const [name, code] of [
+      ['InternalError', 'unavailable'],
+      ['AccessDenied', 'permission_denied'],
+    ]) {
+      answer = (_, response) =>
+        response
+          .writeHead(200)
+          .end(`<DeleteResult><Error><Key>b</Key><Code>${name}</Code><Message>x</Message></Error></DeleteResult>`);
+      await expect(store.delete(['a', 'b'])).rejects.toMatchObject({ code });
+    }
   });
 
   test('128 reads at once are on the wire at once', async () => {

@@ -95,6 +95,26 @@ describe('index job', () => {
     );
   });
 
+  test('takes entries without rows along, any number of them in one manifest', async () => {
+    const world = createTestWorld();
+    await world.write([[1, 'one']]);
+    await compact(world.compactor());
+    const { log } = world;
+    for (let i = 0; i < 5; i++) {
+      const keyed = { key: `k${i}`, bodyHash: new Uint8Array(32), rowsUpserted: 0, rowsDeleted: 0, rowsPatched: 0 };
+      const record = { ...keyed, rowsRemaining: false, logicalBytesWritten: 0, writtenAtMs: world.clock.wallMs() };
+      const batch = { parts: [], upsertedRowCount: 0, deletedRowCount: 0, idempotency: [record] };
+      await log.append(await world.view(), () => ({ kind: 'batch', ...batch }));
+    }
+    const before = await world.view();
+    await compact(world.compactor());
+    const after = await world.view();
+    expect(after.live?.tail).toEqual([]);
+    expect(after.generation).toBe(before.generation + 1);
+    expect((await log.readIdempotencyParts(after)).size).toBe(5);
+    expect(await world.content()).toEqual(new Map([[1, 'one']]));
+  });
+
   test('a tail above the size of a segment becomes segments of about one size', async () => {
     const world = createTestWorld();
     const row = (id: number) => [id, `row ${id} ${'x'.repeat(id % 7)}`] as const;

@@ -1,4 +1,4 @@
-import { type Clock, createRandomId, type Random } from '@lagoon/base';
+import { assert, type Clock, createRandomId, type Random } from '@lagoon/base';
 import { openBlock } from '@lagoon/format';
 import {
   applyIndexEdit,
@@ -97,7 +97,7 @@ export async function runIndexJob(
   }
 }
 
-/** The oldest batches up to the byte bound, opened. */
+/** The oldest batches up to the byte bound, opened; those without rows (a schema, a key) are taken along. */
 async function takeTail(
   deps: IndexJobDeps,
   config: CompactorConfig,
@@ -106,18 +106,20 @@ async function takeTail(
   signal: AbortSignal,
 ): Promise<TakenTail> {
   const breathe = createBreather(deps.clock, config.computeSliceMs, signal);
-  const sizes = new Map(live.tail.map((batch) => [batch.generation, batch.sizeBytes]));
+  const partsAt = new Map(
+    events.flatMap((event) => (event.kind === 'batch' ? [[event.generation, event.parts] as const] : [])),
+  );
   const blocks = [];
   const first = live.tail[0]?.generation ?? 0;
   let last = first;
   let bytes = 0;
-  for (const event of events) {
-    const size = event.kind === 'batch' ? sizes.get(event.generation) : undefined;
-    if (event.kind !== 'batch' || size === undefined) continue;
-    if (bytes > 0 && bytes + size > config.jobBytesMax) break;
-    bytes += size;
-    last = event.generation;
-    for (const part of event.parts) {
+  for (const { generation, sizeBytes, upsertedRowCount, deletedRowCount } of live.tail) {
+    if (bytes > 0 && bytes + sizeBytes > config.jobBytesMax) break;
+    const parts = partsAt.get(generation) ?? [];
+    assert(parts.length > 0 || upsertedRowCount + deletedRowCount === 0, 'rows of the tail were read with it');
+    bytes += sizeBytes;
+    last = generation;
+    for (const part of parts) {
       blocks.push(openBlock(part));
       await breathe();
     }
