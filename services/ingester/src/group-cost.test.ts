@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
 import { createNamespaceLog } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
+import { compare, type RowWrite, readDocuments, writeRows } from './row-testing.ts';
 import { createTestClock, createTestIngester, liveIds } from './testing.ts';
 
 function counting(inner: ObjectStore): { store: ObjectStore; calls: string[] } {
@@ -31,6 +32,34 @@ describe('what a write costs', () => {
     calls.length = 0;
     await ingester.write({ rows: [[2, 'two']] });
     expect(calls).toEqual(['create ns/words/log/00000000000000000002']);
+  });
+
+  test('a write that depends on rows costs one PUT too once they are there, and a lost race two requests more', async () => {
+    const clock = createTestClock();
+    const { store, calls } = counting(createMemoryStore({ clock }));
+    const [ours, rival] = [1, 2].map((seed) => createTestIngester({ store, clock, seed }));
+    if (ours === undefined || rival === undefined) throw new Error('two ingesters');
+    const increment = (from: number): RowWrite => ({
+      patches: new Map([[1, { n: from + 1 }]]),
+      patchCondition: compare('n', 'eq', from),
+    });
+    const entry = (generation: number) => `ns/words/log/${String(generation).padStart(20, '0')}`;
+    await writeRows(ours, { upserts: new Map([[1, { n: 0 }]]) });
+    calls.length = 0;
+    expect((await writeRows(ours, increment(0))).patched).toBe(1);
+    expect(calls.filter((call) => !call.startsWith('get'))).toEqual(['list ns/words/', `create ${entry(2)}`]);
+    calls.length = 0;
+    expect((await writeRows(ours, increment(1))).patched).toBe(1);
+    expect(calls).toEqual([`create ${entry(3)}`]);
+    expect((await writeRows(rival, increment(2))).patched).toBe(1);
+    calls.length = 0;
+    const patch = { patches: new Map([[1, { m: 1 }]]), patchCondition: compare('n', 'gt', 0) };
+    expect((await writeRows(ours, patch)).patched).toBe(1);
+    expect(calls).toEqual([`create ${entry(4)}`, `get ${entry(4)}`, `create ${entry(5)}`]);
+    expect(await readDocuments(ours)).toEqual(new Map([[1, { n: 3, m: 1 }]]));
+    calls.length = 0;
+    expect((await writeRows(ours, increment(7))).patched).toBe(0);
+    expect(calls).toEqual([`get ${entry(6)}`]); // nothing is committed, so the head is looked for
   });
 
   test('the parts of a group of small writes are one block of rows and one of deletes', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createMemoryStore } from '@lagoon/object-store';
-import { compare, type RowWrite, readDocuments, writeRows } from './row-testing.ts';
+import { compare, type RowAnswer, type RowWrite, readDocuments, writeRows } from './row-testing.ts';
 import { createTestClock, createTestIngester } from './testing.ts';
 
 const documents = (entries: readonly (readonly [number, object])[]) => new Map(entries);
@@ -258,6 +258,43 @@ describe('races', () => {
     expect((await flying).patched).toBe(1);
     expect((await Promise.all(waiting)).map(({ patched }) => patched)).toEqual([0, 1, 0, 1]);
     expect(await readDocuments(ingester)).toEqual(documents([[1, { n: 3, m: 0 }]]));
+  });
+
+  test('each member of a group sees what those before it did, whatever they were, and nothing of those that failed', async () => {
+    const ingester = createTestIngester({ config: { filterPatchRowCountMax: 1 } });
+    await writeRows(ingester, {
+      upserts: documents([
+        [1, { n: 0 }],
+        [2, { n: 0 }],
+        [3, { n: 5 }],
+      ]),
+    });
+    await writeRows(ingester, { patches: documents([[9, { m: 0 }]]) }); // rows are warm
+    ingester.store.hold('before');
+    const increment = (from: number): RowWrite => ({
+      patches: documents([[1, { n: from + 1 }]]),
+      patchCondition: compare('n', 'eq', from),
+    });
+    const flying = writeRows(ingester, { upserts: documents([[7, { n: 7 }]]) });
+    const failing: RowWrite = {
+      deleteByFilter: compare('n', 'eq', 5),
+      patchByFilter: { filter: compare('n', 'lt', 100), patch: { m: 1 } },
+    };
+    const group = [increment(0), { upserts: documents([[1, { n: 10 }]]) }, increment(1), increment(10), failing];
+    const answers: Promise<RowAnswer>[] = [];
+    for (const write of [...group, { patches: documents([[3, { m: 3 }]]) }]) {
+      answers.push(writeRows(ingester, write));
+      for (let tick = 0; tick < 20; tick++) await Promise.resolve(); // it is in the queue
+    }
+    const settled = Promise.allSettled(answers);
+    ingester.store.release();
+    await flying;
+    const outcomes = (await settled).map((one) => (one.status === 'fulfilled' ? one.value : one.reason));
+    expect(new Set(outcomes.map(({ generation }) => generation)).size).toBeLessThanOrEqual(3);
+    expect(outcomes.map(({ patched }) => patched)).toEqual([1, 0, 0, 1, undefined, 1]);
+    expect(outcomes[4]).toMatchObject({ code: 'invalid_argument', context: { rowCountMax: 1 } });
+    expect((await readDocuments(ingester)).get(1)).toEqual({ n: 11 });
+    expect((await readDocuments(ingester)).get(3)).toEqual({ n: 5, m: 3 });
   });
 
   test('two processes increment one counter, and no increment is lost', async () => {
