@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open as openFile, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -129,6 +129,26 @@ describe('filesystem store', () => {
     expect(await store.get('key')).toBeUndefined();
     await mkdir(temporary);
     expect((await store.create('key', bytesOf('x'))).outcome).toBe('created');
+    await store.close();
+  });
+
+  test('what could not be made durable is not shown until it can', async () => {
+    const store = await open('unsynced');
+    await store.create('deep/1', bytesOf('first'));
+    const probe = await openFile(join(folder, 'unsynced', 'deep', '1.obj'));
+    const handles = Object.getPrototypeOf(probe) as { sync: () => Promise<void> };
+    await probe.close();
+    const { sync } = handles;
+    handles.sync = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO', syscall: 'fsync' }));
+    try {
+      expect((await store.create('deep/2', bytesOf('second'))).outcome).toBe('unknown');
+      await expect(store.get('deep/2')).rejects.toMatchObject({ code: 'unavailable' });
+      expect((await store.create('deep/2', bytesOf('third'))).outcome).toBe('unknown');
+    } finally {
+      handles.sync = sync;
+    }
+    expect(new TextDecoder().decode((await store.get('deep/2'))?.bytes)).toBe('second');
+    expect((await store.create('deep/2', bytesOf('third'))).outcome).toBe('exists');
     await store.close();
   });
 

@@ -2,7 +2,7 @@ import { type FileHandle, link, mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createRandomId, isLagoonError, LagoonError, type Log, mapBounded, type Random, silentLog } from '@lagoon/base';
-import { createFolderSync } from './fs-durability.ts';
+import { createFolderDurability, createFolderSync } from './fs-durability.ts';
 import { fileSystemError, systemCode } from './fs-errors.ts';
 import {
   makeRoot,
@@ -36,7 +36,8 @@ const deleteConcurrencyMax = 16;
  * A store in a directory, safe for any number of processes on it.
  *
  * - An object is written to `.tmp`, synced, and then appears under its name whole: by `link` (fails when the name is there) for
- *   `create`, by `rename` for `put`; then the folder is synced, before the answer.
+ *   `create`, by `rename` for `put`; then the folder is synced, before the answer. Where that failed, `get` tries it again before it
+ *   shows the object: who reads back an unclear create would else acknowledge what a power failure takes away.
  * - Keys become paths as `fs-paths.ts` says. Listings show only names that a key makes, so foreign files are ignored.
  * - `storeTimeMs` is the file system's own time; `get` looks at it only for `onStamp`.
  * - An abort is seen before the object appears; from then on a write runs to its end.
@@ -48,7 +49,7 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
   const root = resolve(options.root);
   const temporary = join(root, temporaryFolder);
   const fileSystemClock = await openRoot(root, temporary, random, log);
-  const syncFolder = fsync ? createFolderSync(root) : async () => {};
+  const { sync: syncFolder, settle } = createFolderDurability(fsync ? createFolderSync(root) : async () => {});
   if (!fsync) log.warn('fsync is off: acknowledged writes can be lost when this machine loses power', { root });
 
   /** Writes and syncs a temporary file, hands it to `publish`, and removes it unless it was renamed away. */
@@ -79,6 +80,7 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
       const path = join(root, pathOfKey(key));
       return translated(path, async () => {
         const object = await readObject(path, getOptions?.range);
+        if (object !== undefined) await settle(dirname(path));
         const storeTimeMs = getOptions?.onStamp === undefined ? undefined : await fileSystemClock.nowMs();
         getOptions?.onStamp?.({ storeTimeMs });
         signal?.throwIfAborted();
