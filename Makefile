@@ -9,7 +9,7 @@ DATA ?= .lagoon/data
 PORT ?= 8080
 GRPC_PORT ?= 8081
 
-.PHONY: help setup build run test unit e2e check format gen bench sim clean
+.PHONY: help setup build run test unit e2e check format gen bench sim chaos clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ gen: setup ## Make generated code and documentation anew
 
 sim: build ## A long simulation: SEEDS=n (default 300), FIRST=n
 	SEEDS=$(or $(SEEDS),300) FIRST=$(or $(FIRST),1) node tests/sim/run.ts
+
+chaos: build ## Real processes killed, paused and cut off for MINUTES=n (default 2) from SEED=n, on a directory and on S3
+	MINUTES=$(or $(MINUTES),2) SEED=$(SEED) node tests/chaos/run.ts
 
 bench: build ## Measure, and print ratios
 	node bench/src/main.ts

@@ -13,8 +13,9 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(target: URL): Promise<TcpProxy> {
-  const port = await freePort();
+/** Listens on a free port, or on the given one. */
+export async function startTcpProxy(target: URL, givenPort?: number): Promise<TcpProxy> {
+  const port = givenPort ?? (await freePort());
   const sockets = new Set<Socket>();
   let hangs = false;
   const pass = (from: Socket, to: Socket) => {
