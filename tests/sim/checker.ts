@@ -1,4 +1,12 @@
-import { type History, type ListRecord, type ReadRecord, stalenessMsMax, type WriteRecord } from './history.ts';
+import { checkConditionals } from './conditional-checker.ts';
+import {
+  type BirthRecord,
+  type History,
+  type ListRecord,
+  type ReadRecord,
+  stalenessMsMax,
+  type WriteRecord,
+} from './history.ts';
 import type { LogModel, ModelGeneration } from './log-model.ts';
 
 /**
@@ -13,6 +21,9 @@ import type { LogModel, ModelGeneration } from './log-model.ts';
  * 5. A read is not behind its least generation, nor behind a read that the same query node had answered before it began.
  * 6. A read that finds no namespace does so only if there was none at some generation that was not behind (4, 5).
  * 7. A namespace that was there all the time since an acknowledged write is listed.
+ * 8. An acknowledged birth from another namespace is in the log, from the instant that was named: the one asked for, or one that is not behind
+ *    what was acknowledged before it began.
+ * 9. Writes that depend on rows did what the rows before them say (`conditional-checker.ts`).
  *
  * Returns what is wrong, in words; empty when all holds.
  */
@@ -25,7 +36,11 @@ export function checkHistory(history: History, models: ReadonlyMap<string, LogMo
     for (const read of history.reads) {
       if (read.namespace === namespace) checkRead(read, leastGeneration(read, history), model, wrong);
     }
+    for (const birth of history.births) {
+      if (birth.namespace === namespace) checkBirth(birth, history, model, wrong);
+    }
     for (const list of history.lists) checkList(list, namespace, writes, model, wrong);
+    checkConditionals(history, namespace, model, wrong);
   }
   return wrong;
 }
@@ -74,7 +89,10 @@ function checkWhole(write: WriteRecord, after: ModelGeneration, wrong: string[])
 }
 
 /** What the read must not be behind. */
-function leastGeneration(read: ReadRecord, history: History): number {
+function leastGeneration(
+  read: Pick<ReadRecord, 'namespace' | 'level' | 'startedMs' | 'generationMin' | 'kind' | 'node'>,
+  history: History,
+): number {
   const knownMs = read.level === 'strong' ? read.startedMs : read.startedMs - stalenessMsMax;
   let least = read.generationMin;
   for (const write of history.writes) {
@@ -84,14 +102,33 @@ function leastGeneration(read: ReadRecord, history: History): number {
   for (const end of history.ends) {
     if (end.namespace === read.namespace && end.acknowledgedMs < knownMs) least = Math.max(least, end.generation);
   }
+  for (const birth of history.births) {
+    if (birth.namespace === read.namespace && birth.acknowledgedMs < knownMs) least = Math.max(least, birth.generation);
+  }
   for (const other of history.reads) {
     if (other.namespace !== read.namespace || other.seen === undefined) continue;
     const isBefore =
       other.endedMs < knownMs ||
-      (other.node === read.node && other.kind !== 'metadata' && other.endedMs < read.startedMs);
+      (other.node === read.node &&
+        other.kind !== 'metadata' &&
+        other.kind !== 'export' &&
+        other.endedMs < read.startedMs);
     if (isBefore) least = Math.max(least, other.seen.generation);
   }
   return least;
+}
+
+function checkBirth(birth: BirthRecord, history: History, model: LogModel, wrong: string[]): void {
+  const { source, generation, sourceGeneration, sourceGenerationAsked } = birth;
+  const name = `birth of ${birth.namespace} at ${generation} from ${source} at ${sourceGeneration}`;
+  const origin = model.generations[generation - 1]?.origin;
+  if (origin?.namespace !== source || origin.generation !== sourceGeneration) {
+    wrong.push(`${name} is not in the log, which has ${JSON.stringify(origin)} there`);
+  }
+  const read = { namespace: source, level: 'strong', startedMs: birth.startedMs, generationMin: 0 } as const;
+  const least = sourceGenerationAsked ?? leastGeneration({ ...read, kind: 'id', node: -1 }, history);
+  const isRight = sourceGenerationAsked === undefined ? sourceGeneration >= least : sourceGeneration === least;
+  if (!isRight) wrong.push(`${name} should be from ${least}`);
 }
 
 function checkRead(read: ReadRecord, least: number, model: LogModel, wrong: string[]): void {

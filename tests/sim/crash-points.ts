@@ -15,6 +15,19 @@ export interface CrashSubject {
   readonly onExisting: boolean;
   /** Entries that are no manifests, in the end. */
   readonly changeCount: number;
+  /** What is looked at in the end, where it is another namespace than the one that was there before. */
+  readonly target?: string;
+  /** Requests before the subject, and after it is done. */
+  readonly prepare?: readonly CrashRequest[];
+  readonly finish?: readonly CrashRequest[];
+  /** Sent again after it was cut off, this answer says that it was done. */
+  readonly doneStatus?: number;
+}
+
+interface CrashRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly body: unknown;
 }
 
 export interface CrashPointReport {
@@ -48,7 +61,69 @@ const deletion = {
 };
 const content = { rank_by: ['id', 'asc'], limit: 100, include_attributes: ['w'] };
 
+const childPath = '/v2/namespaces/child';
+const takeSnapshot = { method: 'POST', path: `${path}/snapshots`, body: { name: 'before' } };
+const restoreIntoChild = { method: 'POST', path: `${path}/restore`, body: { snapshot: 'before', into: 'child' } };
+const later = { method: 'POST', path, body: { upsert_rows: rows([1, 7], 70) } };
+/** The child has what its source had, and no later write. */
+const child = {
+  target: 'child',
+  expected: new Map([
+    [1, 1],
+    [2, 1],
+  ]),
+  onExisting: true,
+  changeCount: 1,
+};
+
 export const crashSubjects: readonly CrashSubject[] = [
+  {
+    name: 'branch of an indexed namespace',
+    victim: 'ingester',
+    method: 'POST',
+    path: childPath,
+    body: { branch_from_namespace: namespace },
+    ...child,
+  },
+  {
+    name: 'branch with a tail, and its first index job',
+    victim: 'compactor',
+    prepare: [{ method: 'POST', path, body: { upsert_rows: rows([2, 3], 5) } }],
+    method: 'POST',
+    path: childPath,
+    body: { branch_from_namespace: namespace },
+    ...child,
+    expected: new Map([
+      [1, 1],
+      [2, 5],
+      [3, 5],
+    ]),
+  },
+  {
+    name: 'snapshot',
+    victim: 'ingester',
+    ...takeSnapshot,
+    doneStatus: 400,
+    finish: [later, restoreIntoChild],
+    ...child,
+  },
+  {
+    name: 'restore',
+    victim: 'ingester',
+    prepare: [takeSnapshot, later],
+    ...restoreIntoChild,
+    ...child,
+  },
+  {
+    name: 'delete of a snapshot',
+    victim: 'ingester',
+    prepare: [takeSnapshot, restoreIntoChild],
+    method: 'DELETE',
+    path: `${path}/snapshots/before`,
+    body: undefined,
+    doneStatus: 404,
+    ...child,
+  },
   {
     name: 'first upsert of a namespace',
     victim: 'ingester',
@@ -117,6 +192,7 @@ async function runOnce(
   if (subject.onExisting)
     await callUntilAnswered(world, 'POST', path, { upsert_rows: rows([1, 2], 1) }, { 'idempotency-key': 'before' });
   await sleepVirtual(world, settleMs);
+  for (const { method, path: at, body } of subject.prepare ?? []) await callUntilAnswered(world, method, at, body);
   const victim = victimOf(world, subject);
   let callCount = 0;
   let crashed = false;
@@ -130,11 +206,12 @@ async function runOnce(
   await retryUntilDone(world, subject);
   if (subject.victim === 'compactor') await sleepVirtual(world, settleMs);
   world.store.onCall = undefined;
+  for (const { method, path: at, body } of subject.finish ?? []) await callUntilAnswered(world, method, at, body);
   await sleepVirtual(world, settleMs);
   world.cluster.queryNodes[0]?.restart(10); // reads every object that the manifest names
   await sleepVirtual(world, 100);
   const wrong = [...(await checkContent(world, subject)), ...checkLog(world, subject)];
-  if (subject.expected !== undefined) wrong.push(...(await checkIndexed(world)));
+  if (subject.expected !== undefined) wrong.push(...(await checkIndexed(world, targetOf(subject))));
   return { crashed, wrong };
 }
 
@@ -157,6 +234,7 @@ async function retryUntilDone(world: World, subject: CrashSubject): Promise<void
       call(world, subject.method, subject.path, subject.body, { 'idempotency-key': 'subject' }),
     );
     if (answer.status === 200 || (answer.status === 404 && subject.expected === undefined && attempt > 0)) return;
+    if (answer.status === subject.doneStatus && attempt > 0) return;
     if (answer.status < 500)
       throw new Error(`${subject.name} was refused: ${answer.status} ${JSON.stringify(answer.body)}`);
     await sleepVirtual(world, 300);
@@ -165,7 +243,7 @@ async function retryUntilDone(world: World, subject: CrashSubject): Promise<void
 }
 
 async function checkContent(world: World, subject: CrashSubject): Promise<string[]> {
-  const answer = await callUntilAnswered(world, 'POST', `${path}/query`, content);
+  const answer = await callUntilAnswered(world, 'POST', `/v2/namespaces/${targetOf(subject)}/query`, content);
   if (subject.expected === undefined)
     return answer.status === 404 ? [] : [`the namespace is still there: ${JSON.stringify(answer.body)}`];
   const seen =
@@ -178,15 +256,19 @@ async function checkContent(world: World, subject: CrashSubject): Promise<string
     : [`shows ${JSON.stringify(seen)} instead of ${JSON.stringify(expected)}`];
 }
 
+function targetOf(subject: CrashSubject): string {
+  return subject.target ?? namespace;
+}
+
 function checkLog(world: World, subject: CrashSubject): string[] {
-  const model = readLogModel(world.store.objects, namespace);
+  const model = readLogModel(world.store.objects, targetOf(subject));
   const changes = model.generations.filter((generation) => generation.kind !== 'manifest').length;
   return changes === subject.changeCount ? [] : [`${changes} changes are in the log instead of ${subject.changeCount}`];
 }
 
 /** Work that was cut off is resumed. */
-async function checkIndexed(world: World): Promise<string[]> {
-  const { body } = await callUntilAnswered(world, 'GET', `${path}/metadata`, undefined);
+async function checkIndexed(world: World, target: string): Promise<string[]> {
+  const { body } = await callUntilAnswered(world, 'GET', `/v2/namespaces/${target}/metadata`, undefined);
   return (body.index as { status: string }).status === 'up-to-date' ? [] : ['the tail is not indexed'];
 }
 

@@ -1,9 +1,13 @@
 /** What clients did and saw in a run, in the order of virtual time; the checker compares it with the log in the bucket. */
 export interface History {
   readonly writes: WriteRecord[];
+  /** Those of the writes that depend on rows. */
+  readonly conditionals: ConditionalRecord[];
   readonly reads: ReadRecord[];
   readonly lists: ListRecord[];
   readonly ends: EndRecord[];
+  readonly births: BirthRecord[];
+  readonly snapshots: SnapshotRecord[];
   /** How often each status was answered. */
   readonly statuses: Map<number, number>;
 }
@@ -26,13 +30,30 @@ export interface WriteRecord {
   refused: string | undefined;
 }
 
+export interface ConditionalRecord extends WriteRecord {
+  readonly kind: 'increment' | 'filterDelete' | 'filterPatch';
+  /** Of the counter. */
+  readonly id?: number;
+  /** Writes by filter are of rows that were last written before this. */
+  below: number;
+  /** As the answer counts it; undefined until it is known. */
+  appliedCount: number | undefined;
+}
+
+/** Counters have ids from here on, below the witnesses'. */
+export const counterIdFirst = 100;
+
+export function isCounter(id: number): boolean {
+  return id >= counterIdFirst && id < witnessOf(0);
+}
+
 /** A query, or a look at the metadata. */
 export interface ReadRecord {
   readonly namespace: string;
   /** Index of the query node that answered. */
   readonly node: number;
   readonly level: 'strong' | 'eventual';
-  readonly kind: 'id' | 'kNN' | 'BM25' | 'metadata';
+  readonly kind: 'id' | 'kNN' | 'BM25' | 'metadata' | 'export';
   readonly generationMin: number;
   readonly startedMs: number;
   readonly endedMs: number;
@@ -61,8 +82,35 @@ export interface EndRecord {
   readonly acknowledgedMs: number;
 }
 
+/** A namespace that began as another's instant, as acknowledged. */
+export interface BirthRecord {
+  readonly namespace: string;
+  readonly source: string;
+  readonly startedMs: number;
+  readonly acknowledgedMs: number;
+  readonly generation: number;
+  readonly sourceGeneration: number;
+  /** Undefined: the newest. */
+  readonly sourceGenerationAsked: number | undefined;
+}
+
+export interface SnapshotRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation: number;
+}
+
 export function createHistory(): History {
-  return { writes: [], reads: [], lists: [], ends: [], statuses: new Map() };
+  return {
+    writes: [],
+    conditionals: [],
+    reads: [],
+    lists: [],
+    ends: [],
+    births: [],
+    snapshots: [],
+    statuses: new Map(),
+  };
 }
 
 /** Every write leaves this id, in a row or among its deletes. */

@@ -1,7 +1,7 @@
-import { idAt, openBlock, valueAt } from '@lagoon/format';
+import { type Block, idAt, openBlock, valueAt } from '@lagoon/format';
 import { decodeEntry, logPrefix, parseKey } from '@lagoon/namespace';
-import type { BatchEntry, Entry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
-import { witnessOf } from './history.ts';
+import type { BatchEntry, Entry, Instant } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { isCounter, witnessOf } from './history.ts';
 
 /**
  * What a namespace contains at each generation, read from the raw entries in the bucket with nothing of the product's reading path but the
@@ -20,20 +20,30 @@ export interface ModelGeneration {
   readonly alive: boolean;
   /** `w` by id. */
   readonly rows: ReadonlyMap<number, number>;
+  /** Of counters, by id: before the entry's own rows (what a birth inherits included), and after them. */
+  readonly countsBefore: ReadonlyMap<number, number>;
+  readonly counts: ReadonlyMap<number, number>;
   /** Numbers of the writes that this entry carries. */
   readonly writes: readonly number[];
   /** Names in the schema, sorted. */
   readonly attributes: readonly string[];
+  /** Of a birth from another's instant. */
+  readonly origin: { readonly namespace: string; readonly generation: number } | undefined;
 }
 
 export function readLogModel(
   objects: ReadonlyMap<string, { readonly bytes: Uint8Array }>,
   namespace: string,
+  generationMax = Number.POSITIVE_INFINITY,
 ): LogModel {
   const prefix = logPrefix(namespace);
-  const keys = [...objects.keys()].filter((key) => key.startsWith(prefix)).sort();
+  const keys = [...objects.keys()]
+    .filter((key) => key.startsWith(prefix))
+    .sort()
+    .slice(0, Math.min(generationMax, 1e9));
   const generations: ModelGeneration[] = [];
   let rows = new Map<number, number>();
+  let counts = new Map<number, number>();
   let alive = false;
   let attributes: string[] = [];
   let previous: { readonly hash: Uint8Array; readonly commitId: string } | undefined;
@@ -46,45 +56,82 @@ export function readLogModel(
       throw new Error(`the chain breaks at ${key}`);
     previous = { hash: entry.hash, commitId: header.commitId };
     const writes = new Set<number>();
+    let inheritedFrom: Instant | undefined;
     if (header.kind.case === 'birth') {
-      rows = new Map();
+      const { origin } = header.kind.value;
+      // What it inherits was there before it, so this comes to an end.
+      const source = origin === undefined ? undefined : instantOf(objects, origin);
+      rows = new Map(source?.rows);
+      counts = new Map(source?.counts);
+      attributes = [...(source?.attributes ?? [])];
+      inheritedFrom = origin;
       alive = true;
     }
     if (header.kind.case === 'truncate') {
       rows = new Map();
+      counts = new Map();
       alive = false;
     }
     rows = new Map(rows);
+    const countsBefore = counts;
+    counts = new Map(counts);
     const batch = batchOf(header);
     if (batch?.schema !== undefined) attributes = batch.schema.attributes.map(({ name }) => name).sort();
     const parts = batch?.body === undefined ? entry.parts : partsIn(bytesOf(objects, batch.body.key), batch.partSizes);
-    for (const part of parts) applyPart(part, rows, writes);
+    for (const part of parts) applyPart(part, rows, counts, writes);
     generations.push({
       generation: parsed.generation,
       kind: header.kind.case ?? 'unknown',
       incarnation: header.incarnation,
       alive,
       rows,
+      countsBefore,
+      counts,
       writes: [...writes],
       attributes,
+      origin:
+        inheritedFrom === undefined
+          ? undefined
+          : { namespace: inheritedFrom.namespace, generation: Number(inheritedFrom.generation) },
     });
   });
   return { head: keys.length, generations };
 }
 
-function applyPart(part: Uint8Array, rows: Map<number, number>, writes: Set<number>): void {
+function instantOf(objects: Parameters<typeof readLogModel>[0], origin: Instant): ModelGeneration {
+  const generation = Number(origin.generation);
+  const source = readLogModel(objects, origin.namespace, generation).generations[generation - 1];
+  if (source?.alive !== true || source.incarnation !== origin.incarnation)
+    throw new Error(`a birth from ${origin.namespace} at ${generation}, where that does not live`);
+  return source;
+}
+
+function applyPart(
+  part: Uint8Array,
+  rows: Map<number, number>,
+  counts: Map<number, number>,
+  writes: Set<number>,
+): void {
   const block = openBlock(part);
   const column = block.columns.get('w')?.column;
   for (let row = 0; row < block.deletes.count; row++) {
     const id = Number(idAt(block.deletes, row));
     rows.delete(id);
+    counts.delete(id);
     if (id > witnessOf(0)) writes.add(id - witnessOf(0));
   }
   for (let row = 0; row < block.rowCount; row++) {
     const w = column === undefined ? Number.NaN : Number(valueAt(column, row));
-    rows.set(Number(idAt(block.ids, row)), w);
+    const id = Number(idAt(block.ids, row));
+    rows.set(id, w);
+    if (isCounter(id)) counts.set(id, countAt(block, row));
     writes.add(w);
   }
+}
+
+function countAt(block: Block, row: number): number {
+  const column = block.columns.get('count')?.column;
+  return column === undefined ? 0 : Number(valueAt(column, row));
 }
 
 function batchOf({ kind }: Entry): BatchEntry | undefined {

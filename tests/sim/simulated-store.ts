@@ -162,9 +162,12 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
           signal,
           () => {
             const held = objects.get(key);
+            // What is absent has a Date header too: a writer that only probes would else keep one skewed time for ever.
+            const stamped = stamp();
+            options?.onStamp?.(stamped);
             if (held === undefined) return undefined;
             const bytes = damage(cut(held.bytes, options?.range));
-            return { bytes, objectSize: held.bytes.byteLength, ...stamp() };
+            return { bytes, objectSize: held.bytes.byteLength, ...stamped };
           },
           refuse,
         ),

@@ -15,12 +15,16 @@ describe('simulation', () => {
     process.stdout.write(`simulation: seeds 1 to ${fixedSeedCount}, and new ones ${newSeeds.join(' ')}\n`);
     const seeds = [...Array.from({ length: fixedSeedCount }, (_, i) => i + 1), ...newSeeds];
     const totals = createFaultCounts();
+    const made = { births: 0, snapshots: 0, exports: 0 };
     for (const seed of seeds) {
       const result = await simulate(simulationOf(seed));
       expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
       for (const kind of Object.keys(totals) as (keyof FaultCounts)[]) totals[kind] += result.counts[kind];
+      made.births += result.history.births.length;
+      made.snapshots += result.history.snapshots.length;
+      made.exports += result.history.reads.filter(({ kind }) => kind === 'export').length;
     }
-    const never = Object.entries(totals).filter(([, count]) => count === 0);
+    const never = Object.entries({ ...totals, ...made }).filter(([, count]) => count === 0);
     expect(never).toEqual([]);
   }, 600_000);
 

@@ -16,6 +16,7 @@ export interface SimulationOptions {
   readonly operationCount: number;
   readonly namespaces: readonly string[];
   readonly endShare: number;
+  readonly lineageShare: number;
   readonly faults: FaultPolicy;
   /** Mean time between two deeds of the nemesis; Infinity: none. */
   readonly nemesisEveryMs: number;
@@ -27,6 +28,8 @@ export interface SimulationOptions {
   /** Longest time that a process is stopped, or that a request takes to arrive. */
   readonly stopMsMax: number;
   readonly lateMsMax: number;
+  /** Once faults have stopped, everything is indexed within this: a process may still be stopped, a tail unknown until a sweep. */
+  readonly livenessMs: number;
   /** How long nothing happens in the end, so that everything that can become garbage is gone. */
   readonly quietMs: number;
 }
@@ -70,8 +73,9 @@ export function simulationOf(seed: number): SimulationOptions {
     seed,
     clientCount: 3 + random.integer(4),
     operationCount: 20,
-    namespaces: chance(0.2) ? ['alpha', 'beta', 'gamma', 'delta'] : ['alpha', 'beta'].slice(random.integer(2)),
+    namespaces: chance(0.3) ? ['alpha', 'beta', 'gamma', 'delta'] : ['alpha', 'beta'].slice(random.integer(2)),
     endShare: 0.02,
+    lineageShare: chance(0.5) ? 0.15 : 0.03,
     faults: ordinaryFaults,
     nemesisEveryMs: 1_500,
     lostReplyProbability: 0.01,
@@ -80,6 +84,7 @@ export function simulationOf(seed: number): SimulationOptions {
     pauseMsMax: 400,
     stopMsMax: 90_000,
     lateMsMax: 120_000,
+    livenessMs: 700_000,
     quietMs: 0,
   };
 }
@@ -98,6 +103,7 @@ export function collectingSimulationOf(seed: number): SimulationOptions {
     pauseMsMax: 20 * minuteMs,
     stopMsMax: 50 * minuteMs,
     lateMsMax: 120 * minuteMs,
+    livenessMs: 200 * minuteMs,
     quietMs: 40 * 60 * minuteMs,
     cluster: {
       ...options.cluster,
@@ -106,9 +112,6 @@ export function collectingSimulationOf(seed: number): SimulationOptions {
     },
   };
 }
-
-/** Once faults have stopped and every process that was stopped goes on, everything is indexed within this. */
-const livenessMs = 600_000;
 
 /** One run: faults while the clients work, then none until everything is known and indexed; then the check. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -133,7 +136,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   world.scheduler.schedule(options.operationCount * (options.pauseMsMax / 2 + 300), stopFaults);
   await runClients(world, options, history);
   stopFaults();
-  const wrong = await checkLiveness(world, options.namespaces, livenessMs + options.stopMsMax);
+  const wrong = await checkLiveness(world, options.namespaces, options.livenessMs);
   const models = new Map(
     options.namespaces.map((namespace) => [namespace, readLogModel(world.store.remembered, namespace)]),
   );
@@ -169,7 +172,8 @@ async function runClients(world: World, options: SimulationOptions, history: His
       nextWrite: () => ++writeCount,
       send: cluster.send,
       endShare: options.endShare,
-        pauseMsMax: options.pauseMsMax,
+      lineageShare: options.lineageShare,
+      pauseMsMax: options.pauseMsMax,
     });
     client.run(options.operationCount).then(
       () => finished++,

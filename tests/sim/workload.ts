@@ -1,7 +1,9 @@
 import type { Random } from '@lagoon/base';
 import type { Actor } from './actor.ts';
 import { type Answer, isFinal, request, requestUntilKnown, type Send } from './client-call.ts';
+import { createConditionalWorkload } from './conditional-workload.ts';
 import { type History, type ReadRecord, stalenessMsMax, type WriteRecord, witnessOf } from './history.ts';
+import { createLineageWorkload } from './lineage-workload.ts';
 
 /** One client of the cluster: does one thing after the other, retries what may be retried, and writes down what it saw. */
 export interface WorkloadClient {
@@ -19,6 +21,8 @@ export interface WorkloadDeps {
   readonly send: Send;
   /** Share of operations that end a whole namespace. */
   readonly endShare: number;
+  /** Share of branches, snapshots, restores and exports. */
+  readonly lineageShare?: number;
   /** Longest wait between two operations. */
   readonly pauseMsMax: number;
 }
@@ -43,12 +47,17 @@ export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
     known.set(namespace, Math.max(known.get(namespace) ?? 0, generation));
   };
 
+  const lineage = createLineageWorkload({ ...deps, send, end: endNamespace });
+  const conditional = createConditionalWorkload({ ...deps, send });
+
   return {
     run: async (operationCount) => {
       for (let i = 0; i < operationCount; i++) {
         const draw = random.float();
         const namespace = pick(deps.namespaces);
         if (draw < deps.endShare) await endNamespace(namespace);
+        else if (draw < deps.endShare + (deps.lineageShare ?? 0)) await lineage.run();
+        else if (draw < 0.3) await conditional.run(namespace);
         else if (draw < 0.5) await write(namespace);
         else if (draw < 0.54) await list();
         else if (draw < 0.6) await readMetadata(namespace);

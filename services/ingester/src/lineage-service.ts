@@ -13,7 +13,8 @@ export interface LineageServiceDeps {
   readonly lineage: Lineage;
   /** The one writer of the name; throws where it may not be had. */
   writerOf(namespace: string): NamespaceWriter;
-  onBirth(namespace: string, generation: number, origin: Instant): void;
+  /** `entryCount` entries of the new namespace wait to be indexed. */
+  onBirth(namespace: string, generation: number, entryCount: number): void;
 }
 
 type LineageMethods = 'branch' | 'createSnapshot' | 'listSnapshots' | 'deleteSnapshot';
@@ -30,7 +31,10 @@ export function createLineageService(
         .writerOf(namespace)
         .alone<BirthAnswer>((view, table, signal) => commitBirth(deps, namespace, order, view, table, signal));
       const { generation, sourceGeneration, origin } = answer;
-      if (origin !== undefined) deps.onBirth(namespace, generation, origin);
+      if (origin !== undefined) {
+        const ownCount = order.idempotency === undefined ? 0 : 1; // the key lies in the tail
+        deps.onBirth(namespace, generation, ownCount + inheritedEntryCount(origin));
+      }
       return { manifestGeneration: BigInt(generation), sourceGeneration: BigInt(sourceGeneration) };
     },
     createSnapshot: async ({ namespace, name, generation }, { signal }) => {
@@ -56,7 +60,7 @@ function snapshotMessage({ name, instant, createdAtMs }: Snapshot) {
   });
 }
 
-/** Entries that the child has to index; their bytes are not known without reading them. */
-export function unindexedEntryCount(origin: Instant): number {
+/** Their bytes are not known without reading them. */
+function inheritedEntryCount(origin: Instant): number {
   return origin.tail.reduce((count, range) => count + range.generationLast - range.generationFirst + 1, 0);
 }

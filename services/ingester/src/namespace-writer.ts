@@ -156,6 +156,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     try {
       const done = await step(view, table, deadline.signal);
       view = done.view;
+      if (view !== undefined) noticeFound(view);
       return done.result;
     } catch (error) {
       view = undefined;

@@ -21,7 +21,7 @@ import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
 import { noSuchNamespace, weighTail } from './group.ts';
 import { createIngesterMetrics, type IngesterMetrics } from './ingester-metrics.ts';
-import { createLineageService, unindexedEntryCount } from './lineage-service.ts';
+import { createLineageService } from './lineage-service.ts';
 import { createNamespaceWriter, type WriteAnswer } from './namespace-writer.ts';
 import { createNotifier } from './notifier.ts';
 import { createRowMemory } from './row-memory.ts';
@@ -127,8 +127,7 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
     namespaceLog,
     lineage: deps.lineage ?? createLineage(deps),
     writerOf,
-    onBirth: (namespace, generation, origin) => {
-      const entryCount = unindexedEntryCount(origin);
+    onBirth: (namespace, generation, entryCount) => {
       notifier.notify(namespace, { generation, unindexedBytes: 0, unindexedEntryCount: entryCount });
       dirty.observeTail(namespace, entryCount > 0 ? generation : undefined);
     },
