@@ -1,5 +1,5 @@
 import { alignUp, assert, corrupt } from '@lagoon/base';
-import { bitmapBytes } from './bitmap.ts';
+import { bitmapBytes, createBitmap, getBit, nextBit, setBit } from './bitmap.ts';
 import type { Column, NamedColumn, ScalarColumn } from './column.ts';
 import { scalarWidth } from './layout.v1.ts';
 import { scalarColumnOf } from './scalar-column.ts';
@@ -122,6 +122,43 @@ export function openColumn(bytes: Uint8Array, shape: ColumnShape): Column {
     throw corrupt('offsets of an array column do not end with its elements', { elementCount: shape.elementCount });
   }
   return { kind: 'array', scalar: type.scalar, nulls, rowOffsets, elements: scalars(shape.elementCount, undefined) };
+}
+
+/** Of a laid out vector column: where the values, the inverse norms and the nulls (whole bytes) of the rows [from, to) lie. */
+export function columnRowRanges(
+  shape: ColumnShape,
+  from: number,
+  to: number,
+): { readonly start: number; readonly end: number }[] {
+  const { parts } = partsOf(shape);
+  const { type } = shape;
+  assert(type.kind === 'vector', 'rows of vectors are read by themselves');
+  const range = (name: PartName, start: number, end: number) => {
+    const { offset } = parts.get(name) ?? { offset: 0 };
+    return { start: offset + start, end: offset + end };
+  };
+  const ranges = [range('values', 4 * type.dims * from, 4 * type.dims * to), range('inverseNorms', 4 * from, 4 * to)];
+  return shape.hasNulls ? [...ranges, range('nulls', from >>> 3, (to + 7) >>> 3)] : ranges;
+}
+
+/** The rows [from, to) of a vector column from the bytes of its `columnRowRanges`, copied. */
+export function openColumnRows(bytes: readonly Uint8Array[], shape: ColumnShape, from: number, to: number): Column {
+  const { type } = shape;
+  const [values, norms, nullBytes] = bytes;
+  assert(type.kind === 'vector' && values !== undefined && norms !== undefined, 'a vector column has values and norms');
+  const nulls = nullBytes === undefined ? undefined : createBitmap(to - from);
+  for (let row = from; nullBytes !== undefined && nulls !== undefined && row < to; row++) {
+    if (getBit(nullBytes, row - (from & ~7))) setBit(nulls, row - from);
+  }
+  const copies = [new Uint8Array(values), new Uint8Array(norms)] as const;
+  return {
+    kind: 'vector',
+    element: 'f32',
+    dims: type.dims,
+    nulls: nulls !== undefined && nextBit(nulls, 0) >= 0 ? nulls : undefined,
+    values: float32View(copies[0]),
+    inverseNorms: float32View(copies[1]),
+  };
 }
 
 /** As `openColumn`, and checks the contents: offsets, UTF-8, bools, norms. Throws `corrupt`. */

@@ -31,9 +31,11 @@ export type {
 } from './column.ts';
 export {
   type ColumnShape,
+  columnRowRanges,
   columnSize,
   layOutColumn,
   openColumn,
+  openColumnRows,
   shapeOf,
   verifyLaidOutColumn,
 } from './column-layout.ts';
@@ -53,7 +55,7 @@ export {
 } from './newest-rows.ts';
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
 export { encodePatched, type PatchInput } from './patch-block.ts';
-export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns } from './row-columns.ts';
+export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns, sliceIds } from './row-columns.ts';
 export {
   type AttributeSchema,
   type AttributeType,

@@ -1,11 +1,16 @@
 import type { Block, IdColumn, NamedColumn } from './column.ts';
-import { type GatherPlan, gatherColumn, planOfOrder } from './gather.ts';
+import { type GatherPlan, gatherColumn, gatherIds, planOfOrder } from './gather.ts';
 import type { AttributeType } from './schema.ts';
 
 /** Copies of the rows [from, to) of columns. */
 export function sliceColumns(columns: Iterable<NamedColumn>, from: number, to: number): NamedColumn[] {
   const plan = planOfRange(from, to);
   return [...columns].map(({ name, type, column }) => ({ name, type, column: gatherColumn(type, [column], plan) }));
+}
+
+/** Copies of the ids [from, to). */
+export function sliceIds(ids: IdColumn, from: number, to: number): IdColumn {
+  return gatherIds(ids.idKind, [ids], planOfRange(from, to));
 }
 
 /** Copies of columns with their rows in another order: row r of the result is row `order[r]`. */

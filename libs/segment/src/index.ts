@@ -1,4 +1,5 @@
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
+export { type MergeSegmentsOptions, mergeSegments, type SegmentToMerge } from './merge-segments.ts';
 export { openSegment, type SegmentPlace, type SegmentReader } from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';

@@ -3,6 +3,7 @@ import {
   type Block,
   bitmapBytes,
   type ColumnShape,
+  columnRowRanges,
   columnSize,
   compareIds,
   concatenateColumns,
@@ -12,7 +13,10 @@ import {
   type NamedColumn,
   openBlock,
   openColumn,
+  openColumnRows,
   reorderColumns,
+  sliceColumns,
+  sliceIds,
   verifyLaidOutColumn,
   writeBlock,
 } from '@lagoon/format';
@@ -59,6 +63,11 @@ export interface SegmentReader {
   documentBlockOf(row: number): DocumentBlockPlace;
   /** The stored attributes of the rows of one block: row r is row r − `firstRow` of the result. One read. */
   readDocumentBlock(place: DocumentBlockPlace, signal?: AbortSignal): Promise<Block>;
+  /**
+   * The rows [from, to) of a segment whose rows are in the order of ids; `ids` are all of them, as `readIds` gives them. Reads
+   * what these rows need and no more than a granule besides.
+   */
+  readRows(from: number, to: number, ids: IdColumn, signal?: AbortSignal): Promise<Block>;
   /** Everything, in the order of the ids. */
   readBlock(signal?: AbortSignal): Promise<Block>;
 }
@@ -128,17 +137,45 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       const count = footer.documentRowCounts[index] ?? 0;
       return decodeDocuments(bytes, firstRow, count, footer.documentRawSizes[index] ?? 0);
     });
-  const readAllDocuments = async (signal?: AbortSignal): Promise<NamedColumn[]> => {
-    if (documents === undefined) return [];
-    const bytes = await readWhole(documents, signal);
-    const blocks = footer.documentRowCounts.map((_count, index) =>
-      decodeDocumentBlock(
-        bytes.subarray(granuleStart(documents, index), granuleStart(documents, index + 1)),
-        index,
-        firstRows[index] as number,
-      ),
+  /** All attributes but vectors of the rows [from, to). */
+  const readDocumentRows = async (from: number, to: number, signal?: AbortSignal): Promise<NamedColumn[]> => {
+    if (documents === undefined || from === to) return [];
+    const first = lastAtMost(firstRows, from);
+    const end = lastAtMost(firstRows, to - 1) + 1;
+    const bytes = await readGranules(documents, first, end, signal);
+    const start = granuleStart(documents, first);
+    const blocks: Block[] = [];
+    for (let index = first; index < end; index++) {
+      const part = bytes.subarray(granuleStart(documents, index) - start, granuleStart(documents, index + 1) - start);
+      blocks.push(decodeDocumentBlock(part, index, firstRows[index] as number));
+    }
+    const columns = concatenateColumns(blocks);
+    const skipped = firstRows[first] as number;
+    const isWhole = skipped === from && to === (firstRows[end] ?? rowCount);
+    return isWhole ? columns : sliceColumns(columns, from - skipped, to - skipped);
+  };
+  /** The bytes [start, end) of a section: whole granules are read and verified. */
+  const readBytes = async (section: SegmentSection, start: number, end: number, signal?: AbortSignal) => {
+    const from = Math.floor(start / section.granuleSize);
+    const bytes = await readGranules(section, from, Math.ceil(end / section.granuleSize), signal);
+    return bytes.subarray(start - from * section.granuleSize, end - from * section.granuleSize);
+  };
+  const readVectorRows = async (
+    column: SegmentColumn,
+    from: number,
+    to: number,
+    signal?: AbortSignal,
+  ): Promise<NamedColumn> => {
+    const { name, type } = column;
+    const section = required(key, findSection(footer, 'column', indexOf(column)));
+    const parts = columnRowRanges(shapeOf(column), from, to);
+    const bytes = await mapBounded(
+      parts,
+      2,
+      ({ start, end }, _index, inner) => readBytes(section, start, end, inner),
+      signal,
     );
-    return concatenateColumns(blocks);
+    return { name, type, column: openColumnRows(bytes, shapeOf(column), from, to) };
   };
   const readColumn: SegmentReader['readColumn'] = async (column, signal) => {
     const section = findSection(footer, 'column', indexOf(column));
@@ -147,7 +184,7 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       naming(key, column.name, undefined, () => verifyLaidOutColumn(column.name, bytes, shapeOf(column)));
       return bytes;
     }
-    const named = (await readAllDocuments(signal)).find(({ name }) => name === column.name);
+    const named = (await readDocumentRows(0, rowCount, signal)).find(({ name }) => name === column.name);
     const bytes = named === undefined ? undefined : layOutColumn(named, rowCount);
     if (bytes === undefined || bytes.length !== columnSize(shapeOf(column))) {
       throw corrupt('documents hold another column than the footer says', { key, column: column.name });
@@ -196,6 +233,21 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       return { index, firstRow: firstRows[index] as number };
     },
     readDocumentBlock,
+    readRows: async (from, to, rowIds, signal) => {
+      if (from === to) return assembleBlock(sliceIds(rowIds, from, to), []);
+      const stored = await readDocumentRows(from, to, signal);
+      const vectors = await mapBounded(
+        footer.columns.filter(({ type }) => type.kind === 'vector'),
+        2,
+        (vector, _index, inner) => readVectorRows(vector, from, to, inner),
+        signal,
+      );
+      const named = new Map([...stored, ...vectors].map((one) => [one.name, one]));
+      return assembleBlock(
+        sliceIds(rowIds, from, to),
+        footer.columns.flatMap(({ name }) => named.get(name) ?? []),
+      );
+    },
     readBlock: async (signal) => {
       const blocks = await readIdBlocks(signal);
       const column = joinIds(
@@ -203,7 +255,7 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
         blocks.map((block) => block.ids),
       );
       checkAscending(key, column, idStep);
-      const stored = await readAllDocuments(signal);
+      const stored = await readDocumentRows(0, rowCount, signal);
       const vectors = await mapBounded(
         footer.columns.filter(({ type }) => type.kind === 'vector'),
         2,
@@ -216,16 +268,15 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       const named = new Map([...stored, ...vectors].map((one) => [one.name, one]));
       const columns = footer.columns.flatMap(({ name }) => named.get(name) ?? []);
       const rows = footer.permuted ? rowsOf(key, blocks, rowCount) : undefined;
-      const bytes = writeBlock({
-        ids: column,
-        deletes: noIds(idKind),
-        columns: rows === undefined ? columns : reorderColumns(columns, rows),
-      });
-      const block = openBlock(bytes, { verify: false });
+      const block = assembleBlock(column, rows === undefined ? columns : reorderColumns(columns, rows));
       if (block.logicalBytes !== footer.logicalBytes) throw corrupt('segment holds other rows than it says', { key });
       return block;
     },
   };
+}
+
+function assembleBlock(ids: IdColumn, columns: readonly NamedColumn[]): Block {
+  return openBlock(writeBlock({ ids, deletes: noIds(ids.idKind), columns }), { verify: false });
 }
 
 /** The row of every id, in the order of the ids. */

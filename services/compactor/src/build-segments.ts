@@ -190,9 +190,14 @@ async function killOlderRows(
 ): Promise<KilledRows[]> {
   const killed: KilledRows[] = [];
   if (later.length === 0) return killed;
+  const laterIds = later.flatMap(({ ids, deletes }) => [ids, deletes]);
   for (const segment of manifest.segments) {
-    const ids = await deps.memory.idsOf(segment, signal);
     const before = await deps.memory.deadRowsOf(segment, signal);
+    if (await deps.memory.lacks(segment, laterIds, signal)) {
+      killed.push({ segment, plan: { dead: before, changed: false, supersededRowCount: 0, deletedRowCount: 0 } });
+      continue;
+    }
+    const ids = await deps.memory.idsOf(segment, signal);
     const [plan] = planDeleteVectors([{ ids, dead: before }], later);
     if (plan !== undefined) killed.push({ segment, plan });
     await deps.breathe();

@@ -1,7 +1,14 @@
 import { type IdColumn, openBlock } from '@lagoon/format';
 import type { SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import { createRangeReader, openSegment, readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+import {
+  createRangeReader,
+  openSegment,
+  readDeleteVector,
+  readSegmentBlock,
+  type SegmentPlace,
+  type SegmentReader,
+} from '@lagoon/segment';
 
 /**
  * Ids and dead rows of segments, kept by object key and bounded by bytes: an index job needs them of every older segment,
@@ -9,11 +16,18 @@ import { createRangeReader, openSegment, readDeleteVector, readSegmentBlock } fr
  */
 export interface SegmentMemory {
   idsOf(segment: SegmentReference, signal?: AbortSignal): Promise<IdColumn>;
+  /** Whether it is certain, without its ids, that the segment has none of these. False where the ids are here, or cheap. */
+  lacks(segment: SegmentReference, ids: readonly IdColumn[], signal?: AbortSignal): Promise<boolean>;
   deadRowsOf(segment: SegmentReference, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /** What this process has just built, so that it need not be read back. */
   rememberIds(key: string, ids: IdColumn): void;
   rememberDeadRows(key: string, dead: Uint8Array): void;
 }
+
+/** One absent id in a hundred passes the filter: with more of them it would hardly ever save reading the ids. */
+const filterIdCountMax = 64;
+/** Ids of fewer rows are not worth a look at the filter first. */
+const filterRowCountMin = 10_000;
 
 export function createSegmentMemory(store: ObjectStore, bytesMax: number): SegmentMemory {
   const ids = createBytesLru<IdColumn>(bytesMax, sizeOfIds);
@@ -25,6 +39,21 @@ export function createSegmentMemory(store: ObjectStore, bytesMax: number): Segme
       const copy = await readIds(store, segment, signal);
       ids.set(segment.object.key, copy);
       return copy;
+    },
+    lacks: async (segment, wanted, signal) => {
+      if (
+        segment.footer === undefined ||
+        segment.rowCount < filterRowCountMin ||
+        ids.get(segment.object.key) !== undefined
+      ) {
+        return false;
+      }
+      if (wanted.reduce((sum, column) => sum + column.count, 0) > filterIdCountMax) return false;
+      const mayHold = await (await openParts(store, segment, segment.footer, signal)).readIdFilter(signal);
+      return wanted.every((column) => {
+        for (let row = 0; row < column.count; row++) if (mayHold(column, row)) return false;
+        return true;
+      });
     },
     deadRowsOf: async (segment, signal) => {
       const reference = segment.deleteVector;
@@ -45,8 +74,16 @@ async function readIds(store: ObjectStore, segment: SegmentReference, signal?: A
   if (footer === undefined) {
     return copyIds(openBlock(await readSegmentBlock(store, object, signal), { verify: false }).ids);
   }
-  const reader = await openSegment(createRangeReader(store, object), { key: object.key, footer }, signal);
-  return await reader.readIds(signal);
+  return await (await openParts(store, segment, footer, signal)).readIds(signal);
+}
+
+function openParts(
+  store: ObjectStore,
+  { object }: SegmentReference,
+  footer: SegmentPlace['footer'],
+  signal?: AbortSignal,
+): Promise<SegmentReader> {
+  return openSegment(createRangeReader(store, object), { key: object.key, footer }, signal);
 }
 
 /** A copy that does not hold on to the whole block. */
