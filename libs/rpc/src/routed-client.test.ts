@@ -21,7 +21,11 @@ function numbered(index: number, failure?: LagoonError): ServiceImplementation<t
     if (failure !== undefined) throw failure;
     return { manifestGeneration: BigInt(index) };
   };
-  return { append: answer, updateSchema: answer, deleteNamespace: answer, appendManifest: answer };
+  const missing = async (): Promise<never> => {
+    throw new LagoonError('unimplemented', 'not in this test');
+  };
+  const lineage = { branch: missing, createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
+  return { append: answer, updateSchema: answer, deleteNamespace: answer, appendManifest: answer, ...lineage };
 }
 
 async function startMembers(count: number, failure?: LagoonError) {

@@ -44,7 +44,9 @@ function ingester(parts: Partial<Ingester>): Ingester {
   const missing = async (): Promise<never> => {
     throw new LagoonError('unimplemented', 'not in this test');
   };
-  return { append: missing, updateSchema: missing, deleteNamespace: missing, appendManifest: missing, ...parts };
+  const lineage = { branch: missing, createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
+  const writes = { append: missing, updateSchema: missing, deleteNamespace: missing, appendManifest: missing };
+  return { ...writes, ...lineage, ...parts };
 }
 
 async function errorOf(call: Promise<unknown>): Promise<LagoonError> {
