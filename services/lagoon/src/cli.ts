@@ -1,11 +1,15 @@
 import { isLagoonError, toLagoonError } from '@lagoon/base';
 import { CommanderError, Command as Program } from 'commander';
+import { branchCommand } from './commands/branch.ts';
 import type { Command, CommandDeps } from './commands/command.ts';
 import { compileCommand } from './commands/compile.ts';
+import { exportCommand } from './commands/export.ts';
 import { fsckCommand } from './commands/fsck.ts';
 import { gcCommand } from './commands/gc.ts';
 import { importCommand } from './commands/import.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { serveCommand } from './commands/serve.ts';
+import { snapshotCommand } from './commands/snapshot.ts';
 import { storeCheckCommand } from './commands/store-check.ts';
 import { versionCommand } from './commands/version.ts';
 import { lagoonVersion } from './version.ts';
@@ -14,6 +18,10 @@ import { lagoonVersion } from './version.ts';
 const commands: readonly Command[] = [
   serveCommand,
   importCommand,
+  exportCommand,
+  branchCommand,
+  snapshotCommand,
+  restoreCommand,
   storeCheckCommand,
   gcCommand,
   fsckCommand,
