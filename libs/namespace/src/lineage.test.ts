@@ -266,14 +266,14 @@ describe('cost', () => {
   test.each([
     ['10 batches, nothing indexed', 10, 0, false],
     ['10 batches, indexed', 10, 10, true],
-    ['2,500 batches, never indexed', 2_500, 0, true],
-    ['2,500 batches, indexed, a tail of 40', 2_500, 2_460, true],
+    ['1,000,000 rows in 2,500 batches, never indexed', 2_500, 0, true],
+    ['1,000,000 rows in 2,500 batches, indexed, a tail of 40', 2_500, 2_460, true],
   ])(
     'is at most eight requests each for branch, snapshot and restore: %s',
     async (_, count, indexedThrough, hinted) => {
       let { view } = await world.log.open('parent');
       for (let value = 1; value <= count; value++) {
-        const draft = value === 1 ? birthDraft('a', [1]) : batchDraft([value % 256]);
+        const draft = value === 1 ? birthDraft('a', [1]) : { ...batchDraft([value % 256]), upsertedRowCount: 400 };
         view = (await world.log.append(view, () => draft)).view;
         if (value === indexedThrough) {
           await world.index('parent');
