@@ -34,13 +34,6 @@ export function patchFiltered(rows: RowSet, patch: Patch, schema: Schema, bytesM
   return patched(targets, patch, schema, bytesMax);
 }
 
-/** Bytes of the rows by the average of their blocks, and of what is laid over them. */
-export function estimatePatchedBytes(rows: RowSet, countOf: (bits: Uint8Array) => number, patch: Patch): number {
-  let bytes = 0;
-  for (const [block, bits] of rows) bytes += countOf(bits) * (averageBytes(block) + averageBytes(patch.values));
-  return bytes;
-}
-
 function averageBytes(block: Block): number {
   return block.rowCount === 0 ? 0 : block.bytes.byteLength / block.rowCount;
 }
