@@ -1,8 +1,8 @@
 import { corrupt, isLagoonError, LagoonError } from '@lagoon/base';
 import type { ListedObject, ObjectStore } from '@lagoon/object-store';
-import type { FactReader, LogSpan, Needs } from './gc-facts.ts';
+import type { FactReader, LogSpan, ManifestFacts, Needs } from './gc-facts.ts';
 import { type MemberRecord, type PinRecord, readMembers, readPins } from './gc-records.ts';
-import { checkAboveFloor, listEverything, type NamespaceSurvey, surveyForGarbage } from './gc-survey.ts';
+import { checkAboveFloor, largestFloor, listEverything, type NamespaceSurvey, surveyForGarbage } from './gc-survey.ts';
 import { dataPrefix, logKey } from './keys.ts';
 import type { ObjectReference } from './view.ts';
 
@@ -84,7 +84,7 @@ async function takeCensusOf(
   for (const name of names) {
     const survey = await surveyForGarbage(deps, name, signal);
     const floor = deps.standingFloor(survey);
-    checkAboveFloor(survey, floor);
+    checkAboveFloor(survey, largestFloor(survey));
     surveys.set(name, survey);
     floors.set(name, floor);
   }
@@ -121,14 +121,16 @@ function createRoots(
   const revoked = new Map<string, Set<string>>();
   const spans: LogSpan[] = [];
 
-  const addManifest = async (body: ObjectReference, standing: Standing): Promise<void> => {
+  const addManifest = async (body: ObjectReference, standing: Standing): Promise<ManifestFacts | undefined> => {
     live.add(body.key);
     try {
       const manifest = await facts.manifest(body, signal);
       for (const key of manifest.named) live.add(key);
       if (manifest.inherited !== undefined) await addNeeds(manifest.inherited, standing);
+      return manifest;
     } catch (error) {
       if (standing === 'required' || !isLagoonError(error, 'corrupt')) throw error;
+      return undefined;
     }
   };
 
@@ -151,10 +153,11 @@ function createRoots(
       }
       live.add(key);
       if (entry.bodyKey !== undefined) live.add(entry.bodyKey);
-      if (entry.origin !== undefined) await addNeeds(entry.origin, 'required');
-      if (entry.manifestBody === undefined) continue;
-      await addManifest(entry.manifestBody, 'required');
-      const manifest = await facts.manifest(entry.manifestBody, signal);
+      // Between the floor that counts for this process and the largest, another collector may have been already.
+      const standing = generation > largestFloor(survey) ? 'required' : 'unproven';
+      if (entry.origin !== undefined) await addNeeds(entry.origin, standing);
+      const manifest = entry.manifestBody === undefined ? undefined : await addManifest(entry.manifestBody, standing);
+      if (manifest === undefined) continue;
       for (const obsolete of manifest.obsolete) committed.add(obsolete);
       for (const job of manifest.revokedJobs) jobs.add(job);
       // Readers walk from behind `indexedThrough`, also over what lies below the floor.

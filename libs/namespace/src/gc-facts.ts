@@ -30,6 +30,8 @@ export interface EntryFacts {
   readonly incarnation: string;
   /** Empty where the entry does not say. */
   readonly family: string;
+  /** Whether it adds to the tail. */
+  readonly isTail: boolean;
   /** Of the batch. */
   readonly bodyKey: string | undefined;
   /** Undefined for a manifest that readers ignore. */
@@ -111,12 +113,14 @@ function entryFacts(key: string, header: Entry): EntryFacts {
   requireKnown(key, header);
   const { kind } = header;
   if (kind.case === undefined) throw corrupt('unknown kind of entry', { key });
-  const body = batchOf(header)?.body;
+  const batch = batchOf(header);
+  const body = batch?.body;
   const isManifest = kind.case === 'manifest' && !isForeignManifest(header, kind.value);
   return {
     kind: kind.case,
     incarnation: header.incarnation,
     family: kind.case === 'birth' ? kind.value.family : header.family,
+    isTail: batch !== undefined || (kind.case === 'birth' && (kind.value.origin?.tail.length ?? 0) > 0),
     bodyKey: body === undefined ? undefined : referenceFromStored(key, body).key,
     manifestBody: isManifest ? referenceFromStored(key, kind.value.body) : undefined,
     origin: kind.case === 'birth' && kind.value.origin !== undefined ? needsOf(key, kind.value.origin) : undefined,

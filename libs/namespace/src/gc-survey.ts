@@ -146,3 +146,16 @@ export function isRetentionOver(survey: NamespaceSurvey): boolean {
   const start = survey.entries.findLast(isStructural);
   return start === undefined || start.generation - 1 <= largestFloor(survey);
 }
+
+/** The oldest entry of the tail that waits to be indexed; undefined where there is none, or nothing lives. */
+export async function firstUnindexed(
+  facts: FactReader,
+  survey: NamespaceSurvey,
+  signal?: AbortSignal,
+): Promise<SurveyedEntry | undefined> {
+  const live = liveIncarnation(survey);
+  const own = survey.entries.filter((entry) => entry.facts.incarnation === live);
+  const body = own.findLast((entry) => entry.facts.manifestBody !== undefined)?.facts.manifestBody;
+  const indexedThrough = body === undefined ? 0 : (await facts.manifest(body, signal)).indexedThrough;
+  return live === undefined ? undefined : own.find((entry) => entry.generation > indexedThrough && entry.facts.isTail);
+}

@@ -18,6 +18,7 @@ export { type CensusDeps, type FamilyCensus, takeCensus } from './gc-census.ts';
 export { createFactReader, type FactReader } from './gc-facts.ts';
 export { listRecordedFamilies } from './gc-records.ts';
 export {
+  firstUnindexed,
   isRetentionOver,
   listEverything,
   type NamespaceSurvey,

@@ -5,6 +5,7 @@ import {
   type FactReader,
   type FamilyCensus,
   type FamilyVerdict,
+  firstUnindexed,
   floorKey,
   type Garbage,
   garbageKinds,
@@ -18,6 +19,7 @@ import {
   surveyForGarbage,
   takeCensus,
   type UnfinishedJob,
+  writeDirtyMarker,
 } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { GcConfig } from './gc-config.ts';
@@ -60,6 +62,8 @@ export interface PassResult {
 /** For bodies of what was never born: a name without any family, which no random id can be. */
 const noFamily = 'none';
 const jobsPerRevocationMax = 1_000;
+/** A tail that is older than this should have been indexed. */
+const tailMsMax = 600_000;
 
 const deedOf = ({ key }: { readonly key: string }) => `revoke ${key}`;
 
@@ -176,6 +180,7 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
     if (families.size === 0) families.add(noFamily);
     state.looked.set(name, new Set([...families].filter((family) => family !== noFamily)));
     if (!isRetentionOver(survey)) state.open.add(name);
+    await markTail(state, survey);
     const floor = nextFloor(survey, storeNowMs(survey), config.retentionMs);
     if (floor > 0) {
       state.open.add(name);
@@ -186,6 +191,16 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
       state.report.addFloor();
     }
     return families;
+  };
+
+  /** A tail whose ingester died before it told anybody: a marker brings a compactor to it. */
+  const markTail = async (state: Pass, survey: NamespaceSurvey): Promise<void> => {
+    const tail = await firstUnindexed(facts, survey, state.signal);
+    if (tail === undefined) return;
+    state.open.add(survey.name);
+    if (state.dryRun || storeNowMs(survey) - tail.lastModifiedMs < tailMsMax) return;
+    await writeDirtyMarker(deps.store, survey.name, tail.generation, state.signal);
+    state.report.addMarker();
   };
 
   const collectFamily = async (state: Pass, family: string, names: ReadonlySet<string>): Promise<void> => {

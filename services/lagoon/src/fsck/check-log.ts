@@ -1,6 +1,7 @@
+import { fromBinary } from '@bufbuild/protobuf';
 import { equalBytes } from '@lagoon/base';
 import { catalogKey, type DecodedEntry, decodeEntry, familyKey, floorKey, headKey, logKey } from '@lagoon/namespace';
-import type { BatchEntry, Instant } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import { type BatchEntry, HeadSchema, type Instant } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { checkManifestBody } from './check-manifest.ts';
 import { checkReferenced, readIntact } from './check-object.ts';
 import type { FsckRun, LivingName } from './report.ts';
@@ -28,7 +29,22 @@ export async function checkLog(run: FsckRun, keys: NameKeys): Promise<LivingName
     state.before = { generation, entry };
   }
   if (floor > 0 && head <= floor) run.report(logKey(name, floor + 1), 'is missing, right above the floor');
+  await checkHint(run, name, head);
   return state.live === undefined ? undefined : living(state, state.live);
+}
+
+/** A hint may be behind, and may be lost; but nothing writes one that is ahead of its log. */
+async function checkHint(run: FsckRun, name: string, head: number): Promise<void> {
+  const key = headKey(name);
+  if (!run.inventory.has(key)) return;
+  const object = await run.store.get(key, undefined, run.signal);
+  if (object === undefined) return;
+  try {
+    const { generation } = fromBinary(HeadSchema, object.bytes);
+    if (generation > BigInt(head)) run.report(logKey(name, head + 1), `is missing: the head hint knows ${generation}`);
+  } catch {
+    run.report(key, 'does not decode (--repair writes it again)');
+  }
 }
 
 interface State {
