@@ -143,7 +143,11 @@ describe('segment v1', () => {
     for (let bit = 0; bit < 8 * written.bytes.length; bit += 1) {
       const bytes = written.bytes.slice();
       bytes[bit >>> 3] = (bytes[bit >>> 3] as number) ^ (1 << (bit & 7));
-      const whole = await failureOf(openSegmentBytes(key, bytes).then((reader) => reader.readBlock()));
+      // As a whole for one bit of each byte: it takes as long as all else here.
+      const isTaken = (bit & 7) === ((bit >>> 3) & 7);
+      const whole = isTaken
+        ? await failureOf(openSegmentBytes(key, bytes).then((reader) => reader.readBlock()))
+        : undefined;
       const store = createMemoryStore({ clock: createSystemClock() });
       await store.put(key, bytes);
       const read = createRangeReader(store, { key, size: bytes.length });
