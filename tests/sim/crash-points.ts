@@ -59,6 +59,31 @@ const deletion = {
   onExisting: true,
   changeCount: 2,
 };
+const conditionalPatch = {
+  method: 'POST',
+  path,
+  body: {
+    patch_rows: [
+      { id: 1, w: 7 },
+      { id: 9, w: 7 },
+    ],
+    patch_condition: ['w', 'Eq', 1],
+  },
+  expected: new Map([
+    [1, 7],
+    [2, 1],
+  ]),
+  onExisting: true,
+  changeCount: 2,
+};
+const filterDelete = {
+  method: 'POST',
+  path,
+  body: { delete_by_filter: ['id', 'Lte', 1] },
+  expected: new Map([[2, 1]]),
+  onExisting: true,
+  changeCount: 2,
+};
 const content = { rank_by: ['id', 'asc'], limit: 100, include_attributes: ['w'] };
 
 const childPath = '/v2/namespaces/child';
@@ -139,6 +164,8 @@ export const crashSubjects: readonly CrashSubject[] = [
   },
   { name: 'upsert', victim: 'ingester', ...upsert },
   { name: 'delete of a row', victim: 'ingester', ...deletion },
+  { name: 'conditional patch', victim: 'ingester', ...conditionalPatch },
+  { name: 'delete by filter', victim: 'ingester', ...filterDelete },
   {
     name: 'delete of the namespace',
     victim: 'ingester',
