@@ -15,8 +15,11 @@ const policies: Readonly<Record<string, Partial<FaultPolicy>>> = {
   'slow lists': { slowList: 1 },
   'times that are off by a day': { skewedTime: 1 },
 };
-/** Success, absence, or what a client takes as "try again"; 499 is its own giving up, 422 a key that another request took. */
-const honest = [200, 404, 422, 429, 499, 503, 504];
+/**
+ * Success, absence, or what a client takes as "try again"; 499 is its own giving up, 422 a key that another request took, 400 a branch or a restore
+ * onto a name that lives.
+ */
+const honest = [200, 400, 404, 422, 429, 499, 503, 504];
 /** Bytes that are damaged time and again are not passed for an outage. */
 const damaging = ['torn answers', 'flipped bits'];
 
