@@ -58,6 +58,9 @@ sim: build ## A long simulation: SEEDS=n (default 300), FIRST=n
 chaos: build ## Real processes killed, paused and cut off for MINUTES=n (default 2) from SEED=n, on a directory and on S3
 	MINUTES=$(or $(MINUTES),2) SEED=$(SEED) node tests/chaos/run.ts
 
+explore: build ## Every order of the store calls of two operations, with faults: MINUTES=n (default 10), PAIR=write,branch
+	node tests/sim/explore-main.ts
+
 bench: build ## Measure, and print ratios
 	node bench/src/main.ts
 
