@@ -120,8 +120,9 @@ export async function byItself<R>(name: string, time: SharedTime, work: (process
   return outcome.value;
 }
 
+/** What a late create puts under a collected number, at or below the floor, is nothing: the collected entry was the one. */
 function withBuried(store: ExploreStore) {
-  return new Map([...store.buried, ...store.objects]);
+  return new Map([...store.objects, ...store.buried]);
 }
 
 /** The chain holds, and where all of it was written by requests, what it says is what is read. */

@@ -38,7 +38,7 @@ export const emptyBucket: Pick<ExploreStore, 'objects' | 'buried'> = { objects: 
 export interface ExploreStore {
   handle(process: Process): ObjectStore;
   readonly objects: ReadonlyMap<string, HeldObject>;
-  /** Log entries that were deleted: for the model, and because no number may ever be used again. */
+  /** Log entries that were deleted: for the model, and because none above the floor may be used again. */
   readonly buried: ReadonlyMap<string, HeldObject>;
   readonly waiting: readonly WaitingCall[];
   /** Takes a call out of those that wait. */
@@ -125,8 +125,14 @@ export function createExploreStore(time: SharedTime, initial: Pick<ExploreStore,
     });
   }
 
+  function isBelowFloor(key: string): boolean {
+    const least = key.replace('/log/', '/floor/');
+    const prefix = least.slice(0, least.lastIndexOf('/') + 1);
+    return [...objects.keys()].some((other) => other.startsWith(prefix) && other >= least);
+  }
+
   function hold(key: string, bytes: Uint8Array): void {
-    if (buried.has(key)) wrong.push(`${key} was collected and is used again`);
+    if (buried.has(key) && !isBelowFloor(key)) wrong.push(`${key} was collected and is used again`);
     objects.set(key, { bytes, modifiedMs: epochMs + time.nowMs });
   }
 
