@@ -15,9 +15,16 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
+type OnCall = (member: number) => Promise<void>;
+
 /** A member whose answers carry its number. */
-function numbered(index: number, failure?: LagoonError): ServiceImplementation<typeof IngesterService> {
+function numbered(
+  index: number,
+  failure?: LagoonError,
+  onCall: OnCall = async () => {},
+): ServiceImplementation<typeof IngesterService> {
   const answer = async () => {
+    await onCall(index);
     if (failure !== undefined) throw failure;
     return { manifestGeneration: BigInt(index) };
   };
@@ -28,12 +35,12 @@ function numbered(index: number, failure?: LagoonError): ServiceImplementation<t
   return { append: answer, updateSchema: answer, deleteNamespace: answer, appendManifest: answer, ...lineage };
 }
 
-async function startMembers(count: number, failure?: LagoonError) {
+async function startMembers(count: number, failure?: LagoonError, onCall?: OnCall) {
   const servers = [];
   const members: Member<typeof IngesterService>[] = [];
   for (let index = 0; index < count; index++) {
     const server = createRpcServer(deps);
-    server.add(IngesterService, numbered(index, failure));
+    server.add(IngesterService, numbered(index, failure, onCall));
     const port = await server.listen({ host: '127.0.0.1', port: 0 });
     closers.push(() => server.close(0));
     servers.push(server);
@@ -58,16 +65,38 @@ describe('routed client', () => {
     expect(routed.all()).toHaveLength(3);
   });
 
-  test('a resendable call goes to the next member when the first is gone, another one fails', async () => {
+  test('a call that was never sent goes to the next member, whatever it does', async () => {
     const { servers, routed } = await startMembers(3);
     const { manifestGeneration: owner } = await routed.clientFor('films').append({}, { timeoutMs });
     await servers[Number(owner)]?.close(0);
-    const { manifestGeneration: next } = await routed.clientFor('films').updateSchema({}, { timeoutMs });
+    const { manifestGeneration: next } = await routed.clientFor('films').append({}, { timeoutMs });
     expect(next).not.toBe(owner);
-    await expect(routed.clientFor('films').append({}, { timeoutMs })).rejects.toMatchObject({ code: 'unavailable' });
     await servers[Number(next)]?.close(0);
     const { manifestGeneration: last } = await routed.clientFor('films').updateSchema({}, { timeoutMs });
     expect(new Set([owner, next, last]).size).toBe(3);
+  });
+
+  test.each([
+    ['updateSchema', 2],
+    ['append', 1],
+  ] as const)('%s: a call whose connection breaks under it reaches %d members', async (method, memberCount) => {
+    const begun: number[] = [];
+    const { servers, routed } = await startMembers(2, undefined, async (index) => {
+      begun.push(index);
+      if (begun.length === 1) await new Promise(() => {}); // the first never answers
+    });
+    const settled = routed
+      .clientFor('songs')
+      [method]({}, { timeoutMs })
+      .then(
+        () => 'answered',
+        (error: unknown) => error,
+      );
+    while (begun.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await servers[begun[0] ?? 0]?.close(0);
+    const failed = expect.objectContaining({ code: 'unavailable', reason: 'outcome_unknown' });
+    expect(await settled).toEqual(memberCount === 1 ? failed : 'answered');
+    expect(begun).toHaveLength(memberCount);
   });
 
   test('what the member itself answers is never sent again', async () => {

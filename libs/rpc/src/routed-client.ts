@@ -1,6 +1,6 @@
 import type { DescService, Message } from '@bufbuild/protobuf';
 import { assert, invalidArgument } from '@lagoon/base';
-import { isTransportFailure } from './error-wire.ts';
+import { isConnectFailure, isTransportFailure } from './error-wire.ts';
 import type { RpcDeps } from './invoker.ts';
 import { createRemoteClient, type RemoteClientOptions } from './remote-client.ts';
 import { createRendezvous } from './rendezvous.ts';
@@ -14,8 +14,8 @@ export type Member<S extends DescService> =
 
 export interface RoutedClientOptions<S extends DescService> extends RemoteClientOptions {
   /**
-   * Methods whose calls may be sent again to the key's next member when the connection to the first fails: those that
-   * change nothing, or the same thing twice. A call of another method fails as it is.
+   * Methods whose calls may be sent again to the key's next member when the connection to the first breaks under them: those that
+   * change nothing, or the same thing twice. A call of another method goes to the next member only if it was never sent.
    */
   readonly resendable: readonly (keyof S['method'])[];
 }
@@ -55,10 +55,11 @@ export function createRoutedClient<S extends DescService>(
     clientFor: (key) => {
       if (only !== undefined) return only;
       const ranked = rendezvous.rank(key).map(({ client }) => client as unknown as UntypedClient);
+      const targets = ranked.slice(0, attemptCountMax);
       const client: Record<string, UntypedCall> = {};
       for (const method of methods) {
-        const targets = ranked.slice(0, resendable.has(method) ? attemptCountMax : 1);
-        client[method] = (request, callOptions) => callInTurn(targets, method, request, callOptions, deps);
+        const mayGoOn = resendable.has(method) ? isTransportFailure : isConnectFailure;
+        client[method] = (request, callOptions) => callInTurn(targets, method, mayGoOn, request, callOptions, deps);
       }
       return client as unknown as ServiceClient<S>;
     },
@@ -90,10 +91,11 @@ function connect<S extends DescService>(
   return { id: member.address, client: remote.client, close: remote.close };
 }
 
-/** The next member is tried only when the transport failed, and only in the time that is left. */
+/** The next member is tried only after a failure that allows it, and only in the time that is left. */
 async function callInTurn(
   targets: readonly UntypedClient[],
   method: string,
+  mayGoOn: (error: unknown) => boolean,
   request: object,
   options: CallOptions,
   deps: RpcDeps,
@@ -106,8 +108,8 @@ async function callInTurn(
     try {
       return await call(request, { ...options, timeoutMs });
     } catch (error) {
-      if (index + 1 >= targets.length || !isTransportFailure(error) || options.signal?.aborted) throw error;
-      deps.log.warn('member does not answer, trying the next', { method, error: error.message });
+      if (index + 1 >= targets.length || !mayGoOn(error) || options.signal?.aborted) throw error;
+      deps.log.warn('member does not answer, trying the next', { method, error });
     }
   }
 }
