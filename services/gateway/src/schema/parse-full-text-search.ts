@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
+import { fullTextSearchDefaults as defaults, languages, tokenizers } from '@lagoon/format';
 import type { FullTextSearchSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import {
   asBoolean,
@@ -12,29 +13,6 @@ import {
   wrongShape,
   wrongValue,
 } from '../json/shape.ts';
-
-const tokenizers = ['word_v4', 'word_v3', 'word_v2', 'word_v1', 'word_v0', 'pre_tokenized_array'] as const;
-
-const languages = [
-  'arabic',
-  'danish',
-  'dutch',
-  'english',
-  'finnish',
-  'french',
-  'german',
-  'greek',
-  'hungarian',
-  'italian',
-  'norwegian',
-  'portuguese',
-  'romanian',
-  'russian',
-  'spanish',
-  'swedish',
-  'tamil',
-  'turkish',
-] as const;
 
 const fields = new Set([
   'tokenizer',
@@ -72,17 +50,17 @@ export function parseFullTextSearch(
     return given;
   };
   if (number('k3', k3Default) !== k3Default) throw unimplemented(at(path, 'k3'));
-  const b = number('b', 0.75);
+  const b = number('b', defaults.b);
   if (b > 1) throw wrongValue(at(path, 'b'), 'must be from 0 to 1', { found: b });
   return {
-    tokenizer: asOneOf(settings.tokenizer ?? 'word_v4', at(path, 'tokenizer'), tokenizers),
-    language: asOneOf(settings.language ?? 'english', at(path, 'language'), languages),
+    tokenizer: asOneOf(settings.tokenizer ?? defaults.tokenizer, at(path, 'tokenizer'), tokenizers),
+    language: asOneOf(settings.language ?? defaults.language, at(path, 'language'), languages),
     stemming: flag('stemming'),
     removeStopwords: flag('remove_stopwords'),
     caseSensitive: flag('case_sensitive'),
     asciiFolding: flag('ascii_folding'),
-    maxTokenLength: asInteger(settings.max_token_length ?? 39, at(path, 'max_token_length'), 1, 254),
-    k1: number('k1', 1.2),
+    maxTokenLength: asInteger(settings.max_token_length ?? defaults.maxTokenLength, at(path, 'max_token_length'), 1, 254),
+    k1: number('k1', defaults.k1),
     b,
   };
 }
