@@ -59,7 +59,12 @@ export function parseFullTextSearch(
     removeStopwords: flag('remove_stopwords'),
     caseSensitive: flag('case_sensitive'),
     asciiFolding: flag('ascii_folding'),
-    maxTokenLength: asInteger(settings.max_token_length ?? defaults.maxTokenLength, at(path, 'max_token_length'), 1, 254),
+    maxTokenLength: asInteger(
+      settings.max_token_length ?? defaults.maxTokenLength,
+      at(path, 'max_token_length'),
+      1,
+      254,
+    ),
     k1: number('k1', defaults.k1),
     b,
   };
