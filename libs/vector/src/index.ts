@@ -1,5 +1,22 @@
 export type { Arena, ArenaBlock, ScratchRegion } from './arena.ts';
 export { inverseNorm } from './inverse-norm.ts';
+export type {
+  IvfBudgets,
+  IvfBuildOptions,
+  IvfIndex,
+  IvfRows,
+  LeafBlock,
+  LeafSearch,
+  ListCandidates,
+  ListCode,
+  ListCodec,
+  ListScorer,
+  ListSearch,
+  NearestLeaves,
+  ProbedLists,
+  RowDistances,
+  ScorerMemory,
+} from './ivf/contract.ts';
 export type { Kernels, TopRows, VectorScan } from './kernels.ts';
 export type { DistanceMetric } from './metric.ts';
 export { createScalarKernels } from './scalar-kernels.ts';
