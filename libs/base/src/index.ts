@@ -1,3 +1,5 @@
+export { type ByteReader, createByteReader } from './byte-reader.ts';
+export { type ByteWriter, createByteWriter } from './byte-writer.ts';
 export {
   alignUp,
   compareBytes,

@@ -1,6 +1,4 @@
-import { corrupt } from '@lagoon/base';
-import { createByteReader } from './byte-reader.ts';
-import type { ByteWriter } from './byte-writer.ts';
+import { type ByteWriter, corrupt, createByteReader } from '@lagoon/base';
 import { bitWidth, packBits, packedSize, unpackBits } from './packed-bits.ts';
 import type { Postings } from './text-index.ts';
 

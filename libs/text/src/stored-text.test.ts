@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { isLagoonError, utf8Encode } from '@lagoon/base';
+import { createByteWriter, isLagoonError, utf8Encode } from '@lagoon/base';
 import fc from 'fast-check';
 import { createAnalyzer } from './analyzer.ts';
-import { createByteWriter } from './byte-writer.ts';
 import { bitWidth, packBits, packedSize, unpackBits } from './packed-bits.ts';
 import { encodePostings, readPostingsTable } from './postings-codec.v1.ts';
 import { encodeTextIndex, openTextIndex, type TermedTextIndex } from './stored-text.v1.ts';

@@ -1,6 +1,12 @@
-import { alignUp, compareBytes, corrupt, utf8Encode } from '@lagoon/base';
-import { type ByteReader, createByteReader } from './byte-reader.ts';
-import { createByteWriter } from './byte-writer.ts';
+import {
+  alignUp,
+  type ByteReader,
+  compareBytes,
+  corrupt,
+  createByteReader,
+  createByteWriter,
+  utf8Encode,
+} from '@lagoon/base';
 import { decodePostings, encodePostings } from './postings-codec.v1.ts';
 import type { Postings, TextIndex } from './text-index.ts';
 

@@ -3,6 +3,7 @@ export interface ByteWriter {
   readonly length: number;
   /** Unsigned, below 2^53: seven bits per byte, least significant first, the top bit says that more follow (LEB128). */
   varint(value: number): void;
+  u8(value: number): void;
   u32(value: number): void;
   bytes(bytes: Uint8Array): void;
   /** So many zeros, to be written into: valid until the next call. */
@@ -33,6 +34,7 @@ export function createByteWriter(): ByteWriter {
       for (; rest >= 128; rest = Math.floor(rest / 128)) byte((rest % 128) | 128);
       byte(rest);
     },
+    u8: byte,
     u32: (value) => {
       for (let shift = 0; shift < 32; shift += 8) byte((value >>> shift) & 255);
     },

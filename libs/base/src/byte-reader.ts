@@ -1,4 +1,4 @@
-import { corrupt } from '@lagoon/base';
+import { corrupt } from './errors.ts';
 
 /** Reads [from, to) of untrusted bytes from left to right; `corrupt` at the end. */
 export interface ByteReader {
@@ -13,7 +13,7 @@ export function createByteReader(source: Uint8Array, from: number, to: number): 
   const end = Math.min(to, source.length);
   let offset = from;
   const u8 = (): number => {
-    if (offset >= end) throw corrupt('text index ends early', { offset });
+    if (offset >= end) throw corrupt('bytes end early', { offset });
     return source[offset++] as number;
   };
   return {
@@ -28,11 +28,11 @@ export function createByteReader(source: Uint8Array, from: number, to: number): 
         value += (byte & 127) * scale;
         if (byte < 128) return value;
       }
-      throw corrupt('text index has a number that is too long', { offset });
+      throw corrupt('number in bytes is too long', { offset });
     },
     u32: () => (u8() | (u8() << 8) | (u8() << 16) | (u8() << 24)) >>> 0,
     bytes: (size) => {
-      if (size > end - offset) throw corrupt('text index ends early', { offset, size });
+      if (size > end - offset) throw corrupt('bytes end early', { offset, size });
       offset += size;
       return source.subarray(offset - size, offset);
     },
