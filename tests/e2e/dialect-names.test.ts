@@ -69,9 +69,9 @@ describe('writes', () => {
 
 describe('schema', () => {
   test.each<readonly [string, unknown, number]>([
-    ['regex', { type: 'string', regex: true }, 501],
-    ['glob', { type: 'string', glob: true }, 501],
-    ['fuzzy', { type: 'string', fuzzy: true }, 501],
+    ['regex', { type: 'int', regex: true }, 400],
+    ['glob', { type: '[]float', glob: true }, 400],
+    ['fuzzy', { type: 'string', fuzzy: { max: 1 } }, 422],
     ['drop', { drop: true }, 501],
     ['{}f16', '{}f16', 501],
     ['sparse_knn', { type: '{}f16', sparse_knn: true }, 501],
@@ -106,6 +106,8 @@ describe('schema', () => {
       schema[tokenizer] = { type: 'string', full_text_search: { tokenizer } };
     }
     schema.tokens = { type: '[]string', full_text_search: { tokenizer: 'pre_tokenized_array' } };
+    schema.pattern = { type: 'string', glob: true, regex: true, fuzzy: true };
+    schema.fuzzy = { type: '[]string', fuzzy: true };
     const flags = { stemming: true, remove_stopwords: true, case_sensitive: true, ascii_folding: true };
     const numbers = { max_token_length: 20, k1: 1, b: 0.5, k3: 8 };
     schema.all = { type: 'string', full_text_search: { language: 'german', ...flags, ...numbers } };
@@ -117,6 +119,8 @@ describe('schema', () => {
       w: { ann: { distance_metric: 'dot_product' } },
       one_uuid: { type: 'uuid', filterable: true },
       many_datetime: { type: '[]datetime', filterable: false },
+      pattern: { filterable: false, glob: true, regex: true, fuzzy: true },
+      fuzzy: { type: '[]string', filterable: true, fuzzy: true },
       word_v0: { full_text_search: { tokenizer: 'word_v0', language: 'english', stemming: false } },
       all: { full_text_search: { language: 'german', ...flags, max_token_length: 20, k1: 1, b: 0.5 } },
     });

@@ -66,6 +66,8 @@ export {
   type IdKind,
   languages,
   limits,
+  type PatternSetting,
+  patternSettings,
   type ScalarType,
   type Schema,
   scalarTypes,

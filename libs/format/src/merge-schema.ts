@@ -13,6 +13,8 @@ import {
   fullTextSearchDefaults,
   type IdKind,
   limits,
+  type PatternSetting,
+  patternSettings,
   type Schema,
 } from './schema.ts';
 import type { AttributeDeclaration, SchemaDeclaration } from './schema-declaration.ts';
@@ -23,7 +25,7 @@ import type { AttributeDeclaration, SchemaDeclaration } from './schema-declarati
  *
  * - `metricDefault` is the request's distance metric (undefined: it names none). It is that of new vector attributes,
  *   else cosine_distance; a vector attribute that the request touches must have it already.
- * - Types, dimensions, metric and the kind of ids never change. `filterable` and full-text search may.
+ * - Types, dimensions, metric and the kind of ids never change. `filterable`, `glob`, `regex`, `fuzzy` and full-text search may.
  * - A column without any value creates no attribute.
  *
  * Throws `invalid_argument` naming the attribute, `unimplemented` for vector elements other than f32.
@@ -132,17 +134,48 @@ function applyDeclaration(
   const { name } = declaration;
   checkNew(name, type);
   const fullTextSearch = mergeFullTextSearch(before?.fullTextSearch, declaration, type);
-  const toggled = (before?.fullTextSearch === undefined) !== (fullTextSearch === undefined);
-  const filterable =
-    declaration.filterable ?? (before === undefined || toggled ? fullTextSearch === undefined : before.filterable);
+  const patterns = mergePatterns(before, declaration, type);
   const distanceMetric = mergeMetric(before, type, declaration, metricDefault);
   const merged: AttributeSchema = {
     type,
-    filterable,
+    filterable: declaration.filterable ?? filterableDefault(before, { ...patterns, fullTextSearch }),
+    ...patterns,
     ...(fullTextSearch === undefined ? {} : { fullTextSearch }),
     ...(distanceMetric === undefined ? {} : { ann: { distanceMetric } }),
   };
   return before !== undefined && equalAttributes(before, merged) ? before : merged;
+}
+
+type Patterns = Pick<AttributeSchema, PatternSetting>;
+
+/** An attribute that is searched otherwise is not compared by value unless it is said to be, or was before. */
+function filterableDefault(
+  before: AttributeSchema | undefined,
+  after: Patterns & { readonly fullTextSearch: FullTextSearch | undefined },
+): boolean {
+  const isSearched = after.fullTextSearch !== undefined || after.glob === true || after.regex === true;
+  if (before === undefined) return !isSearched;
+  const wasSearched = before.fullTextSearch !== undefined || before.glob === true || before.regex === true;
+  return wasSearched === isSearched ? before.filterable : !isSearched;
+}
+
+function mergePatterns(
+  before: AttributeSchema | undefined,
+  declaration: AttributeDeclaration,
+  type: AttributeType,
+): Patterns {
+  const merged: { glob?: true; regex?: true; fuzzy?: true } = {};
+  for (const name of patternSettings) {
+    if (!(declaration[name] ?? before?.[name] ?? false)) continue;
+    if (type.kind === 'vector' || type.scalar !== 'string') {
+      throw invalidArgument(`only string attributes have ${name}`, {
+        attribute: declaration.name,
+        type: formatAttributeType(type),
+      });
+    }
+    merged[name] = true;
+  }
+  return merged;
 }
 
 function mergeFullTextSearch(
@@ -220,6 +253,7 @@ function checkCounts(attributes: Attributes): void {
 function equalAttributes(a: AttributeSchema, b: AttributeSchema): boolean {
   return (
     a.filterable === b.filterable &&
+    patternSettings.every((name) => a[name] === b[name]) &&
     a.ann?.distanceMetric === b.ann?.distanceMetric &&
     equalFullTextSearch(a.fullTextSearch, b.fullTextSearch)
   );

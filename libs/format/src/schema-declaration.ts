@@ -9,8 +9,11 @@ export interface SchemaDeclaration {
 export interface AttributeDeclaration {
   readonly name: string;
   readonly type?: AttributeType | undefined;
-  /** Default true; false where the same declaration turns full-text search on. */
+  /** Default true; false where the same declaration turns full-text search, `glob` or `regex` on. */
   readonly filterable?: boolean | undefined;
+  readonly glob?: boolean | undefined;
+  readonly regex?: boolean | undefined;
+  readonly fuzzy?: boolean | undefined;
   /** true: the defaults, or the settings it already has. */
   readonly fullTextSearch?: FullTextSearch | boolean | undefined;
   /** Only vectors, which have it by default. */

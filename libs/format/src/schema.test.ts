@@ -109,6 +109,28 @@ describe('mergeSchema', () => {
     expect(off.attributes.get('t')).toEqual({ type: text, filterable: true });
   });
 
+  test('glob, regex and fuzzy are settings of strings, change online, and the first two make the rest an exception', () => {
+    const text = parseAttributeType('[]string');
+    const of = (schema: Schema) => schema.attributes.get('t');
+    const created = mergeSchema(
+      undefined,
+      { idKind: 'u64', ...declare({ name: 't', type: text, glob: true }) },
+      undefined,
+    );
+    expect(of(created)).toEqual({ type: text, filterable: false, glob: true });
+    expect(mergeSchema(created, declare({ name: 't', glob: true }), undefined)).toBe(created);
+    const both = mergeSchema(created, declare({ name: 't', regex: true, filterable: true }), undefined);
+    expect(of(both)).toEqual({ type: text, filterable: true, glob: true, regex: true });
+    const off = mergeSchema(both, declare({ name: 't', regex: false, fuzzy: true }), undefined);
+    expect(of(off)).toEqual({ type: text, filterable: true, glob: true, fuzzy: true });
+    const plain = mergeSchema(created, declare({ name: 't', glob: false }), undefined);
+    expect(of(plain)).toEqual({ type: text, filterable: true });
+    const fuzzy = declare({ name: 'f', type: parseAttributeType('string'), fuzzy: true });
+    expect(mergeSchema(created, fuzzy, undefined).attributes.get('f')?.filterable).toBe(true);
+    const number = declare({ name: 'n', type: parseAttributeType('int'), regex: true });
+    expect(errorOf(() => mergeSchema(created, number, undefined))).toContain('only string attributes have regex');
+  });
+
   test("the metric is the declared one, the request's, or cosine, and does not change", () => {
     const block = blockOf(vectorInput('vector', 2, [[1, 2]]));
     const metric = (schema: Schema) => schema.attributes.get('vector')?.ann?.distanceMetric;

@@ -70,9 +70,18 @@ export interface FullTextSearch {
   readonly b: number;
 }
 
+/** Settings of string and []string attributes that admit operators on their texts. */
+export const patternSettings = ['glob', 'regex', 'fuzzy'] as const;
+export type PatternSetting = (typeof patternSettings)[number];
+
 export interface AttributeSchema {
   readonly type: AttributeType;
+  /** Compared by value: Eq, In, Lt, Contains, … and Glob. */
   readonly filterable: boolean;
+  /** Only string and []string attributes: matched by Glob, Regex, Fuzzy. Absent: not. */
+  readonly glob?: true;
+  readonly regex?: true;
+  readonly fuzzy?: true;
   /** Only string and []string attributes. */
   readonly fullTextSearch?: FullTextSearch;
   /** Only vector attributes: searched by ANN with this metric. */

@@ -44,6 +44,9 @@ function attributeToStored(name: string, attribute: AttributeSchema): StoredAttr
     name,
     type: typeToText(attribute.type),
     filterable: attribute.filterable,
+    glob: attribute.glob ?? false,
+    regex: attribute.regex ?? false,
+    fuzzy: attribute.fuzzy ?? false,
     annDistanceMetric: attribute.ann?.distanceMetric ?? '',
     ...(attribute.fullTextSearch === undefined
       ? {}
@@ -59,6 +62,9 @@ function attributeFromStored(stored: StoredAttribute): AttributeSchema {
   return {
     type: typeFromText(stored.type, stored.name),
     filterable: stored.filterable,
+    ...(stored.glob ? { glob: true } : {}),
+    ...(stored.regex ? { regex: true } : {}),
+    ...(stored.fuzzy ? { fuzzy: true } : {}),
     ...(metric === '' ? {} : { ann: { distanceMetric: metric as DistanceMetric } }),
     ...(stored.fullTextSearch === undefined ? {} : { fullTextSearch: fullTextFromStored(stored.fullTextSearch) }),
   };

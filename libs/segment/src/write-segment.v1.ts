@@ -95,7 +95,8 @@ export async function writeSegment(
 /** Long texts that are only searched and answered lie in their postings and in the documents. */
 function isStoredAsColumn({ name, type }: NamedColumn, schema: Schema): boolean {
   const attribute = schema.attributes.get(name);
-  return type.kind === 'vector' || attribute?.fullTextSearch === undefined || attribute.filterable;
+  if (type.kind === 'vector' || attribute?.fullTextSearch === undefined || attribute.filterable) return true;
+  return attribute.glob === true || attribute.regex === true || attribute.fuzzy === true;
 }
 
 /** Whole rows of a vector column, where they fit: so a row costs one granule. */

@@ -26,10 +26,13 @@ export function queryResponse(result: QueryResult): MessageInitShape<typeof Quer
 export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSchema> {
   return {
     idType: schema.idKind,
-    attributes: [...schema.attributes].map(([name, { type, filterable, fullTextSearch, ann }]) => ({
+    attributes: [...schema.attributes].map(([name, { type, filterable, glob, regex, fuzzy, fullTextSearch, ann }]) => ({
       name,
       type: formatAttributeType(type),
       filterable,
+      glob: glob ?? false,
+      regex: regex ?? false,
+      fuzzy: fuzzy ?? false,
       ...(fullTextSearch === undefined ? {} : { fullTextSearch: { ...fullTextSearch } }),
       ...(ann === undefined ? {} : { ann: { distanceMetric: ann.distanceMetric } }),
     })),

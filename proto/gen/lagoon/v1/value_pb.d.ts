@@ -254,6 +254,23 @@ export declare type AttributeSchema = Message<"lagoon.v1.AttributeSchema"> & {
    * @generated from field: lagoon.v1.Ann ann = 5;
    */
   ann?: Ann | undefined;
+
+  /**
+   * Only string and []string: what operators on their texts are admitted.
+   *
+   * @generated from field: optional bool glob = 6;
+   */
+  glob?: boolean | undefined;
+
+  /**
+   * @generated from field: optional bool regex = 7;
+   */
+  regex?: boolean | undefined;
+
+  /**
+   * @generated from field: optional bool fuzzy = 8;
+   */
+  fuzzy?: boolean | undefined;
 };
 
 /**

@@ -15,6 +15,9 @@ function toSettings(attribute: AttributeSchema): Record<string, unknown> {
   return {
     type: attribute.type,
     filterable: attribute.filterable,
+    glob: attribute.glob,
+    regex: attribute.regex,
+    fuzzy: attribute.fuzzy,
     full_text_search:
       text === undefined
         ? undefined

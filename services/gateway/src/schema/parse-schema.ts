@@ -7,6 +7,7 @@ import {
   type IdKind,
   limits,
   parseAttributeType,
+  patternSettings,
 } from '@lagoon/format';
 import { type AttributeSchemaSchema, type Schema, SchemaSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import {
@@ -98,6 +99,13 @@ function parseAttribute(
   const type = parseType(typeName, at(path, 'type'));
   const message: MessageInitShape<typeof AttributeSchemaSchema> = { name, type: typeName };
   if (isGiven(value.filterable)) message.filterable = asBoolean(value.filterable, at(path, 'filterable'));
+  for (const setting of patternSettings) {
+    if (!isGiven(value[setting])) continue;
+    message[setting] = asBoolean(value[setting], at(path, setting));
+    if (message[setting] && (type.kind === 'vector' || type.scalar !== 'string')) {
+      throw wrongValue(at(path, setting), 'only string and []string have it', { type: typeName });
+    }
+  }
   const fullText = parseFullTextSearch(value.full_text_search, at(path, 'full_text_search'));
   if (fullText !== undefined) {
     if (type.kind === 'vector' || type.scalar !== 'string') {
@@ -121,9 +129,7 @@ function parseType(text: string, path: string): AttributeType {
 
 /** Known settings that are not served yet; switched off they are as good as absent. */
 function refuseUnserved(value: JsonObject, path: string): void {
-  for (const name of ['regex', 'glob', 'fuzzy', 'drop'] as const) {
-    if (isGiven(value[name]) && asBoolean(value[name], at(path, name))) throw unimplemented(at(path, name));
-  }
+  if (isGiven(value.drop) && asBoolean(value.drop, at(path, 'drop'))) throw unimplemented(at(path, 'drop'));
   if (isGiven(value.sparse_knn)) throw unimplemented(at(path, 'sparse_knn'));
   if (isGiven(value.embed)) throw wrongValue(at(path, 'embed'), 'embedding on the server is not supported');
 }

@@ -1,3 +1,4 @@
+import { patternSettings } from '@lagoon/format';
 import type { AttributeSchema, Schema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import type { JsonObject } from '../json/shape.ts';
 
@@ -13,6 +14,7 @@ export function schemaToJson(schema: Schema | undefined): JsonObject {
 function attributeToJson(attribute: AttributeSchema): JsonObject {
   const out: Record<string, unknown> = { type: attribute.type };
   if (attribute.filterable !== undefined) out.filterable = attribute.filterable;
+  for (const name of patternSettings) if (attribute[name] === true) out[name] = true;
   const text = attribute.fullTextSearch;
   if (text !== undefined) {
     out.full_text_search = {

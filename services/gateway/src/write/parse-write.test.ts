@@ -368,6 +368,9 @@ describe('write: bad input', () => {
       400,
       /tokenizer: expected one of word_v4/,
     ],
+    ['regex on a number', { schema: { a: { type: 'int', regex: true } } }, 400, /schema.a.regex: only string/],
+    ['glob on a vector', { schema: { a: { type: '[2]f32', glob: true } } }, 400, /schema.a.glob: only string/],
+    ['fuzzy of another shape', { schema: { a: { type: 'string', fuzzy: 1 } } }, 422, /schema.a.fuzzy: expected a bool/],
     ['ann on a string', { schema: { a: { type: 'string', ann: true } } }, 400, /schema.a.ann: only vector/],
     ['a wrong id type', { schema: { id: 'float' } }, 400, /schema.id: an id is uint, uuid or string/],
     ['an id type that every object has', { schema: { id: 'constructor' } }, 400, /schema.id/],
@@ -413,7 +416,7 @@ describe('write: bad input', () => {
     expect(backends.appends).toHaveLength(0);
   });
 
-  test.each(['regex', 'glob', 'fuzzy', 'sparse_knn', 'drop'])('schema setting %s answers 501', async (name) => {
+  test.each(['sparse_knn', 'drop'])('schema setting %s answers 501', async (name) => {
     const { call } = createTestGateway();
     const answer = await call('POST', '/v2/namespaces/a', { schema: { a: { type: 'string', [name]: true } } });
     expect(answer.status).toBe(501);

@@ -526,6 +526,21 @@ export declare type StoredAttribute = Message<"lagoon.storage.v1.StoredAttribute
    * @generated from field: string ann_distance_metric = 5;
    */
   annDistanceMetric: string;
+
+  /**
+   * @generated from field: bool glob = 6;
+   */
+  glob: boolean;
+
+  /**
+   * @generated from field: bool regex = 7;
+   */
+  regex: boolean;
+
+  /**
+   * @generated from field: bool fuzzy = 8;
+   */
+  fuzzy: boolean;
 };
 
 /**
