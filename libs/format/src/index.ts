@@ -56,6 +56,7 @@ export {
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
 export { encodePatched, type PatchInput } from './patch-block.ts';
 export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns, sliceIds } from './row-columns.ts';
+export { andNotRowSets, andRowSet, encodeRowSet, orRowSets } from './row-set.v1.ts';
 export {
   type AttributeSchema,
   type AttributeType,
