@@ -1,6 +1,7 @@
 import { corrupt, isLagoonError, LagoonError } from '@lagoon/base';
 import type { ListedObject, ObjectStore } from '@lagoon/object-store';
 import type { FactReader, LogSpan, ManifestFacts, Needs } from './gc-facts.ts';
+import { printOf } from './gc-print.ts';
 import { type MemberRecord, type PinRecord, readMembers, readPins } from './gc-records.ts';
 import { checkAboveFloor, largestFloor, listEverything, type NamespaceSurvey, surveyForGarbage } from './gc-survey.ts';
 import { dataPrefix, logKey } from './keys.ts';
@@ -13,6 +14,8 @@ export interface FamilyCensus {
   readonly strayConfirmations: readonly ListedObject[];
   readonly members: readonly MemberRecord[];
   readonly data: readonly ListedObject[];
+  /** Of the keys of records and data. */
+  readonly print: number;
   readonly surveys: ReadonlyMap<string, NamespaceSurvey>;
   /** By name: the floor below which entries may go. */
   readonly floors: ReadonlyMap<string, number>;
@@ -95,7 +98,8 @@ async function takeCensusOf(
   roots.addSpannedBodies();
   if (learn(names, roots.names())) return undefined;
   const { live, committed, revoked } = roots;
-  return { family, pins, strayConfirmations, members, data, surveys, floors, live, committed, revoked };
+  const print = printOf(members, data);
+  return { family, pins, strayConfirmations, members, data, print, surveys, floors, live, committed, revoked };
 }
 
 function learn(names: Set<string>, more: Iterable<string>): boolean {

@@ -1,6 +1,7 @@
 import { corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { ListedObject, ObjectStore } from '@lagoon/object-store';
 import type { EntryFacts, FactReader } from './gc-facts.ts';
+import { printOf } from './gc-print.ts';
 import { catalogPrefix, namespacePrefix, parseKey } from './keys.ts';
 import { escapeName } from './name-escape.ts';
 
@@ -56,6 +57,8 @@ export interface NamespaceSurvey {
   readonly bodies: readonly SurveyedBody[];
   readonly hint: ListedObject | undefined;
   readonly catalogue: readonly SurveyedMarker[];
+  /** Of the keys that were listed. */
+  readonly print: number;
 }
 
 const headersAtOnceMax = 16;
@@ -94,7 +97,8 @@ export async function surveyForGarbage(
     const parsed = parseKey(object.key);
     return parsed?.kind === 'catalog' ? [{ ...object, incarnation: parsed.incarnation }] : [];
   });
-  return { name, storeTimeMs: listing.storeTimeMs, floors, entries, bodies, hint, catalogue };
+  const print = printOf(markers.objects, listing.objects);
+  return { name, storeTimeMs: listing.storeTimeMs, floors, entries, bodies, hint, catalogue, print };
 }
 
 export function largestFloor(survey: NamespaceSurvey): number {

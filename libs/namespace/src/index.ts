@@ -16,6 +16,7 @@ export { type DecodedEntry, decodeEntry } from './entry.v1.ts';
 export { decodeFamilyMember, type FamilyMember, writeFamilyRecord } from './family.ts';
 export { type CensusDeps, type FamilyCensus, takeCensus } from './gc-census.ts';
 export { createFactReader, type FactReader } from './gc-facts.ts';
+export { addToPrint } from './gc-print.ts';
 export { listRecordedFamilies } from './gc-records.ts';
 export {
   firstUnindexed,
@@ -55,6 +56,7 @@ export {
   familiesPrefix,
   familyKey,
   floorKey,
+  gcStateKey,
   headKey,
   logKey,
   logPrefix,

@@ -7,6 +7,7 @@ import {
   dirtyKey,
   familyKey,
   floorKey,
+  gcStateKey,
   headKey,
   logKey,
   type ParsedKey,
@@ -21,6 +22,7 @@ const generations = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const numbers = fc.integer({ min: 0, max: 999_999_999 });
 
 const parsed: fc.Arbitrary<ParsedKey> = fc.oneof(
+  fc.constant({ kind: 'gc-state' as const }),
   fc.record({ kind: fc.constant('catalog' as const), name: names, incarnation: ids }),
   fc.record({ kind: fc.constant('log' as const), name: names, generation: generations }),
   fc.record({ kind: fc.constant('body' as const), name: names, incarnation: ids, job: ids, n: numbers }),
@@ -43,6 +45,8 @@ function format(key: ParsedKey): string {
   switch (key.kind) {
     case 'cluster':
       return 'lagoon.json';
+    case 'gc-state':
+      return gcStateKey;
     case 'catalog':
       return catalogKey(key.name, key.incarnation);
     case 'log':

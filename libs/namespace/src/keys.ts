@@ -10,6 +10,7 @@ import { escapeName, unescapeName } from './name-escape.ts';
  */
 export type ParsedKey =
   | { readonly kind: 'cluster' }
+  | { readonly kind: 'gc-state' }
   | { readonly kind: 'catalog'; readonly name: string; readonly incarnation: string }
   | { readonly kind: 'log'; readonly name: string; readonly generation: number }
   | {
@@ -50,6 +51,8 @@ const pinPattern = /^([0-9a-z]{1,64})(\.ok)?$/;
 const generationPattern = /^[0-9]{20}$/;
 
 export const clusterKey = 'lagoon.json';
+/** What garbage collection has found settled: saves work, never needed for safety. */
+export const gcStateKey = 'gc/state';
 export const catalogPrefix = 'catalog/';
 export const dirtyPrefix = 'dirty/';
 export const familiesPrefix = 'family/';
@@ -129,6 +132,7 @@ export function dirtyKey(name: string, firstUnindexedGeneration: number): string
 /** What a key means; undefined for a key that nothing here makes. */
 export function parseKey(key: string): ParsedKey | undefined {
   if (key === clusterKey) return { kind: 'cluster' };
+  if (key === gcStateKey) return { kind: 'gc-state' };
   const [root, a = '', b = '', ...rest] = key.split('/');
   try {
     switch (root) {

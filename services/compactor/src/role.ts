@@ -68,7 +68,7 @@ export function createCompactorRole(
   const metrics = createCompactorMetrics(deps.metrics);
   const backlog = createBacklog(config);
   const namespaceLog = deps.namespaceLog ?? createNamespaceLog(deps);
-  const gc = createGcJob({ ...deps, namespaceLog }, resolveGcConfig(givenGc));
+  const gc = createGcJob({ ...deps, namespaceLog, goesOn: true }, resolveGcConfig(givenGc));
   const jobDeps = {
     ...deps,
     namespaceLog,

@@ -48,7 +48,7 @@ describe('a namespace that lives', () => {
     const content = await world.content();
     const before = await keysOf(world);
     const result = await passFor(world, 6 * hourMs);
-    expect([...result.settled]).toEqual([testName]);
+    expect([...result.settled.keys()]).toEqual([testName]);
     expect(await world.content()).toEqual(content);
     const after = await keysOf(world);
     expect(after.length).toBeLessThan(before.length / 2);
@@ -152,7 +152,7 @@ describe('a namespace that has ended', () => {
     await world.write([[5, 'unindexed']]);
     const { generation } = await world.truncate();
     const result = await passFor(world, 6 * hourMs);
-    expect([...result.settled]).toEqual([testName]);
+    expect([...result.settled.keys()]).toEqual([testName]);
     const keys = await keysOf(world);
     expect(keys.filter((key) => !key.includes('/floor/'))).toEqual([logKey(testName, generation)]);
     expect(keys.length).toBe(2);

@@ -50,11 +50,17 @@ export interface PassScope {
   readonly dryRun?: boolean;
 }
 
+/** A name of which nothing is left to do as long as its keys, and those of its families, are what these fingerprints say. */
+export interface Settled {
+  readonly print: number;
+  readonly families: ReadonlyMap<string, number>;
+}
+
 export interface PassResult {
   readonly report: GcReport;
   /** Every name that was looked at, with its families. */
   readonly looked: ReadonlyMap<string, ReadonlySet<string>>;
-  readonly settled: ReadonlySet<string>;
+  readonly settled: ReadonlyMap<string, Settled>;
   /** Families of which something is left to do: a name may not lead to them any more. */
   readonly openFamilies: ReadonlySet<string>;
 }
@@ -76,6 +82,9 @@ interface Pass {
   /** Names of which something is left to do. */
   readonly open: Set<string>;
   readonly openFamilies: Set<string>;
+  /** As they were first seen: whatever changed behind that is looked at again. */
+  readonly prints: Map<string, number>;
+  readonly familyPrints: Map<string, number>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -84,6 +93,10 @@ function hasUntoldBodies({ surveys, members }: FamilyCensus): boolean {
   const told = new Set(members.map(({ incarnation }) => incarnation));
   for (const { entries } of surveys.values()) for (const { facts } of entries) told.add(facts.incarnation);
   return [...surveys.values()].some(({ bodies }) => bodies.some(({ incarnation }) => !told.has(incarnation)));
+}
+
+function note(prints: Map<string, number>, subject: string, print: number): void {
+  if (!prints.has(subject)) prints.set(subject, print);
 }
 
 export function createCollector(deps: CollectorDeps, config: GcConfig): Collector {
@@ -123,6 +136,8 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
       looked,
       open: new Set(),
       openFamilies: new Set(),
+      prints: new Map(),
+      familyPrints: new Map(),
       signal,
     };
     const families = new Map<string, Set<string>>();
@@ -140,8 +155,17 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
         await collectFamily(state, family, names);
       }),
     );
-    const settled = new Set([...looked.keys()].filter((name) => !state.open.has(name)));
-    return { report: report.report, looked, settled, openFamilies: state.openFamilies };
+    return { report: report.report, looked, settled: settledOf(state), openFamilies: state.openFamilies };
+  };
+
+  const settledOf = (state: Pass): Map<string, Settled> => {
+    const settled = new Map<string, Settled>();
+    for (const [name, families] of state.looked) {
+      if (state.open.has(name)) continue;
+      const prints = [...families].map((family): [string, number] => [family, state.familyPrints.get(family) ?? 0]);
+      settled.set(name, { print: state.prints.get(name) ?? 0, families: new Map(prints) });
+    }
+    return settled;
   };
 
   /** What fails stays for the next pass, loudly; the others go on. */
@@ -162,6 +186,7 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
   /** Raises the floor where that is due; returns the families that the name touches. */
   const lookAt = async (state: Pass, name: string): Promise<Set<string>> => {
     const survey = await surveyForGarbage({ store: deps.store, facts }, name, state.signal);
+    note(state.prints, name, survey.print);
     const families = new Set<string>();
     const told = new Set<string>();
     for (const { facts: entry } of survey.entries) {
@@ -232,6 +257,8 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
 
   const judge = async (state: Pass, family: string, names: ReadonlySet<string>) => {
     const census = await takeCensus(censusDeps(state.dryRun), family, names, state.signal);
+    note(state.familyPrints, family, census.print);
+    for (const survey of census.surveys.values()) note(state.prints, survey.name, survey.print);
     const [first] = census.surveys.values();
     const nowMs = storeNowMs(first);
     const needsRecords = hasUntoldBodies(census);

@@ -3,9 +3,10 @@ import type { NamespaceLog } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { createCollector } from './collector.ts';
 import type { GcConfig } from './gc-config.ts';
+import { createGcMemory } from './gc-memory.ts';
 import { createGcMetrics } from './gc-metrics.ts';
 import type { GcReport } from './report.ts';
-import { type Prints, sweepStore } from './sweep.ts';
+import { sweepStore } from './sweep.ts';
 
 export interface GcJobDeps {
   readonly store: ObjectStore;
@@ -13,6 +14,8 @@ export interface GcJobDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Whether to go on from what the processes before have left, and leave it to the next; else everything is looked at. */
+  readonly goesOn?: boolean;
 }
 
 /** Garbage collection of one process: one pass at a time. */
@@ -28,63 +31,59 @@ export interface GcJob {
   close(): Promise<void>;
 }
 
-/** A name of which nothing is left to do, as long as these fingerprints are what a sweep finds. */
-interface Settled {
-  readonly print: number;
-  readonly families: ReadonlyMap<string, number>;
-}
-
 const watchedCountMax = 100_000;
 
 export function createGcJob(deps: GcJobDeps, config: GcConfig): GcJob {
-  const { clock } = deps;
+  const { clock, goesOn = false } = deps;
   const collector = createCollector(deps, config);
   const metrics = createGcMetrics(deps.metrics);
-  const settled = new Map<string, Settled>();
+  const memory = createGcMemory(deps);
   let watched = new Set<string>();
   let watchedFamilies = new Set<string>();
   let lastSweepMs: number | undefined;
+  let lastSweptAtMs = 0;
   let timer: Timer | undefined;
   let running: Promise<unknown> | undefined;
   const stop = new AbortController();
 
-  /** What the sweep found changed, and families that no settled name answers for. */
-  const unsettled = (prints: Prints): { names: Set<string>; families: Set<string> } => {
-    const names = new Set<string>();
-    const answered = new Set<string>();
-    for (const [name, print] of prints.names) {
-      const known = settled.get(name);
-      const isSame =
-        known?.print === print &&
-        [...known.families].every(([family, familyPrint]) => (prints.families.get(family) ?? 0) === familyPrint);
-      if (!isSame) names.add(name);
-      else for (const family of known.families.keys()) answered.add(family);
-    }
-    for (const name of settled.keys()) if (!prints.names.has(name) || names.has(name)) settled.delete(name);
-    return { names, families: new Set([...prints.families.keys()].filter((family) => !answered.has(family))) };
+  /** The listing of another process serves as well, while it is young enough; what that one left open goes on here. */
+  const takeOver = async (startMs: number, signal: AbortSignal | undefined): Promise<boolean> => {
+    const state = await memory.load(signal);
+    const ageMs = state === undefined ? -1 : deps.namespaceLog.storeTimeMs() - state.sweptAtMs;
+    if (state === undefined || ageMs < 0 || ageMs >= config.sweepIntervalMs) return false;
+    lastSweepMs = startMs - ageMs;
+    lastSweptAtMs = state.sweptAtMs;
+    for (const name of state.openNames) watch(name);
+    for (const family of state.openFamilies) watchedFamilies.add(family);
+    return true;
   };
 
   const run: GcJob['run'] = async (options = {}, signal) => {
     const startMs = clock.monotonicMs();
-    const isSweep = lastSweepMs === undefined || startMs - lastSweepMs >= config.sweepIntervalMs;
-    const prints = isSweep ? await sweepStore(deps.store, signal) : undefined;
-    const scope = prints === undefined ? { names: watched, families: watchedFamilies } : unsettled(prints);
+    const isDue = lastSweepMs === undefined || startMs - lastSweepMs >= config.sweepIntervalMs;
+    const isSweep = isDue && !(goesOn && (await takeOver(startMs, signal)));
+    const sweptAtMs = isSweep ? deps.namespaceLog.storeTimeMs() : lastSweptAtMs;
+    const found = isSweep ? memory.unsettled(await sweepStore(deps.store, signal)) : undefined;
+    const scope = found ?? { names: new Set<string>(), families: new Set<string>() };
     for (const name of watched) scope.names.add(name);
     for (const family of watchedFamilies) scope.families.add(family);
     watched = new Set();
     const result = await collector.pass({ ...scope, dryRun: options.dryRun === true }, signal);
-    if (isSweep) lastSweepMs = startMs;
-    for (const [name, families] of result.looked) {
-      if (!result.settled.has(name)) watch(name);
-      else if (prints !== undefined) {
-        const known = [...families].map((family): [string, number] => [family, prints.families.get(family) ?? 0]);
-        settled.set(name, { print: prints.names.get(name) ?? 0, families: new Map(known) });
-      }
+    if (isSweep) {
+      lastSweepMs = startMs;
+      lastSweptAtMs = sweptAtMs;
     }
+    memory.learn(result.settled);
+    for (const name of result.looked.keys()) if (!result.settled.has(name)) watch(name);
     watchedFamilies = new Set(result.openFamilies);
+    const hasSettled = scope.names.size > 0 && watched.size + watchedFamilies.size === 0;
+    if (goesOn && (isSweep || hasSettled)) await save(sweptAtMs, signal);
     metrics.observe(result.report, (clock.monotonicMs() - startMs) / 1000);
     return result.report;
   };
+
+  const save = (sweptAtMs: number, signal: AbortSignal | undefined): Promise<void> =>
+    memory.save({ sweptAtMs, openNames: watched, openFamilies: watchedFamilies }, signal);
 
   const watch = (name: string): void => {
     if (watched.size < watchedCountMax) watched.add(name);

@@ -1,8 +1,8 @@
-import { crc32, LagoonError, utf8Encode } from '@lagoon/base';
-import { catalogPrefix, dataRoot, familiesPrefix, namespacesPrefix, parseKey } from '@lagoon/namespace';
-import type { ObjectStore } from '@lagoon/object-store';
+import { LagoonError } from '@lagoon/base';
+import { addToPrint, catalogPrefix, dataRoot, familiesPrefix, namespacesPrefix, parseKey } from '@lagoon/namespace';
+import type { ListedObject, ObjectStore } from '@lagoon/object-store';
 
-/** Fingerprints of the keys of every name and every family: equal ones mean that nothing was made or removed. */
+/** Fingerprints of the keys of every name and every family, as a survey and a census make them. */
 export interface Prints {
   readonly names: ReadonlyMap<string, number>;
   readonly families: ReadonlyMap<string, number>;
@@ -15,27 +15,27 @@ export async function sweepStore(store: ObjectStore, signal?: AbortSignal): Prom
   const names = new Map<string, number>();
   const families = new Map<string, number>();
   for (const prefix of [catalogPrefix, namespacesPrefix]) {
-    for await (const key of keysOf(store, prefix, signal)) {
-      const parsed = parseKey(key);
-      if (parsed === undefined || !('name' in parsed) || parsed.kind === 'head') continue; // the hint is overwritten at will
-      names.set(parsed.name, crc32(utf8Encode(key), names.get(parsed.name) ?? 0));
+    for await (const object of objectsOf(store, prefix, signal)) {
+      const parsed = parseKey(object.key);
+      if (parsed === undefined || !('name' in parsed)) continue;
+      names.set(parsed.name, addToPrint(names.get(parsed.name) ?? 0, object));
     }
   }
   for (const prefix of [familiesPrefix, dataRoot]) {
-    for await (const key of keysOf(store, prefix, signal)) {
-      const parsed = parseKey(key);
+    for await (const object of objectsOf(store, prefix, signal)) {
+      const parsed = parseKey(object.key);
       if (parsed?.kind !== 'family' && parsed?.kind !== 'data') continue;
-      families.set(parsed.family, crc32(utf8Encode(key), families.get(parsed.family) ?? 0));
+      families.set(parsed.family, addToPrint(families.get(parsed.family) ?? 0, object));
     }
   }
   return { names, families };
 }
 
-async function* keysOf(store: ObjectStore, prefix: string, signal?: AbortSignal): AsyncGenerator<string> {
+async function* objectsOf(store: ObjectStore, prefix: string, signal?: AbortSignal): AsyncGenerator<ListedObject> {
   let startAfter: string | undefined;
   for (let pageCount = 0; pageCount < pageCountMax; pageCount++) {
     const page = await store.list({ prefix, ...(startAfter === undefined ? {} : { startAfter }) }, signal);
-    for (const { key } of page.objects) yield key;
+    yield* page.objects;
     startAfter = page.objects.at(-1)?.key;
     if (!page.truncated || startAfter === undefined) return;
   }

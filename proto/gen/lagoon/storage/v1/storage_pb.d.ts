@@ -1269,3 +1269,73 @@ export declare type SegmentColumn = Message<"lagoon.storage.v1.SegmentColumn"> &
  */
 export declare const SegmentColumnSchema: GenMessage<SegmentColumn>;
 
+/**
+ * gc/state (docs/formats/gc-state.v1.md): what garbage collection has found settled, so that the next process need not look again.
+ *
+ * @generated from message lagoon.storage.v1.GcState
+ */
+export declare type GcState = Message<"lagoon.storage.v1.GcState"> & {
+  /**
+   * Store time at which everything was listed last.
+   *
+   * @generated from field: int64 swept_at_ms = 1;
+   */
+  sweptAtMs: bigint;
+
+  /**
+   * @generated from field: repeated lagoon.storage.v1.SettledName settled = 2;
+   */
+  settled: SettledName[];
+
+  /**
+   * Names and families of which something is left to do.
+   *
+   * @generated from field: repeated string open_names = 3;
+   */
+  openNames: string[];
+
+  /**
+   * @generated from field: repeated string open_families = 4;
+   */
+  openFamilies: string[];
+};
+
+/**
+ * Describes the message lagoon.storage.v1.GcState.
+ * Use `create(GcStateSchema)` to create a new message.
+ */
+export declare const GcStateSchema: GenMessage<GcState>;
+
+/**
+ * A name of which nothing is left to do as long as the fingerprints of its keys, and of its families' keys, are these.
+ *
+ * @generated from message lagoon.storage.v1.SettledName
+ */
+export declare type SettledName = Message<"lagoon.storage.v1.SettledName"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: fixed32 print = 2;
+   */
+  print: number;
+
+  /**
+   * @generated from field: repeated string families = 3;
+   */
+  families: string[];
+
+  /**
+   * @generated from field: repeated fixed32 family_prints = 4;
+   */
+  familyPrints: number[];
+};
+
+/**
+ * Describes the message lagoon.storage.v1.SettledName.
+ * Use `create(SettledNameSchema)` to create a new message.
+ */
+export declare const SettledNameSchema: GenMessage<SettledName>;
+
