@@ -3,6 +3,7 @@ import type { Manifest } from '@lagoon/namespace';
 import { evaluateFilter } from './evaluate-filter.ts';
 import type { FilterPlan } from './query-plan.ts';
 import { type ContentDeps, createReplicaContent } from './replica-content.ts';
+import { rowOfRank } from './row-ranks.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /**
@@ -73,7 +74,8 @@ function rowsOf(snapshot: Snapshot): RowSnapshot {
     generation: snapshot.generation,
     find: (ids, onFound) => {
       for (const { block, live } of parts) {
-        forEachCommonId(ids, block.ids, (index, row) => {
+        forEachCommonId(ids, block.ids, (index, rank) => {
+          const row = rowOfRank(block, rank);
           if (live === undefined || getBit(live, row)) onFound(index, block, row);
         });
       }

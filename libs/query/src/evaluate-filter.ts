@@ -14,12 +14,13 @@ import {
   orInPlace,
   setBit,
 } from '@lagoon/format';
-import { idRowRange, rowOfId } from './id-rows.ts';
+import { idRankRange, rowOfId } from './id-rows.ts';
 import { type ElementMatcher, matchAny, matchRange } from './match-elements.ts';
 import type { FilterPlan } from './query-plan.ts';
+import { type RowBlock, rowOfRank } from './row-ranks.ts';
 
 /** The rows of a block that a filter admits, dead ones included: one bit per row. Exact. */
-export function evaluateFilter(block: Block, filter: FilterPlan): Uint8Array {
+export function evaluateFilter(block: RowBlock, filter: FilterPlan): Uint8Array {
   switch (filter.kind) {
     case 'all':
       return createFullBitmap(block.rowCount);
@@ -43,15 +44,15 @@ export function evaluateFilter(block: Block, filter: FilterPlan): Uint8Array {
     case 'idAny': {
       const rows = createBitmap(block.rowCount);
       for (const operand of filter.operands) {
-        const row = rowOfId(block.ids, operand);
+        const row = rowOfId(block, operand);
         if (row >= 0) setBit(rows, row);
       }
       return rows;
     }
     case 'idRange': {
       const rows = createBitmap(block.rowCount);
-      const { from, to } = idRowRange(block.ids, filter.operator, filter.operand);
-      for (let row = from; row < to; row++) setBit(rows, row);
+      const { from, to } = idRankRange(block.ids, filter.operator, filter.operand);
+      for (let rank = from; rank < to; rank++) setBit(rows, rowOfRank(block, rank));
       return rows;
     }
   }
@@ -71,7 +72,7 @@ export function columnOf(block: Block, attribute: string, type: AttributeType): 
   return named.column;
 }
 
-function evaluateAnd(block: Block, filters: readonly FilterPlan[]): Uint8Array {
+function evaluateAnd(block: RowBlock, filters: readonly FilterPlan[]): Uint8Array {
   const [first, ...rest] = filters;
   if (first === undefined) return createFullBitmap(block.rowCount);
   const rows = evaluateFilter(block, first);
@@ -79,7 +80,7 @@ function evaluateAnd(block: Block, filters: readonly FilterPlan[]): Uint8Array {
   return rows;
 }
 
-function evaluateOr(block: Block, filters: readonly FilterPlan[]): Uint8Array {
+function evaluateOr(block: RowBlock, filters: readonly FilterPlan[]): Uint8Array {
   const rows = createBitmap(block.rowCount);
   for (const filter of filters) orInPlace(rows, evaluateFilter(block, filter));
   return rows;

@@ -1,18 +1,20 @@
 import { compareIds, type IdColumn } from '@lagoon/format';
 import type { Operand, RangeOperator } from './query-plan.ts';
+import { type RowBlock, rowOfRank } from './row-ranks.ts';
 
 /** The row with this id, or -1. */
-export function rowOfId(ids: IdColumn, operand: Operand): number {
+export function rowOfId(block: RowBlock, operand: Operand): number {
+  const { ids } = block;
   const probe = singleId(ids, operand);
-  const row = firstRow(ids, (candidate) => compareIds(ids, candidate, probe, 0) >= 0);
-  return row < ids.count && compareIds(ids, row, probe, 0) === 0 ? row : -1;
+  const rank = firstRank(ids, (candidate) => compareIds(ids, candidate, probe, 0) >= 0);
+  return rank < ids.count && compareIds(ids, rank, probe, 0) === 0 ? rowOfRank(block, rank) : -1;
 }
 
-/** Rows are sorted by id, so a range of ids is a range of rows: [from, to). */
-export function idRowRange(ids: IdColumn, operator: RangeOperator, operand: Operand): { from: number; to: number } {
+/** A range of ids is a range of ranks: [from, to). */
+export function idRankRange(ids: IdColumn, operator: RangeOperator, operand: Operand): { from: number; to: number } {
   const probe = singleId(ids, operand);
-  const atOrAbove = firstRow(ids, (row) => compareIds(ids, row, probe, 0) >= 0);
-  const above = firstRow(ids, (row) => compareIds(ids, row, probe, 0) > 0);
+  const atOrAbove = firstRank(ids, (rank) => compareIds(ids, rank, probe, 0) >= 0);
+  const above = firstRank(ids, (rank) => compareIds(ids, rank, probe, 0) > 0);
   switch (operator) {
     case 'lt':
       return { from: 0, to: atOrAbove };
@@ -25,7 +27,7 @@ export function idRowRange(ids: IdColumn, operator: RangeOperator, operand: Oper
   }
 }
 
-function firstRow(ids: IdColumn, holds: (row: number) => boolean): number {
+function firstRank(ids: IdColumn, holds: (rank: number) => boolean): number {
   let low = 0;
   let high = ids.count;
   while (low < high) {

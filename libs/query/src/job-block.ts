@@ -1,4 +1,5 @@
 import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFullBitmap } from '@lagoon/format';
+import { type RowBlock, rankOfRow } from './row-ranks.ts';
 import type { StoredSegment } from './stored-segment.ts';
 import type { RankedRows, RowOrder } from './top-rows.ts';
 
@@ -21,7 +22,7 @@ export interface BlockLocation {
 /** A block of a job, opened, with the rows that may be answered. */
 export interface JobBlock {
   readonly location: BlockLocation;
-  readonly block: Block;
+  readonly block: RowBlock;
   /** Live rows that the filter admits; undefined: all rows. */
   readonly admitted: Bitmap | undefined;
 }
@@ -34,11 +35,16 @@ export interface SearchOutcome {
 
 /** Ties are broken by id, ascending. */
 export function createIdOrder(blocks: readonly JobBlock[]): RowOrder {
-  const ids = blocks.map(({ block }) => block.ids);
-  return (blockA, rowA, blockB, rowB) => {
-    const [a, b] = [ids[blockA], ids[blockB]];
-    return a === undefined || b === undefined ? blockA - blockB : compareIds(a, rowA, b, rowB);
+  return (indexA, rowA, indexB, rowB) => {
+    const [a, b] = [blocks[indexA]?.block, blocks[indexB]?.block];
+    return a === undefined || b === undefined ? indexA - indexB : compareRowIds(a, rowA, b, rowB);
   };
+}
+
+/** By rank where both are of one block: no id is read. */
+export function compareRowIds(a: RowBlock, rowA: number, b: RowBlock, rowB: number): number {
+  const [rankA, rankB] = [rankOfRow(a, rowA), rankOfRow(b, rowB)];
+  return a === b ? rankA - rankB : compareIds(a.ids, rankA, b.ids, rankB);
 }
 
 /** The admitted rows that also have a value. */

@@ -17,6 +17,7 @@ import type { ConsistencySpec, Filter, QuerySpec, RankBy } from './query-spec.ts
 import {
   createTestEngine,
   createTestNamespace,
+  randomOrders,
   type TestDocument,
   type TestEngine,
   type TestNamespace,
@@ -249,10 +250,10 @@ async function expectAnswers(
 async function play(
   { idKind, metric, steps, queries }: Scenario,
   makeEngine: (namespace: TestNamespace) => TestEngine,
-  flat = false,
+  layout: Pick<NonNullable<Parameters<typeof createTestNamespace>[1]>, 'flat' | 'orderOf'> = {},
 ): Promise<void> {
   const schema = schemaOf(idKind, metric);
-  const namespace = createTestNamespace(schema, { flat });
+  const namespace = createTestNamespace(schema, layout);
   const following = makeEngine(namespace);
   const model = new Map<DocumentId, TestDocument>();
   const specs = queries.map(toSpec);
@@ -285,8 +286,17 @@ describe('against brute force', () => {
 
   test('flat segments of an earlier version too', async () => {
     await fc.assert(
-      fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace), true)),
+      fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace), { flat: true })),
       { numRuns: 30 },
+    );
+  }, 60_000);
+
+  test('rows of segments in any order too', async () => {
+    await fc.assert(
+      fc.asyncProperty(scenario, fc.nat(), (played, seed) =>
+        play(played, (namespace) => createTestEngine(namespace), { orderOf: randomOrders(seed) }),
+      ),
+      { numRuns: 150 },
     );
   }, 60_000);
 
@@ -294,7 +304,9 @@ describe('against brute force', () => {
     const makePool = (arena: Arena) =>
       createWorkerPool({ arena, log: silentLog }, { workerCount: 2, textIndexBytesMax: 1 << 20 });
     await fc.assert(
-      fc.asyncProperty(scenario, (played) => play(played, (namespace) => createTestEngine(namespace, { makePool }))),
+      fc.asyncProperty(scenario, fc.nat(), (played, seed) =>
+        play(played, (namespace) => createTestEngine(namespace, { makePool }), { orderOf: randomOrders(seed) }),
+      ),
       { numRuns: 6 },
     );
   }, 60_000);

@@ -1,15 +1,17 @@
 import { assert } from '@lagoon/base';
-import { compareIds, getBit, type IdColumn, type ScalarColumn } from '@lagoon/format';
+import { getBit, type IdColumn, type ScalarColumn } from '@lagoon/format';
+import { compareRowIds } from './job-block.ts';
+import { type RowBlock, rankOfRow } from './row-ranks.ts';
 
 /** A key of one block: an attribute's column, the ids, or nothing where no row of the block has the attribute. */
 export type OrderColumn =
   | { readonly kind: 'scalar'; readonly column: ScalarColumn }
-  | { readonly kind: 'id'; readonly ids: IdColumn }
+  | { readonly kind: 'id'; readonly block: RowBlock }
   | { readonly kind: 'missing' };
 
 /** Exact order of two keys of one attribute: numbers by value, strings, uuids and bytes by their bytes, missing first. */
 export function compareKeys(a: OrderColumn, rowA: number, b: OrderColumn, rowB: number): number {
-  if (a.kind === 'id' && b.kind === 'id') return compareIds(a.ids, rowA, b.ids, rowB);
+  if (a.kind === 'id' && b.kind === 'id') return compareRowIds(a.block, rowA, b.block, rowB);
   const missingA = isMissing(a, rowA);
   const missingB = isMissing(b, rowB);
   if (missingA || missingB) return Number(missingB) - Number(missingA);
@@ -23,7 +25,11 @@ export function compareKeys(a: OrderColumn, rowA: number, b: OrderColumn, rowB: 
  */
 export function createKeyPrefix(key: OrderColumn | undefined): (row: number) => number {
   if (key === undefined || key.kind === 'missing') return () => -Infinity;
-  if (key.kind === 'id') return idPrefix(key.ids);
+  if (key.kind === 'id') {
+    const { block } = key;
+    const prefix = idPrefix(block.ids);
+    return (row) => prefix(rankOfRow(block, row));
+  }
   const { column } = key;
   const prefix = scalarPrefix(column);
   const { nulls } = column;

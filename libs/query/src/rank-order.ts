@@ -32,7 +32,7 @@ export function rankByOrder(plan: OrderPlan, limit: number, blocks: readonly Job
 }
 
 function orderColumn({ block }: JobBlock, key: OrderKeyPlan): OrderColumn {
-  if (key.scalar === undefined) return { kind: 'id', ids: block.ids };
+  if (key.scalar === undefined) return { kind: 'id', block };
   const column = columnOf(block, key.attribute, { kind: 'scalar', scalar: key.scalar });
   return column?.kind === 'scalar' ? { kind: 'scalar', column } : { kind: 'missing' };
 }

@@ -40,6 +40,7 @@ export function rankByVector(
       distanceBound: top.scoreBound,
       rowCount: block.rowCount,
       admitted: rows,
+      withTies: block.ranks !== undefined,
     });
     for (let i = 0; i < found.rows.length; i++) {
       top.offer(found.distances[i] as number, index, found.rows[i] as number);

@@ -5,6 +5,7 @@ import type { BytesLru } from './bytes-lru.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { ResultRow } from './query-result.ts';
 import type { ResidentBlock } from './resident-block.ts';
+import { rankOfRow } from './row-ranks.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { RankedRows } from './top-rows.ts';
 
@@ -25,7 +26,7 @@ export async function readRows(
   const places = Array.from(top.rows, (row, i) => ({ resident: residentOf(snapshot, top, i), row }));
   const stored = await readDocuments(places, plan.projection, documents, signal);
   return places.map(({ resident, row }, i) => {
-    const id = idAt(resident.block.ids, row);
+    const id = idAt(resident.block.ids, rankOfRow(resident.block, row));
     const attributes = plan.projection.map((name) => {
       const type = snapshot.schema.attributes.get(name)?.type;
       assert(type !== undefined, 'a projected attribute is in the schema');

@@ -5,16 +5,19 @@ import type { Manifest, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import {
   createRangeReader,
+  inIdOrder,
   openSegment,
   readDeleteVector,
   readRequestCount,
-  readSegmentBlock,
+  readSegmentRows,
+  type SegmentRows,
   wholeIfSmall,
 } from '@lagoon/segment';
 import { createLiveRows, type LiveRows } from './live-rows.ts';
 import { noNeeds, type QueryNeeds, uniteNeeds } from './query-needs.ts';
 import { createResidentBlock, type ResidentBlock } from './resident-block.ts';
 import { createResidentSegment } from './resident-segment.ts';
+import { rowOfRank } from './row-ranks.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { createTailIndex, type TailIndex } from './tail-index.ts';
 
@@ -90,11 +93,11 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
   const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<Rows> => {
     const { object } = segment;
     const pinning = pinSegment(deps, usage, segment, needs, signal);
-    const [resident, dead] = await Promise.all([
+    const [{ resident, deadIn }, dead] = await Promise.all([
       pinning,
       readDeleteVector(store, segment.deleteVector, segment.rowCount, signal),
     ]).catch(async (error: unknown) => {
-      (await pinning.catch(() => undefined))?.release();
+      (await pinning.catch(() => undefined))?.resident.release();
       throw error;
     });
     if (segment.deleteVector?.kind === 'object') countRead(usage, segment.deleteVector.object.size);
@@ -102,7 +105,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       resident.release();
       throw corrupt('segment has other rows than its manifest says', { key: object.key });
     }
-    return { resident, live: createLiveRows(segment.rowCount, dead) };
+    return { resident, live: createLiveRows(segment.rowCount, dead && inIdOrder(dead, deadIn)) };
   };
   const clear = (): void => {
     for (const rows of segments.values()) release(rows);
@@ -172,8 +175,8 @@ function closedWith(residents: readonly ResidentBlock[]): LagoonError {
   return new LagoonError('unavailable', 'namespace was put out of memory');
 }
 
-function killRows({ resident, live }: Rows, ...killers: readonly IdColumn[]): void {
-  for (const ids of killers) forEachCommonId(resident.block.ids, ids, (row) => void live.kill(row));
+function killRows({ resident: { block }, live }: Rows, ...killers: readonly IdColumn[]): void {
+  for (const ids of killers) forEachCommonId(block.ids, ids, (rank) => void live.kill(rowOfRank(block, rank)));
 }
 
 function indexTail(tail: readonly TailRows[]): TailIndex {
@@ -203,13 +206,19 @@ async function loadAll(
   return loaded;
 }
 
+interface PinnedSegment {
+  readonly resident: ResidentBlock;
+  /** The segment's own order of rows, by which its delete vector goes, where the block has another. */
+  readonly deadIn: Uint32Array | undefined;
+}
+
 async function pinSegment(
   deps: ContentDeps,
   usage: ReadUsage,
   { object, footer }: SegmentReference,
   needs: QueryNeeds,
   signal?: AbortSignal,
-): Promise<ResidentBlock> {
+): Promise<PinnedSegment> {
   const onAcquired = (hit: boolean): void => {
     if (hit) usage.cacheHitCount++;
     else usage.cacheMissCount++;
@@ -228,22 +237,23 @@ async function pinSegment(
       resident.release();
       throw error;
     }
-    return resident;
+    return { resident, deadIn: undefined };
   }
-  const read = async (loadSignal?: AbortSignal): Promise<Uint8Array> => {
-    const bytes = await readSegmentBlock(deps.store, object, loadSignal);
+  const read = async (loadSignal?: AbortSignal): Promise<SegmentRows> => {
+    const rows = await readSegmentRows(deps.store, object, loadSignal);
     countRead(usage, object.size);
-    verifySegment(bytes, object.key);
-    return bytes;
+    verifySegment(rows.bytes, object.key);
+    return rows;
   };
   // How large the rows of a segment with sections are is known when they are there.
   const known = footer === undefined ? undefined : await read(signal);
-  const size = known?.length ?? object.size;
+  const size = known?.bytes.length ?? object.size;
   const load = async (target: Uint8Array, loadSignal?: AbortSignal): Promise<void> =>
-    target.set(known ?? (await read(loadSignal)));
+    target.set((known ?? (await read(loadSignal))).bytes);
   const pinned = await deps.cache.acquire(object.key, size, load, signal);
   onAcquired(pinned.hit);
-  return createResidentBlock(deps.nextId(), object.key, pinned, deps.onBlockGone);
+  const resident = createResidentBlock(deps.nextId(), object.key, pinned, deps.onBlockGone);
+  return { resident, deadIn: known?.rows };
 }
 
 function countRead(usage: ReadUsage, size: number): void {

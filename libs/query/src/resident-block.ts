@@ -1,8 +1,9 @@
 import { assert } from '@lagoon/base';
 import type { PinnedBlock } from '@lagoon/cache';
-import { type Block, openBlock } from '@lagoon/format';
+import { openBlock } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
 import type { QueryNeeds } from './query-needs.ts';
+import type { RowBlock } from './row-ranks.ts';
 import type { StoredSegment } from './stored-segment.ts';
 
 /**
@@ -17,7 +18,7 @@ export interface ResidentBlock {
   readonly offset: number;
   readonly size: number;
   /** Of a segment that is in parts: with the columns that are there so far. */
-  readonly block: Block;
+  readonly block: RowBlock;
   /** Which parts of a segment are there, another object when more are; undefined: the block is whole. */
   readonly segment: StoredSegment | undefined;
   /** For what is read from the store, row by row; undefined: the block is whole. */

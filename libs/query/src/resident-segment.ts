@@ -1,13 +1,13 @@
-import { assert, corrupt, LagoonError, mapBounded, unimplemented } from '@lagoon/base';
+import { assert, corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, PinnedBlock } from '@lagoon/cache';
-import { columnSize, type FullTextSearch, layOutColumn } from '@lagoon/format';
+import { columnSize, type FullTextSearch } from '@lagoon/format';
 import type { SegmentColumn, SegmentReader } from '@lagoon/segment';
 import type { QueryNeeds } from './query-needs.ts';
 import type { ResidentBlock } from './resident-block.ts';
 import {
   addColumn,
-  idShape,
-  idsToColumn,
+  idPartSize,
+  layOutIds,
   openStoredSegment,
   type StoredColumn,
   type StoredPlace,
@@ -37,8 +37,8 @@ export async function createResidentSegment(
 ): Promise<ResidentBlock> {
   const { cache } = deps;
   const { key, footer } = reader;
-  if (footer.permuted) throw unimplemented('search in segments whose rows are not in the order of ids');
-  const shape = { idKind: footer.idKind, rowCount: footer.rowCount, idBytes: reader.idBytes };
+  const { idKind, rowCount, permuted } = footer;
+  const shape = { idKind, rowCount, permuted, idBytes: reader.idBytes };
   const pins: PinnedBlock[] = [];
   const columns: StoredColumn[] = [];
   const texts: StoredText[] = [];
@@ -91,9 +91,8 @@ export async function createResidentSegment(
     texts.push({ ...placeOf(pinned), attribute: column.name, settings, indexSize, hasNulls: column.hasNulls });
   };
 
-  const readIds = async (inner: AbortSignal): Promise<Uint8Array> =>
-    layOutColumn(idsToColumn(await reader.readIds(inner)), footer.rowCount);
-  const ids = await acquire('ids', columnSize(idShape(shape)), readIds, signal);
+  const readIds = async (inner: AbortSignal): Promise<Uint8Array> => layOutIds(shape, await reader.readIdRows(inner));
+  const ids = await acquire('ids', idPartSize(shape), readIds, signal);
   pins.push(ids);
   const block = openStoredSegment({ ...shape, columns, texts }, placeOf(ids), () => ids.block.bytes);
   let described: StoredSegment = { ...shape, columns: [], texts: [] };

@@ -1,13 +1,14 @@
-import { type Block, getBit } from '@lagoon/format';
+import { getBit } from '@lagoon/format';
 import { columnOf, evaluateFilter, matchColumn } from './evaluate-filter.ts';
-import { idRowRange, rowOfId } from './id-rows.ts';
+import { idRankRange, rowOfId } from './id-rows.ts';
 import type { FilterPlan } from './query-plan.ts';
+import { type RowBlock, rankOfRow } from './row-ranks.ts';
 
 /** Whether a row of the block matches the filter. */
 export type RowMatcher = (row: number) => boolean;
 
 /** The same as `evaluateFilter`, for a few rows: costs what is asked for, not what the block holds. */
-export function createRowMatcher(block: Block, filter: FilterPlan): RowMatcher {
+export function createRowMatcher(block: RowBlock, filter: FilterPlan): RowMatcher {
   switch (filter.kind) {
     case 'all':
       return () => true;
@@ -34,12 +35,15 @@ export function createRowMatcher(block: Block, filter: FilterPlan): RowMatcher {
     case 'range':
       return matchColumn(block, filter);
     case 'idAny': {
-      const rows = new Set(filter.operands.map((operand) => rowOfId(block.ids, operand)));
+      const rows = new Set(filter.operands.map((operand) => rowOfId(block, operand)));
       return (row) => rows.has(row);
     }
     case 'idRange': {
-      const { from, to } = idRowRange(block.ids, filter.operator, filter.operand);
-      return (row) => row >= from && row < to;
+      const { from, to } = idRankRange(block.ids, filter.operator, filter.operand);
+      return (row) => {
+        const rank = rankOfRow(block, row);
+        return rank >= from && rank < to;
+      };
     }
     default: {
       const rows = evaluateFilter(block, filter);

@@ -1,5 +1,5 @@
 import { assert } from '@lagoon/base';
-import { type Bitmap, type Block, openBlock, type VectorColumn } from '@lagoon/format';
+import { type Bitmap, getBit, openBlock, type VectorColumn } from '@lagoon/format';
 import { openTextIndex, type Postings, type TextIndex } from '@lagoon/text';
 import {
   createKernels,
@@ -13,13 +13,14 @@ import {
 } from '@lagoon/vector';
 import { type BytesLru, createBytesLru } from './bytes-lru.ts';
 import type { BlockLocation } from './job-block.ts';
+import type { RowBlock } from './row-ranks.ts';
 import { openStoredSegment, type StoredPlace, type StoredText } from './stored-segment.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
 
 /** What one thread keeps between jobs: opened blocks, kernels, text indexes. */
 export interface SearchContext {
   /** The block at its place in the arena; opened once, never verified here: that was done before it got there. */
-  openBlock(location: BlockLocation): Block;
+  openBlock(location: BlockLocation): RowBlock;
   scanVectors(memoryIndex: number, column: VectorColumn, scan: BlockScan): TopRows;
   /** A text index that lies in the arena beside its block; opened once. */
   openText(location: BlockLocation, text: StoredText): TextIndex;
@@ -35,7 +36,7 @@ export interface SearchContext {
 /** A block as this thread sees it, with the text indexes that it has opened beside it. */
 interface OpenedBlock {
   readonly location: BlockLocation;
-  readonly block: Block;
+  readonly block: RowBlock;
   readonly texts: Map<string, TextIndex>;
 }
 
@@ -67,6 +68,8 @@ export interface BlockScan {
   readonly distanceBound: number;
   readonly rowCount: number;
   readonly admitted: Bitmap | undefined;
+  /** Rows are not in the order of ids, by which ties are broken: all rows at the distance of the worst one are given. */
+  readonly withTies: boolean;
 }
 
 /** One memory of the arena with a region in it that this thread alone writes. */
@@ -165,6 +168,9 @@ function createMemoryScanner(module: WebAssembly.Module, { memory, scratch }: Se
   };
 }
 
+/** Rows whose distances fit the region of the mask. */
+const distanceRowCount = maskBytes / 4;
+
 /** Scans the rows [from, to); `from` is a multiple of 8. */
 function scanRows(
   kernels: Kernels,
@@ -179,6 +185,20 @@ function scanRows(
     new Uint8Array(memory.buffer, scratch.offset, maskBytes).set(scan.admitted.subarray(from >>> 3, (to + 7) >>> 3));
   }
   const top = kernels.scanTopK({
+    ...vectorRows(column, scan, from, to),
+    k: scan.withTies ? Math.min(scan.k + 1, kernelTopMax) : scan.k,
+    rowMaskOffset: scan.admitted === undefined ? 0 : scratch.offset,
+    distanceBound: scan.distanceBound,
+  });
+  if (from > 0) for (let i = 0; i < top.rows.length; i++) (top.rows[i] as number) += from;
+  if (!scan.withTies || top.rows.length < scan.k) return top;
+  const worst = top.distances[scan.k - 1] as number;
+  if (top.rows.length > scan.k && (top.distances[scan.k] as number) > worst) return top;
+  return rowsWithin(kernels, memory, scratch, column, scan, worst, from, to);
+}
+
+function vectorRows(column: VectorColumn, scan: BlockScan, from: number, to: number) {
+  return {
     metric: scan.metric,
     element: 'f32',
     dims: column.dims,
@@ -187,12 +207,34 @@ function scanRows(
     inverseNormsOffset: column.inverseNorms.byteOffset + from * 4,
     query: scan.query,
     queryInverseNorm: scan.queryInverseNorm,
-    k: scan.k,
-    rowMaskOffset: scan.admitted === undefined ? 0 : scratch.offset,
-    distanceBound: scan.distanceBound,
-  });
-  if (from > 0) for (let i = 0; i < top.rows.length; i++) (top.rows[i] as number) += from;
-  return top;
+  } as const;
+}
+
+/** All admitted rows up to a distance, in the order of rows: only asked for where rows are as far as the last one that counts. */
+function rowsWithin(
+  kernels: Kernels,
+  memory: WebAssembly.Memory,
+  scratch: ScratchRegion,
+  column: VectorColumn,
+  scan: BlockScan,
+  worst: number,
+  from: number,
+  to: number,
+): TopRows {
+  const rows: number[] = [];
+  const found: number[] = [];
+  for (let start = from; start < to; start += distanceRowCount) {
+    const end = Math.min(start + distanceRowCount, to);
+    kernels.distances({ ...vectorRows(column, scan, start, end), distanceBound: worst }, scratch.offset);
+    const distances = new Float32Array(memory.buffer, scratch.offset, end - start);
+    for (let row = start; row < end; row++) {
+      const distance = distances[row - start] as number;
+      if (distance > worst || (scan.admitted !== undefined && !getBit(scan.admitted, row))) continue;
+      rows.push(row);
+      found.push(distance);
+    }
+  }
+  return { rows: Uint32Array.from(rows), distances: Float32Array.from(found) };
 }
 
 /** Not ascending any more: the caller ranks them. */

@@ -1,10 +1,11 @@
-import { andInPlace, type Bitmap, type Block } from '@lagoon/format';
+import { andInPlace, type Bitmap } from '@lagoon/format';
 import { evaluateFilter } from './evaluate-filter.ts';
 import type { BlockLocation, SearchOutcome } from './job-block.ts';
 import type { FilterPlan, RankPlan } from './query-plan.ts';
 import { rankByOrder } from './rank-order.ts';
 import { rankByText } from './rank-text.ts';
 import { rankByVector } from './rank-vector.ts';
+import type { RowBlock } from './row-ranks.ts';
 import type { SearchContext } from './search-context.ts';
 
 /** One query on the blocks of one snapshot. Live rows have distinct ids over all blocks. */
@@ -31,7 +32,7 @@ export function runSearchJob(context: SearchContext, job: SearchJob): SearchOutc
   }
 }
 
-function admittedRows(block: Block, live: Bitmap | undefined, filter: FilterPlan | undefined): Bitmap | undefined {
+function admittedRows(block: RowBlock, live: Bitmap | undefined, filter: FilterPlan | undefined): Bitmap | undefined {
   if (filter === undefined) return live;
   const rows = evaluateFilter(block, filter);
   if (live !== undefined) andInPlace(rows, live);

@@ -1,13 +1,16 @@
-import { assert } from '@lagoon/base';
+import { alignUp, assert } from '@lagoon/base';
 import {
-  type Block,
   type ColumnShape,
+  columnSize,
   type FullTextSearch,
   type IdColumn,
   type IdKind,
+  layOutColumn,
   type NamedColumn,
   openColumn,
 } from '@lagoon/format';
+import type { SegmentIds } from '@lagoon/segment';
+import { invert, type RowBlock, type RowRanks } from './row-ranks.ts';
 
 /**
  * A segment of which only parts lie in the arena: its ids at the place of its block, columns and text indexes where they were
@@ -18,6 +21,8 @@ export interface StoredSegment {
   readonly rowCount: number;
   /** Bytes of all ids of strings; else 0. */
   readonly idBytes: number;
+  /** Rows in another order than ids: behind the ids lie the row per rank and the rank per row, u32 each. */
+  readonly permuted: boolean;
   readonly columns: readonly StoredColumn[];
   readonly texts: readonly StoredText[];
 }
@@ -41,17 +46,44 @@ export interface StoredText extends StoredPlace {
   readonly hasNulls: boolean;
 }
 
+type IdPart = Pick<StoredSegment, 'idKind' | 'rowCount' | 'idBytes' | 'permuted'>;
+
+/** Bytes of the ids as `layOutIds` places them. */
+export function idPartSize(part: IdPart): number {
+  return columnSize(idShape(part)) + (part.permuted ? 2 * ranksSize(part) : 0);
+}
+
+/** The ids of a segment as they lie in the arena: a column, then both permutations where rows are in another order. */
+export function layOutIds(part: IdPart, { ids, rows }: SegmentIds): Uint8Array {
+  const bytes = layOutColumn(idsToColumn(ids), part.rowCount);
+  if (rows === undefined) return bytes;
+  const all = new Uint8Array(idPartSize(part));
+  all.set(bytes);
+  all.set(new Uint8Array(rows.buffer, rows.byteOffset, rows.byteLength), bytes.length);
+  all.set(new Uint8Array(invert(rows).buffer), bytes.length + ranksSize(part));
+  return all;
+}
+
+function ranksSize({ rowCount }: IdPart): number {
+  return alignUp(4 * rowCount, 16);
+}
+
+function openRanks(part: IdPart, bytes: Uint8Array): RowRanks | undefined {
+  if (!part.permuted) return undefined;
+  const start = bytes.byteOffset + columnSize(idShape(part));
+  return {
+    rowOf: new Uint32Array(bytes.buffer, start, part.rowCount),
+    rankOf: new Uint32Array(bytes.buffer, start + ranksSize(part), part.rowCount),
+  };
+}
+
 /** How ids lie in the arena: as a column of their own. */
-export function idShape({
-  idKind,
-  rowCount,
-  idBytes,
-}: Pick<StoredSegment, 'idKind' | 'rowCount' | 'idBytes'>): ColumnShape {
+function idShape({ idKind, rowCount, idBytes }: Pick<StoredSegment, 'idKind' | 'rowCount' | 'idBytes'>): ColumnShape {
   const scalar = idKind === 'u64' ? 'uint' : idKind;
   return { type: { kind: 'scalar', scalar }, rowCount, hasNulls: false, elementCount: 0, valueBytes: idBytes };
 }
 
-export function idsToColumn(ids: IdColumn): NamedColumn {
+function idsToColumn(ids: IdColumn): NamedColumn {
   const shared = { kind: 'scalar', nulls: undefined } as const;
   switch (ids.idKind) {
     case 'u64':
@@ -74,7 +106,7 @@ export function openStoredSegment(
   segment: StoredSegment,
   ids: StoredPlace,
   bytesAt: (place: StoredPlace) => Uint8Array,
-): Block & { readonly columns: Map<string, NamedColumn> } {
+): RowBlock & { readonly columns: Map<string, NamedColumn> } {
   const { idKind, rowCount } = segment;
   const bytes = bytesAt(ids);
   const columns = new Map<string, NamedColumn>();
@@ -82,7 +114,8 @@ export function openStoredSegment(
   return {
     rowCount,
     idKind,
-    ids: openIds(segment, bytes),
+    ids: openIds(segment, bytes.subarray(0, columnSize(idShape(segment)))),
+    ranks: openRanks(segment, bytes),
     deletes: noIds(idKind),
     columns,
     logicalBytes: 0, // not asked of a segment: its manifest says it

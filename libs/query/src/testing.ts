@@ -26,7 +26,7 @@ import {
   type SegmentReference,
 } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
-import { planDeleteVectors, readDeleteVector, readSegmentBlock, writeSegment } from '@lagoon/segment';
+import { planDeleteVectors, readDeleteVector, readSegmentRows, writeSegment } from '@lagoon/segment';
 import { type Arena, createArena } from '@lagoon/vector';
 import { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './query-engine.ts';
 import { searchScratchBytes } from './search-context.ts';
@@ -47,6 +47,22 @@ export interface TestNamespace {
   /** Turns the tail into one segment. */
   index(): Promise<void>;
   end(): Promise<void>;
+}
+
+/** The order of the rows of a segment with so many. */
+type OrderOf = (rowCount: number) => Uint32Array;
+
+/** Another permutation at each call, the same ones for a seed. */
+export function randomOrders(seed: number): OrderOf {
+  const random = createSeededRandom(seed);
+  return (rowCount) => {
+    const order = Uint32Array.from({ length: rowCount }, (_, row) => row);
+    for (let row = rowCount - 1; row > 0; row--) {
+      const other = random.integer(row + 1);
+      [order[row], order[other]] = [order[other] as number, order[row] as number];
+    }
+    return order;
+  };
 }
 
 export function encodeDocuments(
@@ -79,7 +95,12 @@ export function encodeDocuments(
 
 export function createTestNamespace(
   schema: Schema,
-  options: { readonly clock?: Clock; readonly store?: ObjectStore; readonly flat?: boolean } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly store?: ObjectStore;
+    readonly flat?: boolean;
+    readonly orderOf?: OrderOf;
+  } = {},
 ): TestNamespace {
   const clock = options.clock ?? createSystemClock();
   const random = createSeededRandom(7);
@@ -123,19 +144,16 @@ export function createTestNamespace(
       if (before.live === undefined || last === undefined) return;
       const { manifest } = before.live;
       const older = await Promise.all(
-        manifest.segments.map(async (segment) => ({
-          segment,
-          block: openBlock(await readSegmentBlock(store, segment.object)),
-          dead: await readDeleteVector(store, segment.deleteVector, segment.rowCount),
-        })),
+        manifest.segments.map(async (segment) => {
+          const { bytes, rows } = await readSegmentRows(store, segment.object);
+          const dead = await readDeleteVector(store, segment.deleteVector, segment.rowCount);
+          return { segment, ids: openBlock(bytes).ids, rows, dead };
+        }),
       );
       const blocks = tail.map(({ block }) => block);
-      const plans = planDeleteVectors(
-        older.map(({ block, dead }) => ({ ids: block.ids, dead })),
-        blocks,
-      );
+      const plans = planDeleteVectors(older, blocks);
       const sources = blocks.map((block, i) => {
-        const [plan] = planDeleteVectors([{ ids: block.ids, dead: undefined }], blocks.slice(i + 1));
+        const [plan] = planDeleteVectors([{ ids: block.ids, rows: undefined, dead: undefined }], blocks.slice(i + 1));
         const live = plan?.dead?.map((byte) => ~byte);
         if (live !== undefined && block.rowCount % 8 !== 0) {
           live[live.length - 1] = (live.at(-1) as number) & ((1 << (block.rowCount % 8)) - 1);
@@ -150,8 +168,11 @@ export function createTestNamespace(
         const key = `data/${manifest.family}/${manifest.incarnation}/${createRandomId(random)}-0.seg`;
         const generations = { generationFirst: manifest.indexedThrough + 1, generationLast: last.generation };
         const { incarnation } = manifest;
+        const order = options.orderOf?.(rowCount);
         const written =
-          options.flat === true ? undefined : await writeSegment(block, schema, { incarnation, ...generations });
+          options.flat === true
+            ? undefined
+            : await writeSegment(block, schema, { incarnation, ...generations }, order === undefined ? {} : { order });
         const bytes = written?.bytes ?? merged;
         await store.create(key, bytes);
         added.push({

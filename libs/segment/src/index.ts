@@ -1,14 +1,16 @@
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
 export { type MergeSegmentsOptions, mergeSegments, type SegmentToMerge } from './merge-segments.ts';
-export { openSegment, type SegmentPlace, type SegmentReader } from './open-segment.ts';
+export { openSegment, type SegmentIds, type SegmentPlace, type SegmentReader } from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
 export { createRangeReader, type ReadRange, wholeIfSmall } from './read-range.ts';
 export {
   type DeleteVectorReference,
   deleteVectorInlineBytesMax,
+  inIdOrder,
   readDeleteVector,
-  readSegmentBlock,
+  readSegmentRows,
+  type SegmentRows,
 } from './read-segment.ts';
 export type { SegmentColumn, SegmentFooter, SegmentIdentity } from './segment-footer.v1.ts';
 export { type WriteSegmentOptions, type WrittenSegment, writeSegment } from './write-segment.v1.ts';

@@ -12,11 +12,12 @@ import {
   setBit,
 } from '@lagoon/format';
 import type { SegmentReader } from './open-segment.ts';
+import { inIdOrder } from './read-segment.ts';
 
 /** A segment to merge: read by ranges, or as a block where it is flat or small. */
 export interface SegmentToMerge {
   readonly rows: SegmentReader | Block;
-  /** Dead rows, 1 = dead; undefined: none. */
+  /** Dead rows as they lie in the segment, 1 = dead; undefined: none. */
   readonly dead: Bitmap | undefined;
 }
 
@@ -80,7 +81,10 @@ interface Source {
 async function openSource({ rows, dead }: SegmentToMerge, signal?: AbortSignal): Promise<Source> {
   if (!('footer' in rows)) return sourceOf(rows, dead);
   const { footer } = rows;
-  if (footer.permuted) return sourceOf(await rows.readBlock(signal), dead);
+  if (footer.permuted) {
+    const order = (await rows.readIdRows(signal)).rows;
+    return sourceOf(await rows.readBlock(signal), dead === undefined ? undefined : inIdOrder(dead, order));
+  }
   const ids = await rows.readIds(signal);
   return {
     ids,

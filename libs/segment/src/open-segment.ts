@@ -46,6 +46,8 @@ export interface SegmentReader {
   readonly idBytes: number;
   /** All ids in their order, which is that of the rows unless the footer says `permuted`. One read. */
   readIds(signal?: AbortSignal): Promise<IdColumn>;
+  /** The same with the rows that the ids have. One read. */
+  readIdRows(signal?: AbortSignal): Promise<SegmentIds>;
   /** The row of an id, -1 where the segment does not have it: at most one read, of one block of ids. */
   findRow(ids: IdColumn, index: number, signal?: AbortSignal): Promise<number>;
   /** Tells absent ids: whether the id of a row of a column may be in the segment. One read. */
@@ -70,6 +72,13 @@ export interface SegmentReader {
   readRows(from: number, to: number, ids: IdColumn, signal?: AbortSignal): Promise<Block>;
   /** Everything, in the order of the ids. */
   readBlock(signal?: AbortSignal): Promise<Block>;
+}
+
+/** The ids of a segment in their order, and where their rows lie. */
+export interface SegmentIds {
+  readonly ids: IdColumn;
+  /** Row per id, a permutation; undefined: id r is that of row r. */
+  readonly rows: Uint32Array | undefined;
 }
 
 export interface DocumentBlockPlace {
@@ -121,6 +130,15 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     return Array.from({ length: idBlockCount }, (_, block) =>
       decodeIds(bytes.subarray(granuleStart(ids, block), granuleStart(ids, block + 1)), block),
     );
+  };
+  const readIdRows = async (signal?: AbortSignal): Promise<SegmentIds> => {
+    const blocks = await readIdBlocks(signal);
+    const column = joinIds(
+      idKind,
+      blocks.map((block) => block.ids),
+    );
+    checkAscending(key, column, idStep);
+    return { ids: column, rows: footer.permuted ? rowsOf(key, blocks, rowCount) : undefined };
   };
   const indexOf = (column: SegmentColumn): number => footer.columns.indexOf(column);
   const shapeOf = (column: SegmentColumn): ColumnShape => ({ ...column, rowCount });
@@ -196,14 +214,8 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     key,
     footer,
     idBytes: idKind === 'string' ? ids.length - rowCount * (footer.permuted ? 5 : 1) : 0,
-    readIds: async (signal) => {
-      const column = joinIds(
-        idKind,
-        (await readIdBlocks(signal)).map((block) => block.ids),
-      );
-      checkAscending(key, column, idStep);
-      return column;
-    },
+    readIds: async (signal) => (await readIdRows(signal)).ids,
+    readIdRows,
     findRow: async (wanted, index, signal) => {
       if (wanted.idKind !== idKind) return -1;
       const firsts = naming(key, 'first ids', undefined, () => decodeFirstIds(footer.firstIds, idKind, idBlockCount));
@@ -249,12 +261,7 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       );
     },
     readBlock: async (signal) => {
-      const blocks = await readIdBlocks(signal);
-      const column = joinIds(
-        idKind,
-        blocks.map((block) => block.ids),
-      );
-      checkAscending(key, column, idStep);
+      const { ids: column, rows } = await readIdRows(signal);
       const stored = await readDocumentRows(0, rowCount, signal);
       const vectors = await mapBounded(
         footer.columns.filter(({ type }) => type.kind === 'vector'),
@@ -267,7 +274,6 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       );
       const named = new Map([...stored, ...vectors].map((one) => [one.name, one]));
       const columns = footer.columns.flatMap(({ name }) => named.get(name) ?? []);
-      const rows = footer.permuted ? rowsOf(key, blocks, rowCount) : undefined;
       const block = assembleBlock(column, rows === undefined ? columns : reorderColumns(columns, rows));
       if (block.logicalBytes !== footer.logicalBytes) throw corrupt('segment holds other rows than it says', { key });
       return block;

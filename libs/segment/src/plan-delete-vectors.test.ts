@@ -17,21 +17,32 @@ const blockOf = (upserts: readonly number[], deletes: readonly number[]) =>
     }),
   );
 
+/** Rows in the order of ids, or the other way round. */
+function rowsOf(count: number, isReversed: boolean): Uint32Array | undefined {
+  return isReversed ? Uint32Array.from({ length: count }, (_, rank) => count - 1 - rank) : undefined;
+}
+
 test('exactly the rows die whose ids are written or deleted later, each counted once', () => {
   fc.assert(
     fc.property(
       fc.array(idSet, { maxLength: 3 }),
       fc.array(later, { maxLength: 4 }),
       idSet,
-      (segments, batches, dead) => {
+      fc.boolean(),
+      (segments, batches, dead, isReversed) => {
         const blocks = segments.map((ids) => blockOf(ids, []));
         const deadBefore = blocks.map((block, i) => {
-          const [plan] = planDeleteVectors([{ ids: block.ids, dead: undefined }], [blockOf([], dead)]);
+          const rows = rowsOf(block.rowCount, isReversed);
+          const [plan] = planDeleteVectors([{ ids: block.ids, rows, dead: undefined }], [blockOf([], dead)]);
           return i === 0 ? plan?.dead : undefined;
         });
         const before = deadBefore.map((bitmap) => bitmap?.slice());
         const plans = planDeleteVectors(
-          blocks.map((block, i) => ({ ids: block.ids, dead: deadBefore[i] })),
+          blocks.map((block, i) => ({
+            ids: block.ids,
+            rows: rowsOf(block.rowCount, isReversed),
+            dead: deadBefore[i],
+          })),
           batches.map(({ upserts, deletes }) => blockOf(upserts, deletes)),
         );
         expect(deadBefore).toEqual(before);
@@ -40,7 +51,9 @@ test('exactly the rows die whose ids are written or deleted later, each counted 
           const touched = new Set(batches.flatMap(({ upserts, deletes }) => [...upserts, ...deletes]));
           const wasDead = (value: number) => i === 0 && dead.includes(value);
           const sorted = [...ids].sort((a, b) => a - b);
-          for (const [row, value] of sorted.entries()) {
+          const rows = rowsOf(sorted.length, isReversed);
+          for (const [rank, value] of sorted.entries()) {
+            const row = rows?.[rank] ?? rank;
             const isDead = plan?.dead !== undefined && getBit(plan.dead, row);
             expect(isDead).toBe(wasDead(value) || touched.has(value));
           }
@@ -56,7 +69,7 @@ test('exactly the rows die whose ids are written or deleted later, each counted 
 
 test('the first later block that names an id says how its row died', () => {
   const [plan] = planDeleteVectors(
-    [{ ids: blockOf([1, 2], []).ids, dead: undefined }],
+    [{ ids: blockOf([1, 2], []).ids, rows: undefined, dead: undefined }],
     [blockOf([1], [2]), blockOf([2], [1])],
   );
   expect(plan).toMatchObject({ supersededRowCount: 1, deletedRowCount: 1 });

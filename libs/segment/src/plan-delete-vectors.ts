@@ -1,8 +1,8 @@
 import { assert } from '@lagoon/base';
 import { type Bitmap, createBitmap, forEachCommonId, getBit, type IdColumn, isBitmapOf, setBit } from '@lagoon/format';
+import type { SegmentIds } from './open-segment.ts';
 
-export interface OlderSegment {
-  readonly ids: IdColumn;
+export interface OlderSegment extends SegmentIds {
   /** Rows dead so far, 1 = dead; undefined: none. Not changed. */
   readonly dead: Bitmap | undefined;
 }
@@ -33,12 +33,13 @@ export function planDeleteVectors(
 }
 
 function planOne(segment: OlderSegment, later: readonly LaterRows[]): DeleteVectorPlan {
-  const { ids, dead: before } = segment;
+  const { ids, rows, dead: before } = segment;
   assert(before === undefined || isBitmapOf(before, ids.count), 'a delete vector fits its segment');
   let dead = before;
   const kill = (killers: IdColumn): number => {
     let count = 0;
-    forEachCommonId(ids, killers, (row) => {
+    forEachCommonId(ids, killers, (rank) => {
+      const row = rows === undefined ? rank : (rows[rank] as number);
       if (dead !== undefined && getBit(dead, row)) return;
       if (dead === before) dead = before?.slice() ?? createBitmap(ids.count);
       setBit(dead as Bitmap, row);

@@ -1,4 +1,5 @@
 import { corrupt, isLagoonError } from '@lagoon/base';
+import { type Bitmap, createBitmap, getBit, setBit } from '@lagoon/format';
 import type { ObjectStore } from '@lagoon/object-store';
 import { checkDeadRows, decodeDeleteVector } from './delete-vector.v1.ts';
 import { openSegment, type SegmentReader } from './open-segment.ts';
@@ -15,19 +16,36 @@ export type DeleteVectorReference =
 /** Delete vectors up to this size go into the manifest. */
 export const deleteVectorInlineBytesMax = 4 << 10;
 
+/** The rows of a segment in the order of their ids. */
+export interface SegmentRows {
+  /** A columnar block. */
+  readonly bytes: Uint8Array;
+  /** Where the row of each id lies in the segment; undefined: in the same order. Delete vectors go by it. */
+  readonly rows: Uint32Array | undefined;
+}
+
 /**
- * The rows of a segment of any version as a columnar block, in the order of their ids; the object is verified against the
- * manifest's hash. Errors as `readObject`.
+ * The rows of a segment of any version as a columnar block; the object is verified against the manifest's hash. Errors as
+ * `readObject`.
  */
-export async function readSegmentBlock(
+export async function readSegmentRows(
   store: ObjectStore,
   reference: ObjectReference,
   signal?: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<SegmentRows> {
   const bytes = await readObject(store, reference, signal);
-  if (isFlatSegment(bytes)) return bytes;
+  if (isFlatSegment(bytes)) return { bytes, rows: undefined };
   const reader = await openSegmentBytes(reference.key, bytes, signal);
-  return (await reader.readBlock(signal)).bytes;
+  const { rows } = await reader.readIdRows(signal);
+  return { bytes: (await reader.readBlock(signal)).bytes, rows };
+}
+
+/** A bitmap of rows as one of ids in their order; `rows` as in `SegmentRows`. */
+export function inIdOrder(bitmap: Bitmap, rows: Uint32Array | undefined): Bitmap {
+  if (rows === undefined) return bitmap;
+  const ordered = createBitmap(rows.length);
+  for (let rank = 0; rank < rows.length; rank++) if (getBit(bitmap, rows[rank] as number)) setBit(ordered, rank);
+  return ordered;
 }
 
 /** A segment v1 that is in memory as a whole, with its header and the zeros between its sections verified too. */

@@ -24,9 +24,10 @@ import {
   type DeleteVectorPlan,
   deleteVectorInlineBytesMax,
   encodeDeleteVector,
+  inIdOrder,
   type LaterRows,
   planDeleteVectors,
-  readSegmentBlock,
+  readSegmentRows,
   writeSegment,
 } from '@lagoon/segment';
 import type { CompactorConfig } from './config.ts';
@@ -87,7 +88,7 @@ export async function buildSegments(
     const identity = { incarnation: manifest.incarnation, generationFirst, generationLast: tail.generationLast };
     const written = await writeSegment(block, schema, identity, { breathe: deps.breathe });
     const object = await deps.objects.write('seg', written.bytes, signal);
-    deps.memory.rememberIds(object.key, block.ids);
+    deps.memory.rememberIds(object.key, { ids: block.ids, rows: undefined });
     segmentsAdded.push({
       object,
       footer: written.footer,
@@ -142,11 +143,11 @@ async function withAbsorbed(
 ): Promise<Block[]> {
   const sources: MergeSource[] = fresh.map((block) => ({ block }));
   for (const segment of absorbed) {
-    const bytes = await readSegmentBlock(deps.store, segment.object, signal);
+    const { bytes, rows: order } = await readSegmentRows(deps.store, segment.object, signal);
     const rows = killed.find((candidate) => candidate.segment === segment);
     assert(rows !== undefined, 'the dead rows of an absorbed segment are known');
     const live = createFullBitmap(segment.rowCount);
-    if (rows.plan.dead !== undefined) andNotInPlace(live, rows.plan.dead);
+    if (rows.plan.dead !== undefined) andNotInPlace(live, inIdOrder(rows.plan.dead, order));
     sources.push({ block: openBlock(bytes, { verify: false }), live });
   }
   const block = openBlock(mergeBlocks(sources, schema), { verify: false });
@@ -198,7 +199,7 @@ async function killOlderRows(
       continue;
     }
     const ids = await deps.memory.idsOf(segment, signal);
-    const [plan] = planDeleteVectors([{ ids, dead: before }], later);
+    const [plan] = planDeleteVectors([{ ...ids, dead: before }], later);
     if (plan !== undefined) killed.push({ segment, plan });
     await deps.breathe();
   }

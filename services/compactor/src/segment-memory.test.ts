@@ -51,9 +51,9 @@ describe('memory of segments', () => {
   test('ids are read once, by their own range, and then known', async () => {
     const { store, segment, reads } = await storedSegment();
     const memory = createSegmentMemory(store, 1 << 20);
-    expect(await memory.idsOf(segment)).toEqual(idsOf(0, rowCount, 2));
+    expect((await memory.idsOf(segment)).ids).toEqual(idsOf(0, rowCount, 2));
     expect(reads).toHaveLength(2);
-    expect(await memory.idsOf(segment)).toEqual(idsOf(0, rowCount, 2));
+    expect((await memory.idsOf(segment)).ids).toEqual(idsOf(0, rowCount, 2));
     expect(await memory.lacks(segment, [idsOf(1, 1, 2)])).toBe(false);
     expect(reads).toHaveLength(2);
   });

@@ -5,7 +5,8 @@ import {
   createRangeReader,
   openSegment,
   readDeleteVector,
-  readSegmentBlock,
+  readSegmentRows,
+  type SegmentIds,
   type SegmentPlace,
   type SegmentReader,
 } from '@lagoon/segment';
@@ -15,12 +16,12 @@ import {
  * and reads the objects only where they are not here. Both are immutable, so nothing here can be stale.
  */
 export interface SegmentMemory {
-  idsOf(segment: SegmentReference, signal?: AbortSignal): Promise<IdColumn>;
+  idsOf(segment: SegmentReference, signal?: AbortSignal): Promise<SegmentIds>;
   /** Whether it is certain, without its ids, that the segment has none of these. False where the ids are here, or cheap. */
   lacks(segment: SegmentReference, ids: readonly IdColumn[], signal?: AbortSignal): Promise<boolean>;
   deadRowsOf(segment: SegmentReference, signal?: AbortSignal): Promise<Uint8Array | undefined>;
   /** What this process has just built, so that it need not be read back. */
-  rememberIds(key: string, ids: IdColumn): void;
+  rememberIds(key: string, ids: SegmentIds): void;
   rememberDeadRows(key: string, dead: Uint8Array): void;
 }
 
@@ -30,7 +31,7 @@ const filterIdCountMax = 64;
 const filterRowCountMin = 10_000;
 
 export function createSegmentMemory(store: ObjectStore, bytesMax: number): SegmentMemory {
-  const ids = createBytesLru<IdColumn>(bytesMax, sizeOfIds);
+  const ids = createBytesLru<SegmentIds>(bytesMax, sizeOfIds);
   const dead = createBytesLru<Uint8Array>(bytesMax >> 2, (bitmap) => bitmap.byteLength);
   return {
     idsOf: async (segment, signal) => {
@@ -69,12 +70,13 @@ export function createSegmentMemory(store: ObjectStore, bytesMax: number): Segme
   };
 }
 
-async function readIds(store: ObjectStore, segment: SegmentReference, signal?: AbortSignal): Promise<IdColumn> {
+async function readIds(store: ObjectStore, segment: SegmentReference, signal?: AbortSignal): Promise<SegmentIds> {
   const { object, footer } = segment;
   if (footer === undefined) {
-    return copyIds(openBlock(await readSegmentBlock(store, object, signal), { verify: false }).ids);
+    const { bytes } = await readSegmentRows(store, object, signal);
+    return copyIds({ ids: openBlock(bytes, { verify: false }).ids, rows: undefined });
   }
-  return await (await openParts(store, segment, footer, signal)).readIds(signal);
+  return await (await openParts(store, segment, footer, signal)).readIdRows(signal);
 }
 
 function openParts(
@@ -87,15 +89,20 @@ function openParts(
 }
 
 /** A copy that does not hold on to the whole block. */
-function copyIds(ids: IdColumn): IdColumn {
+function copyIds({ ids, rows }: SegmentIds): SegmentIds {
+  return { ids: copyColumn(ids), rows: rows?.slice() };
+}
+
+function copyColumn(ids: IdColumn): IdColumn {
   if (ids.idKind === 'u64') return { ...ids, values: ids.values.slice() };
   if (ids.idKind === 'uuid') return { ...ids, bytes: ids.bytes.slice() };
   return { ...ids, offsets: ids.offsets.slice(), bytes: ids.bytes.slice() };
 }
 
-function sizeOfIds(ids: IdColumn): number {
-  if (ids.idKind === 'u64') return ids.values.byteLength;
-  return ids.bytes.byteLength + (ids.idKind === 'string' ? ids.offsets.byteLength : 0);
+function sizeOfIds({ ids, rows }: SegmentIds): number {
+  const rowBytes = rows?.byteLength ?? 0;
+  if (ids.idKind === 'u64') return rowBytes + ids.values.byteLength;
+  return rowBytes + ids.bytes.byteLength + (ids.idKind === 'string' ? ids.offsets.byteLength : 0);
 }
 
 interface BytesLru<V> {

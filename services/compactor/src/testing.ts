@@ -13,7 +13,7 @@ import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { CompactorNotifyRequestSchema } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
 import { AppendManifestResponse_Outcome, type IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { ServiceClient } from '@lagoon/rpc';
-import { readDeleteVector, readSegmentBlock } from '@lagoon/segment';
+import { readDeleteVector, readSegmentRows } from '@lagoon/segment';
 import type { CompactorConfig } from './config.ts';
 import { type CompactorRole, createCompactorRole } from './role.ts';
 
@@ -168,9 +168,11 @@ async function readContent(log: NamespaceLog, store: ObjectStore): Promise<Map<n
   const { view, events } = await log.open(testName);
   const content = new Map<number, string>();
   for (const segment of view.live?.manifest.segments ?? []) {
-    const block = openBlock(await readSegmentBlock(store, segment.object));
+    const { bytes, rows } = await readSegmentRows(store, segment.object);
     const dead = await readDeleteVector(store, segment.deleteVector, segment.rowCount);
-    for (const [row, [id, title]] of rowsOf(block).entries()) {
+    const block = openBlock(bytes);
+    for (const [rank, [id, title]] of rowsOf(block).entries()) {
+      const row = rows?.[rank] ?? rank;
       if (dead !== undefined && getBit(dead, row)) continue;
       if (content.has(id)) throw new Error(`id ${id} is live in two segments`);
       content.set(id, title);
