@@ -19,6 +19,7 @@ import type { ReadEntry } from './entry-reader.ts';
 import { fold } from './fold.ts';
 import { instantToStored } from './instant-codec.ts';
 import { bodyKey, logKey, parseKeyAs } from './keys.ts';
+import { isRevoked } from './manifest-retention.ts';
 import type { BatchDraft, EntryDraft } from './namespace-log.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { elapsedMs } from './proof.ts';
@@ -131,7 +132,7 @@ function identityOf(view: NamespaceView, draft: EntryDraft | HeirDraft, generati
 function mayBeRevoked(view: NamespaceView, draft: EntryDraft | HeirDraft, body: WrittenBody | undefined): boolean {
   if (body === undefined || draft.kind === 'birth' || view.live === undefined) return true;
   const { job } = parseKeyAs(body.reference.key, 'body');
-  return view.live.revokedJobs.includes(job) || view.live.manifest.revokedJobs.includes(job);
+  return view.live.revokedJobs.includes(job) || isRevoked(view.live.manifest, job);
 }
 
 function incarnationOf(view: NamespaceView, draft: EntryDraft | HeirDraft): string {

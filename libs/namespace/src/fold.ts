@@ -9,6 +9,7 @@ import {
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import type { InheritedTail } from './inheritance.ts';
 import { emptyManifest } from './manifest.ts';
+import { isRevoked } from './manifest-retention.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored } from './schema-codec.ts';
 import type { LiveNamespace, Manifest, NamespaceView, TailBatch } from './view.ts';
@@ -190,7 +191,7 @@ function foldManifest(view: NamespaceView, next: NamespaceView, entry: FoldEntry
     manifest.indexedThrough < entry.generation;
   if (!goesOn) throw broken(view, entry, 'a manifest that does not go on from the newest');
   const tail = live.tail.filter((batch) => batch.generation > manifest.indexedThrough);
-  const revokedJobs = live.revokedJobs.filter((job) => !manifest.revokedJobs.includes(job));
+  const revokedJobs = live.revokedJobs.filter((job) => !isRevoked(manifest, job));
   const alive = { ...live, manifest, tail, revokedJobs };
   const folded = { ...next, newestManifestGeneration: entry.generation, live: alive };
   return { view: folded, ignored: false };

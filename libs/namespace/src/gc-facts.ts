@@ -158,7 +158,7 @@ async function readManifestFacts(
   if (!equalBytes(sha256(object.bytes), reference.sha256)) throw corrupt('body does not match its hash', { key });
   const manifest = decodeManifest(key, object.bytes, 0);
   const stored = fromBinary(ManifestSchema, object.bytes);
-  for (const message of [stored, ...stored.segments]) requireKnown(key, message);
+  for (const message of [stored, ...stored.segments, ...stored.obsolete]) requireKnown(key, message);
   const isConsumed = manifest.indexedThrough >= manifest.birthGeneration;
   return {
     incarnation: manifest.incarnation,
@@ -166,7 +166,7 @@ async function readManifestFacts(
     indexedThrough: manifest.indexedThrough,
     named: namedKeys(manifest),
     obsolete: manifest.obsolete.map((object) => object.key),
-    revokedJobs: manifest.revokedJobs,
+    revokedJobs: manifest.revocations.map(({ job }) => job),
     inherited: stored.origin === undefined || isConsumed ? undefined : needsOf(key, stored.origin),
   };
 }

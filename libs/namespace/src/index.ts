@@ -78,6 +78,7 @@ export {
   expireIdempotencyParts,
   type IndexEdit,
   namedKeys,
+  revocationCountMax,
   type SegmentDeletes,
 } from './manifest.ts';
 export {

@@ -15,7 +15,7 @@ import { instantFromStored, instantToStored } from './instant-codec.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored, schemaToStored } from './schema-codec.ts';
-import type { DeleteVectorReference, Manifest, RowAccounting, SegmentReference } from './view.ts';
+import type { DeleteVectorReference, Manifest, Revocation, RowAccounting, SegmentReference } from './view.ts';
 
 /** A manifest's body. Its generation is not in it: the entry that names the body gives it. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -43,9 +43,11 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       create(ObsoleteObjectSchema, {
         key: object.key,
         obsoleteSinceGeneration: BigInt(object.obsoleteSinceGeneration),
+        obsoleteAtMs: BigInt(object.obsoleteAtMs ?? 0),
       }),
     ),
-    revokedJobs: [...manifest.revokedJobs],
+    revokedJobs: manifest.revocations.map(({ job }) => job),
+    revokedAtMs: manifest.revocations.map(({ atMs }) => BigInt(atMs)),
     createdAtMs: BigInt(manifest.createdAtMs),
     lastWriteAtMs: BigInt(manifest.lastWriteAtMs),
     ...(manifest.origin === undefined ? {} : { origin: instantToStored(manifest.origin) }),
@@ -79,12 +81,21 @@ export function decodeManifest(key: string, bytes: Uint8Array, generation: numbe
     obsolete: stored.obsolete.map((object) => ({
       key: object.key,
       obsoleteSinceGeneration: toSafeNumber(object.obsoleteSinceGeneration, { key }),
+      ...(object.obsoleteAtMs === 0n ? {} : { obsoleteAtMs: toSafeNumber(object.obsoleteAtMs, { key }) }),
     })),
-    revokedJobs: stored.revokedJobs,
+    revocations: revocationsFromStored(key, stored),
     createdAtMs: toSafeNumber(stored.createdAtMs, { key }),
     lastWriteAtMs: toSafeNumber(stored.lastWriteAtMs, { key }),
     ...(stored.origin === undefined ? {} : { origin: instantFromStored(key, stored.origin) }),
   };
+}
+
+/** Manifests from before there were times have none. */
+function revocationsFromStored(key: string, { revokedJobs, revokedAtMs }: StoredManifest): Revocation[] {
+  if (revokedAtMs.length > 0 && revokedAtMs.length !== revokedJobs.length) {
+    throw corrupt('times of other revocations', { key });
+  }
+  return revokedJobs.map((job, index) => ({ job, atMs: toSafeNumber(revokedAtMs[index] ?? 0n, { key }) }));
 }
 
 function segmentToStored(segment: SegmentReference): StoredSegment {

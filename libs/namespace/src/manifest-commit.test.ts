@@ -169,7 +169,7 @@ describe('committing a manifest', () => {
     expect(refused).toMatchObject({ outcome: 'refused', view: { generation: 4, live: { revokedJobs: ['job1'] } } });
     const next = await committer.prepare(refused.view, indexed(refused.view), { ...job(), job: 'job2' });
     const result = await committer.append(log, refused.view, next);
-    expect(result.view.live).toMatchObject({ revokedJobs: [], manifest: { revokedJobs: ['job1'] } });
+    expect(result.view.live).toMatchObject({ revokedJobs: [], manifest: { revocations: [{ job: 'job1' }] } });
   });
 
   test('below the floor, a hint is not used and old manifests need no body', async () => {

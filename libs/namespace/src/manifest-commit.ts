@@ -3,8 +3,9 @@ import { type Clock, createRandomId, LagoonError, type Log, type Random } from '
 import type { ObjectStore } from '@lagoon/object-store';
 import { type ManifestEntry, ManifestEntrySchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { createBody } from './body.ts';
-import { checkManifest, withCommitId, withRevokedJobs } from './manifest.ts';
+import { checkManifest, withCommitId } from './manifest.ts';
 import { encodeManifest } from './manifest-codec.ts';
+import { isRevoked, withoutPastObsolete, withRevocations } from './manifest-retention.ts';
 import type { EntryDraft, NamespaceLog } from './namespace-log.ts';
 import { referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
@@ -56,14 +57,26 @@ export interface ManifestCommitterDeps {
 /** A job gives up by itself at half the age at which garbage collection may revoke it. */
 export const jobAgeMsMax = 12 * 3_600_000;
 
-export function createManifestCommitter(deps: ManifestCommitterDeps): ManifestCommitter {
+export interface ManifestCommitterOptions {
+  /** For how long obsolete objects are listed; by then garbage collection has deleted them. Default: three days. */
+  readonly obsoleteKeepMs?: number;
+}
+
+const obsoleteKeepMsDefault = 3 * 24 * 3_600_000;
+
+export function createManifestCommitter(
+  deps: ManifestCommitterDeps,
+  { obsoleteKeepMs = obsoleteKeepMsDefault }: ManifestCommitterOptions = {},
+): ManifestCommitter {
   // Whoever prepared an entry need not read its body again to append it.
   const bodies = new WeakMap<PreparedManifest, Manifest>();
   return {
     prepare: async (view, edited, job, signal) => {
       const live = requireEdited(view, edited);
       const commitId = createRandomId(deps.random);
-      const manifest = withCommitId(withRevokedJobs(edited, live.revokedJobs), commitId);
+      const startedAtMs = Math.round(job.startedAtMs);
+      const remembered = withRevocations(edited, live.revokedJobs, startedAtMs);
+      const manifest = withCommitId(withoutPastObsolete(remembered, startedAtMs, obsoleteKeepMs), commitId);
       checkManifest(manifest);
       const place = { name: view.name, incarnation: live.incarnation, job: job.job };
       const body = await createBody(deps, place, encodeManifest(manifest), signal);
@@ -71,7 +84,7 @@ export function createManifestCommitter(deps: ManifestCommitterDeps): ManifestCo
         body: referenceToStored(body),
         editsManifestGeneration: BigInt(edited.generation),
         job: job.job,
-        jobStartedAtMs: BigInt(Math.round(job.startedAtMs)),
+        jobStartedAtMs: BigInt(startedAtMs),
         indexedThrough: BigInt(manifest.indexedThrough),
         segmentCount: BigInt(manifest.segments.length),
         liveRowCount: BigInt(manifest.rows.live),
@@ -115,7 +128,7 @@ export function resolvePrepared(
   const { live } = view;
   if (live === undefined || live.incarnation !== entry.incarnation) return 'refused';
   if (live.manifest.recentCommitIds.includes(commitId)) return 'committed';
-  if (live.revokedJobs.includes(entry.job) || live.manifest.revokedJobs.includes(entry.job)) return 'refused';
+  if (live.revokedJobs.includes(entry.job) || isRevoked(live.manifest, entry.job)) return 'refused';
   if (storeTimeMs - toSafeNumber(entry.jobStartedAtMs) > jobAgeMsMax) return 'refused';
   return toSafeNumber(entry.editsManifestGeneration) === live.manifest.generation ? 'append' : 'superseded';
 }

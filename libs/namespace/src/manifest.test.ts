@@ -107,7 +107,7 @@ describe('manifest edits', () => {
 
 describe('manifest codec', () => {
   test('round trip', () => {
-    const manifest = { ...example(), revokedJobs: ['j1'], generation: 12 };
+    const manifest = { ...example(), revocations: [{ job: 'j1', atMs: 9 }], generation: 12 };
     expect(decodeManifest('k', encodeManifest(manifest), 12)).toEqual(manifest);
   });
 

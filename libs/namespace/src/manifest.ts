@@ -21,8 +21,8 @@ import type {
  * They are checked before a commit and after every read.
  */
 export const recentCommitIdCountMax = 64;
-/** Revocations are kept for two days; so many jobs are not revoked in that time. */
-export const revokedJobCountMax = 10_000;
+/** Whoever revokes jobs waits while there are as many. */
+export const revocationCountMax = 10_000;
 export const segmentCountMax = 5_000;
 
 /** What an index job did: rows of the tail up to `indexedThrough` are in segments now. */
@@ -58,7 +58,7 @@ export function emptyManifest(
     recentCommitIds: [],
     idempotencyParts: [],
     obsolete: [],
-    revokedJobs: [],
+    revocations: [],
     lastWriteAtMs: birth.createdAtMs,
   };
 }
@@ -124,12 +124,6 @@ export function withCommitId(manifest: Manifest, commitId: string): Manifest {
   return { ...manifest, recentCommitIds: [...manifest.recentCommitIds, commitId].slice(-recentCommitIdCountMax) };
 }
 
-/** Copies revocations that came behind the manifest that is edited; the newest are kept. */
-export function withRevokedJobs(manifest: Manifest, jobs: readonly string[]): Manifest {
-  const revokedJobs = [...new Set([...manifest.revokedJobs, ...jobs])].slice(-revokedJobCountMax);
-  return { ...manifest, revokedJobs };
-}
-
 /** Throws `corrupt` naming the invariant that does not hold. */
 export function checkManifest(manifest: Manifest): void {
   const context: ErrorContext = { incarnation: manifest.incarnation, generation: manifest.generation };
@@ -140,6 +134,7 @@ export function checkManifest(manifest: Manifest): void {
   must(manifest.indexedThrough >= manifest.birthGeneration - 1, 'indexed_through before the birth');
   must(manifest.segments.length <= segmentCountMax, 'too many segments', { count: manifest.segments.length });
   must(manifest.recentCommitIds.length <= recentCommitIdCountMax, 'too many recent commit ids');
+  must(manifest.revocations.length <= revocationCountMax, 'too many revocations');
   const { added, superseded, deleted, live } = manifest.rows;
   must(Math.min(added, superseded, deleted, live) >= 0, 'a negative row count');
   must(added - superseded - deleted === live, 'row accounting does not balance', { added, superseded, deleted, live });

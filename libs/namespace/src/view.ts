@@ -85,7 +85,8 @@ export interface Manifest {
   readonly recentCommitIds: readonly string[];
   readonly idempotencyParts: readonly IdempotencyPartReference[];
   readonly obsolete: readonly ObsoleteObject[];
-  readonly revokedJobs: readonly string[];
+  /** Oldest first. */
+  readonly revocations: readonly Revocation[];
   readonly createdAtMs: number;
   readonly lastWriteAtMs: number;
   /**
@@ -156,4 +157,13 @@ export interface ObsoleteObject {
   readonly key: string;
   /** Generation of the last manifest that named it. */
   readonly obsoleteSinceGeneration: number;
+  /** Start of the job that gave it up, in the store's time; absent until it is committed, and in old manifests. */
+  readonly obsoleteAtMs?: number;
+}
+
+/** A job that a generation has revoked. */
+export interface Revocation {
+  readonly job: string;
+  /** Start of the job that copied it, in the store's time: at most half a day before it was revoked. */
+  readonly atMs: number;
 }

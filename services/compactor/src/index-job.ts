@@ -152,12 +152,8 @@ async function editManifest(
   const records = recordsLeavingTail(live, taken.generationLast);
   const place = { name: view.name, incarnation: live.incarnation, job: job.job };
   const options = { keepMs: config.idempotencyKeepMs, partCountMax: config.idempotencyPartCountMax };
-  const manifest = await withRecords(deps, place, edited, records, options, signal);
-  return { ...manifest, obsolete: manifest.obsolete.slice(-obsoleteCountMax) };
+  return withRecords(deps, place, edited, records, options, signal);
 }
-
-/** Older ones are found by the daily listing of whole prefixes: the list saves garbage collection work, it is no root. */
-const obsoleteCountMax = 10_000;
 
 async function removeUnnamed(deps: IndexJobDeps, objects: JobObjects, mayBeNamed: boolean): Promise<void> {
   if (mayBeNamed) return;

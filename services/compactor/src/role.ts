@@ -68,11 +68,12 @@ export function createCompactorRole(
   const metrics = createCompactorMetrics(deps.metrics);
   const backlog = createBacklog(config);
   const namespaceLog = deps.namespaceLog ?? createNamespaceLog(deps);
-  const gc = createGcJob({ ...deps, namespaceLog, goesOn: true }, resolveGcConfig(givenGc));
+  const gcConfig = resolveGcConfig(givenGc);
+  const gc = createGcJob({ ...deps, namespaceLog, goesOn: true }, gcConfig);
   const jobDeps = {
     ...deps,
     namespaceLog,
-    committer: deps.committer ?? createManifestCommitter(deps),
+    committer: deps.committer ?? createManifestCommitter(deps, { obsoleteKeepMs: obsoleteKeepMsOf(gcConfig) }),
     memory: createSegmentMemory(deps.store, config.idCacheBytesMax),
     sightings: createPartSightings(clock, config.idempotencyKeepMs),
     ingester: (namespace: string) => deps.ingester(namespace),
@@ -234,6 +235,11 @@ export function createCompactorRole(
       sweepTimer?.cancel();
     },
   };
+}
+
+/** Retention, the grace of the floor, the grace of the object; and a day for passes that came late. */
+function obsoleteKeepMsOf({ retentionMs, graceMs }: GcConfig): number {
+  return retentionMs + 2 * graceMs + 24 * 3_600_000;
 }
 
 /** The marker that an ingester may have written for the tail that is indexed now: it can stand for nothing else. */

@@ -1,7 +1,15 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
 import { silentLog } from '@lagoon/base';
-import { bodyKey, dataKey, familyKey, listEverything, logKey, namespacePrefix } from '@lagoon/namespace';
+import {
+  bodyKey,
+  dataKey,
+  familyKey,
+  listEverything,
+  logKey,
+  namespacePrefix,
+  revocationCountMax,
+} from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { FamilyMemberSchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { compact, createTestWorld, type TestWorld, testName } from '../testing.ts';
@@ -131,6 +139,27 @@ describe('what no entry names', () => {
     await passFor(world, 2 * hourMs, collector);
     expect(await keysOf(world)).not.toContain(key);
     expect((await world.content()).size).toBeGreaterThan(0);
+  });
+
+  test('an obsolete object that the manifest has forgotten before it could be deleted goes all the same', async () => {
+    const world = createTestWorld();
+    await writeMuch(world, 3);
+    const forgotten = dataKey({ ...stray, job: 'forgotten', extension: 'seg' });
+    await world.store.create(forgotten, new Uint8Array(10)); // as after the pruning of a list that named it
+    await passFor(world, dayMs + 4 * hourMs);
+    expect(await keysOf(world)).not.toContain(forgotten);
+  });
+
+  test('no more jobs are revoked than a manifest remembers; the others wait', async () => {
+    const world = createTestWorld();
+    await writeMuch(world, 1);
+    const view = await world.view();
+    const jobs = Array.from({ length: revocationCountMax - 1 }, (_, i) => `past${i}`);
+    await world.log.append(view, () => ({ kind: 'aborted', revokedJobs: jobs }));
+    for (const job of ['one', 'two'])
+      await world.store.create(dataKey({ ...stray, job, extension: 'seg' }), Uint8Array.of(1));
+    await passFor(world, dayMs + 2 * hourMs);
+    expect((await world.view()).live?.revokedJobs.length).toBe(revocationCountMax);
   });
 
   test('the body of a birth that never came goes after generation 1 was burnt', async () => {

@@ -2,6 +2,7 @@ import { type Clock, type Log, mapBounded, toLagoonError } from '@lagoon/base';
 import {
   catalogKey,
   createFactReader,
+  type EntryDraft,
   type FactReader,
   type FamilyCensus,
   type FamilyVerdict,
@@ -14,7 +15,9 @@ import {
   listRecordedFamilies,
   type NamespaceLog,
   type NamespaceSurvey,
+  type NamespaceView,
   nextFloor,
+  revocationCountMax,
   type StuckBirth,
   surveyForGarbage,
   takeCensus,
@@ -93,6 +96,11 @@ function hasUntoldBodies({ surveys, members }: FamilyCensus): boolean {
   const told = new Set(members.map(({ incarnation }) => incarnation));
   for (const { entries } of surveys.values()) for (const { facts } of entries) told.add(facts.incarnation);
   return [...surveys.values()].some(({ bodies }) => bodies.some(({ incarnation }) => !told.has(incarnation)));
+}
+
+/** They are kept for days, so there may be no room for more of them: then those jobs wait. */
+function revocationCountOf({ live }: NamespaceView): number {
+  return live === undefined ? 0 : live.revokedJobs.length + live.manifest.revocations.length;
 }
 
 function note(prints: Map<string, number>, subject: string, print: number): void {
@@ -300,9 +308,16 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
     for (const [name, all] of byName) {
       const jobs = [...all].slice(0, jobsPerRevocationMax);
       const { view } = await deps.namespaceLog.open(name, state.signal);
-      await deps.namespaceLog.append(view, () => ({ kind: 'aborted', revokedJobs: jobs }), state.signal);
-      state.report.addRevoked(jobs.length);
-      deps.log.info('unfinished jobs revoked', { namespace: name, jobs: jobs.length });
+      let revokedCount = 0;
+      const build = (newest: NamespaceView): EntryDraft | 'nothing' => {
+        const room = revocationCountMax - revocationCountOf(newest);
+        const revokedJobs = jobs.slice(0, Math.max(0, room));
+        revokedCount = revokedJobs.length;
+        return revokedCount === 0 ? 'nothing' : { kind: 'aborted', revokedJobs };
+      };
+      await deps.namespaceLog.append(view, build, state.signal);
+      state.report.addRevoked(revokedCount);
+      deps.log.info('unfinished jobs revoked', { namespace: name, jobs: revokedCount });
     }
   };
 

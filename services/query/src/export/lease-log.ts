@@ -48,7 +48,7 @@ function manifestOf(
     recentCommitIds: [],
     idempotencyParts: [],
     obsolete: [],
-    revokedJobs: [],
+    revocations: [],
     createdAtMs: 0,
     lastWriteAtMs: 0,
   };

@@ -685,6 +685,13 @@ export declare type Manifest = Message<"lagoon.storage.v1.Manifest"> & {
    * @generated from field: lagoon.storage.v1.Instant origin = 14;
    */
   origin?: Instant | undefined;
+
+  /**
+   * Of each of revoked_jobs: store time at or before which it was copied; empty in manifests from before there was one.
+   *
+   * @generated from field: repeated int64 revoked_at_ms = 15;
+   */
+  revokedAtMs: bigint[];
 };
 
 /**
@@ -852,6 +859,13 @@ export declare type ObsoleteObject = Message<"lagoon.storage.v1.ObsoleteObject">
    * @generated from field: uint64 obsolete_since_generation = 2;
    */
   obsoleteSinceGeneration: bigint;
+
+  /**
+   * Start of the job that gave it up, in the store's time; 0 in manifests from before there was one.
+   *
+   * @generated from field: int64 obsolete_at_ms = 3;
+   */
+  obsoleteAtMs: bigint;
 };
 
 /**
