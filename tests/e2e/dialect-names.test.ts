@@ -132,11 +132,8 @@ describe('queries', () => {
   const ask = (part: object) => ({ rank_by: ['id', 'asc'], ...part });
   const bm25 = ['text', 'BM25', 'fox'];
   test.each<readonly [string, object]>([
-    ['aggregate_by', ask({ aggregate_by: { c: ['Count'] } })],
-    ['group_by', ask({ group_by: ['s'] })],
     ['compute_attributes', ask({ compute_attributes: { d: ['vector', 'VectorDist', [1, 0]] } })],
-    ['queries', { queries: [ask({})] }],
-    ['rerank_by', ask({ rerank_by: ['RRF'] })],
+    ['rerank_by with a model', { queries: [ask({})], rerank_by: { model: 'm' } }],
     ['limit.per', ask({ limit: { total: 5, per: { attributes: ['s'], limit: 1 } } })],
     ['recall', ask({ recall: 0.9 })],
     ['disable_cache', ask({ disable_cache: true })],

@@ -41,6 +41,75 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       return { status: response.status, text: await response.text(), headers: response.headers };
     };
 
+    check('counts, sums and groups', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      const rows = [
+        { id: 1, color: 'red', size: 10, tags: ['a', 'b'] },
+        { id: 2, color: 'blue', size: 20, tags: ['b', 'b'] },
+        { id: 3, color: 'red', size: 30 },
+        { id: 4, size: 5 },
+      ];
+      await ns.write({ upsert_rows: rows });
+      const total = await ns.query({
+        aggregate_by: { rows: ['Count'], bytes: ['Sum', 'size'] },
+        filters: ['size', 'Gt', 5],
+      });
+      expect(total.aggregations).toEqual({ rows: 3, bytes: 60 });
+      const groups = await ns.query({ aggregate_by: { n: ['Count'], bytes: ['Sum', 'size'] }, group_by: ['color'] });
+      expect(groups.aggregation_groups).toEqual([
+        { color: null, n: 1, bytes: 5 },
+        { color: 'blue', n: 1, bytes: 20 },
+        { color: 'red', n: 2, bytes: 40 },
+      ]);
+      const body = JSON.stringify({ aggregate_by: { n: ['Count'] }, group_by: [{ tag: ['ForEachUnique', 'tags'] }] });
+      const byTag = await raw('POST', `/v2/namespaces/${name}/query`, body);
+      expect(JSON.parse(byTag.text)).toMatchObject({
+        aggregation_groups: [
+          { tag: null, n: 2 },
+          { tag: 'a', n: 1 },
+          { tag: 'b', n: 2 },
+        ],
+      });
+    });
+
+    check('several queries of one instant, alone and fused', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      await ns.write({
+        upsert_rows: [
+          { id: 1, vector: [1, 0], text: 'the quick fox', color: 'red' },
+          { id: 2, vector: [0.9, 0.1], text: 'a lazy dog', color: 'blue' },
+          { id: 3, vector: [0, 1], text: 'fox and fox', color: 'red' },
+        ],
+        schema: { text: { type: 'string', full_text_search: true } },
+        distance_metric: 'cosine_distance',
+      });
+      const queries = [
+        { rank_by: ['vector', 'kNN', [1, 0]] as ['vector', 'kNN', number[]], limit: 2, include_attributes: ['color'] },
+        { rank_by: ['text', 'BM25', 'fox'] as ['text', 'BM25', string], limit: 10 },
+      ];
+      const several = await ns.multiQuery({ queries });
+      expect(several.results.map((result) => ids(result))).toEqual([
+        [1, 2],
+        [3, 1],
+      ]);
+      const answer = await raw(
+        'POST',
+        `/v2/namespaces/${name}/query`,
+        JSON.stringify({ queries, rerank_by: ['RRF'], limit: 2 }),
+      );
+      const { results } = JSON.parse(answer.text) as { results: { rows: Record<string, unknown>[] }[] };
+      expect(results).toEqual([
+        {
+          rows: [
+            { id: 1, $dist: 1 / 61 + 1 / 62, color: 'red' },
+            { id: 3, $dist: 1 / 61 },
+          ],
+        },
+      ]);
+    });
+
     check('rows and columns are written, found by vector, filtered and projected', async () => {
       const ns = fresh();
       const first = await ns.write({
@@ -409,9 +478,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       const missing = async (call: () => PromiseLike<unknown>, name: string) =>
         await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
       await missing(() => ns.copyFrom({ source_namespace: 'x', source_region: 'eu' }), 'source_region');
-      await missing(() => ns.query({ aggregate_by: { n: ['Count'] } }), 'aggregate_by');
       await missing(() => ns.query({ rank_by: ['id', 'asc'], filters: ['n', 'Glob', 'x'] }), 'Glob');
-      await missing(() => ns.multiQuery({ queries: [{ rank_by: ['id', 'asc'] }] }), 'queries');
       await missing(() => ns.explainQuery({ rank_by: ['id', 'asc'] }), 'explain_query');
       await missing(() => ns.recall({ num: 1 }), 'recall');
       await missing(() => ns.updateMetadata({ pinning: true }), 'metadata');

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WriteRequestSchema } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
-import { ComparisonOperator, Consistency_Level } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import { AggregateFunction, ComparisonOperator, Consistency_Level } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { checkHealth, createLagoonClient } from '../support/grpc-client.ts';
 import { send } from '../support/http.ts';
 import { field, stateOf } from '../support/namespace-state.ts';
@@ -51,6 +51,44 @@ describe.each(deployments)('public gRPC, %s', (_name, start) => {
 
   const idsOf = (rows: readonly { readonly id?: { readonly kind: { readonly value?: unknown } } | undefined }[]) =>
     rows.map((row) => row.id?.kind.value);
+
+  test('several queries of one instant, numbers, and a fused list', async () => {
+    const { client } = remote;
+    const upserts = [document(1n, 1, 0, 'red'), document(2n, 0, 1, 'blue'), document(3n, -1, 0, 'red')];
+    await client.write({ namespace: 'several', upserts, distanceMetric: 'cosine_distance' }, options);
+    const count = { label: 'n', function: AggregateFunction.COUNT };
+    const queries = [
+      { rankBy: nearest, limit: 2 },
+      { aggregation: { aggregates: [count], groupBy: [{ label: 'color', attribute: 'color' }] }, limit: 10 },
+    ];
+    const { results, manifestGeneration } = await client.multiQuery({ namespace: 'several', queries }, options);
+    expect(manifestGeneration).toBe(1n);
+    expect(results.map(({ rows }) => idsOf(rows))).toEqual([[1n, 2n], []]);
+    const numberOf = (
+      values: readonly { readonly value?: { readonly kind: { readonly value?: unknown } } | undefined }[],
+    ) => values.map(({ value }) => value?.kind.value);
+    expect(results[1]?.groups.map(({ keys, values }) => [...numberOf(keys), ...numberOf(values)])).toEqual([
+      ['blue', 1n],
+      ['red', 2n],
+    ]);
+    const fusion = { kind: { case: 'reciprocalRank' as const, value: {} }, limit: 2 };
+    const fused = await client.multiQuery(
+      {
+        namespace: 'several',
+        queries: [
+          { rankBy: nearest, limit: 3 },
+          { rankBy: byId, limit: 3 },
+        ],
+        fusion,
+      },
+      options,
+    );
+    expect(fused.results.map(({ rows }) => idsOf(rows))).toEqual([[1n, 2n]]);
+    await expect(client.multiQuery({ namespace: 'several', queries: [], fusion }, options)).rejects.toThrow(
+      'too few or too many queries (found=0, max=16)',
+    );
+    await client.deleteNamespace({ namespace: 'several' }, options);
+  });
 
   test('write, query, metadata, schema, list and delete', async () => {
     const { client } = remote;

@@ -1,4 +1,5 @@
 import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFullBitmap } from '@lagoon/format';
+import type { AggregateGroup } from './query-result.ts';
 import { type RowBlock, rankOfRow } from './row-ranks.ts';
 import type { StoredSegment } from './stored-segment.ts';
 import type { RankedRows, RowOrder } from './top-rows.ts';
@@ -31,6 +32,8 @@ export interface SearchOutcome {
   readonly top: RankedRows;
   /** Rows whose vector or text was scored, or that were ordered. */
   readonly scoredRowCount: number;
+  /** Of an aggregation, which has no top rows. */
+  readonly groups?: readonly AggregateGroup[];
 }
 
 /** Ties are broken by id, ascending. */

@@ -1,7 +1,8 @@
 import { compareBytes, utf8Encode } from '@lagoon/base';
 import type { AttributeSchema, AttributeValue, DocumentId, Schema } from '@lagoon/format';
 import { bm25Idf, bm25TermScore } from '@lagoon/text';
-import type { Filter, OrderKey, QuerySpec } from './query-spec.ts';
+import type { AggregateGroup } from './query-result.ts';
+import type { Aggregate, Filter, OrderKey, QuerySpec } from './query-spec.ts';
 import type { TestDocument } from './testing.ts';
 
 /** A brute-force reference over plain documents, for tests: says in the simplest way what a query must answer. */
@@ -13,6 +14,50 @@ export interface OracleRow {
 export function answer(schema: Schema, documents: readonly TestDocument[], spec: QuerySpec): OracleRow[] {
   const filtered = documents.filter((document) => spec.filter === undefined || admits(schema, document, spec.filter));
   return rank(schema, documents, filtered, spec.rankBy).slice(0, spec.limit);
+}
+
+/** Groups as (keys, values), in the order of their keys. */
+export function answerGroups(schema: Schema, documents: readonly TestDocument[], spec: QuerySpec): AggregateGroup[] {
+  const { rankBy, filter, limit } = spec;
+  if (rankBy.kind !== 'aggregate') throw new Error('no aggregation');
+  const filtered = documents.filter((document) => filter === undefined || admits(schema, document, filter));
+  const groups = new Map<string, { readonly keys: AttributeValue[]; readonly members: TestDocument[] }>();
+  if (rankBy.groupBy.length === 0) groups.set('', { keys: [], members: [] });
+  for (const document of filtered) {
+    let paths: AttributeValue[][] = [[]];
+    for (const { attribute } of rankBy.groupBy) {
+      const value = attributeOf(document, attribute);
+      const keys = Array.isArray(value) ? [...new Set(value)] : [value === 0 ? 0 : value];
+      paths = paths.flatMap((path) => keys.map((key) => [...path, key]));
+    }
+    for (const keys of paths) {
+      const name = keys.map((key) => `${typeof key}:${key}`).join('|');
+      const group = groups.get(name) ?? { keys, members: [] };
+      groups.set(name, group);
+      group.members.push(document);
+    }
+  }
+  const byKeys = (a: { readonly keys: AttributeValue[] }, b: { readonly keys: AttributeValue[] }) =>
+    a.keys.reduce<number>((order, key, i) => order || compareValues(key, b.keys[i] as AttributeValue), 0);
+  return [...groups.values()]
+    .sort(byKeys)
+    .slice(0, limit)
+    .map(({ keys, members }) => ({ keys, values: rankBy.aggregates.map((one) => aggregateOf(schema, members, one)) }));
+}
+
+/** Sums of floats: those of the tests are multiples of 1/4 below 2⁴⁰, which are exact in any order. */
+function aggregateOf(
+  schema: Schema,
+  members: readonly TestDocument[],
+  { kind, attribute }: Aggregate,
+): bigint | number {
+  if (attribute === undefined) return BigInt(members.length);
+  const values = members.map((document) => attributeOf(document, attribute)).filter((value) => value !== null);
+  if (kind === 'count') return BigInt(values.length);
+  const type = schema.attributes.get(attribute)?.type;
+  return type?.kind === 'scalar' && type.scalar === 'float'
+    ? (values as number[]).reduce((sum, value) => sum + value, 0)
+    : (values as bigint[]).reduce((sum, value) => sum + value, 0n);
 }
 
 function rank(
@@ -35,6 +80,7 @@ function rank(
       }))
       .sort((a, b) => a.dist - b.dist || byId(a, b));
   }
+  if (rankBy.kind === 'aggregate') throw new Error('an aggregation ranks no rows');
   const attribute = schema.attributes.get(rankBy.attribute) as AttributeSchema;
   const scores = bm25(documents, attribute, rankBy.attribute, rankBy.query);
   return filtered

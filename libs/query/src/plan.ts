@@ -1,5 +1,6 @@
 import { invalidArgument, LagoonError, utf8Encode } from '@lagoon/base';
 import { type AttributeSchema, formatAttributeType, limits, type Schema } from '@lagoon/format';
+import { planAggregation } from './plan-aggregation.ts';
 import { planFilter } from './plan-filter.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
 import { type OrderKey, type Projection, type QuerySpec, queryLimits, type RankBy } from './query-spec.ts';
@@ -28,6 +29,8 @@ function planRank(schema: Schema, rankBy: RankBy): RankPlan {
       return planText(rankedAttribute(schema, rankBy.attribute), rankBy.attribute, rankBy.query);
     case 'order':
       return planOrder(schema, rankBy.keys);
+    case 'aggregate':
+      return planAggregation(schema, rankBy);
   }
 }
 

@@ -1,4 +1,5 @@
 import {
+  assert,
   type Clock,
   corrupt,
   createSemaphore,
@@ -10,7 +11,7 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache } from '@lagoon/cache';
-import type { Block } from '@lagoon/format';
+import type { Block, Schema } from '@lagoon/format';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { createBytesLru } from './bytes-lru.ts';
@@ -34,6 +35,16 @@ export interface QueryEngine {
    * the schema, `unavailable` where a wanted generation does not come, `resource_exhausted` past the bounds.
    */
   query(name: string, spec: QuerySpec, consistency: ConsistencySpec, signal?: AbortSignal): Promise<QueryResult>;
+  /**
+   * Several queries at one generation, answered in their order; fails as a whole. Of the statistics what was read from the store
+   * is told once, with the first result.
+   */
+  queryAll(
+    name: string,
+    specs: readonly QuerySpec[],
+    consistency: ConsistencySpec,
+    signal?: AbortSignal,
+  ): Promise<readonly QueryResult[]>;
   /** The namespace as of a probe sent after this call; `not_found`. */
   metadata(name: string, signal?: AbortSignal): Promise<LiveView>;
   /** Begins to bring a namespace into memory. */
@@ -117,18 +128,16 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
 
   const search = async (
     replica: Replica,
-    spec: QuerySpec,
+    held: HeldSnapshot,
+    plan: QueryPlan,
     signal?: AbortSignal,
   ): Promise<
     Omit<QueryResult, 'statistics'> & {
-      readonly plan: QueryPlan;
       readonly outcome: SearchOutcome;
       readonly rowCount: number;
     }
   > => {
-    using held = await takeSnapshot(replica, signal);
     const { snapshot } = held;
-    const plan = planQuery(snapshot.schema, spec);
     await withRoom(() => held.ensure(needsOf(snapshot.schema, plan), signal));
     const request = {
       rank: plan.rank,
@@ -143,29 +152,39 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       idKind: snapshot.schema.idKind,
       rows: await readRows(snapshot, plan, outcome.top, documents, signal),
       generation: snapshot.generation,
-      plan,
+      ...groupsOf(plan, outcome),
       outcome,
       rowCount: snapshot.liveRowCount,
     };
   };
 
-  const attemptQuery = async (
+  /** The snapshot is held until the last query has ended, also where another one failed. */
+  const attemptQueries = async (
     replica: Replica,
-    spec: QuerySpec,
+    specs: readonly QuerySpec[],
     consistency: ConsistencySpec,
     signal?: AbortSignal,
-  ): Promise<QueryResult> => {
+  ): Promise<readonly QueryResult[]> => {
     const startedMs = clock.monotonicMs();
     lastQueriedMs.set(replica, startedMs);
     const before = { ...replica.usage };
     await replica.reach(consistency, signal);
-    const { plan, outcome, rowCount, ...result } = await search(replica, spec, signal);
-    const executionMs = clock.monotonicMs() - startedMs;
-    meter.queried(plan.rank.kind, executionMs);
-    return {
-      ...result,
-      statistics: toStatistics(plan, outcome, rowCount, usageSince(before, replica.usage), executionMs),
-    };
+    using held = await takeSnapshot(replica, signal);
+    const plans = planAll(held.snapshot.schema, specs);
+    const searched = await Promise.allSettled(
+      plans.map(async (plan) => {
+        const { outcome, rowCount, ...result } = await search(replica, held, plan, signal);
+        const executionMs = clock.monotonicMs() - startedMs;
+        meter.queried(plan.rank.kind, executionMs);
+        return { result, statistics: toStatistics(plan, outcome, rowCount, executionMs) };
+      }),
+    );
+    const usage = usageSince(before, replica.usage);
+    return searched.map((one, i): QueryResult => {
+      if (one.status === 'rejected') throw one.reason;
+      const { result, statistics } = one.value;
+      return { ...result, statistics: { ...statistics, ...(i === 0 ? usage : noUsage) } };
+    });
   };
 
   /** Work that nobody waits for: bounded, ends with the engine, failures are logged. */
@@ -202,29 +221,36 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     return await used.replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
   };
 
+  const queryAll: QueryEngine['queryAll'] = async (name, specs, consistency, signal) => {
+    let wanted = consistency;
+    for (let attempt = 1; ; attempt++) {
+      closing.signal.throwIfAborted();
+      using used = replicas.use(name);
+      const { replica } = used;
+      try {
+        return await attemptQueries(replica, specs, wanted, signal);
+      } catch (error) {
+        const isGone = isLagoonError(error, 'not_found') && error.reason === 'gone';
+        // Another query found that, and its dropping the replica was what this one saw.
+        const wasDropped = replica.isDisposed && isLagoonError(error, 'unavailable');
+        if (!isGone && !wasDropped) throw error;
+        if (attempt >= attemptCountMax) throw isGone ? missingObject(name, error) : error;
+        wanted = { ...consistency, level: 'strong' };
+        if (!isGone) continue;
+        meter.restarted();
+        log.warn('object of a snapshot is gone, starting over', { namespace: name, ...error.context });
+        replicas.drop(name, replica);
+      }
+    }
+  };
+
   return {
     query: async (name, spec, consistency, signal) => {
-      let wanted = consistency;
-      for (let attempt = 1; ; attempt++) {
-        closing.signal.throwIfAborted();
-        using used = replicas.use(name);
-        const { replica } = used;
-        try {
-          return await attemptQuery(replica, spec, wanted, signal);
-        } catch (error) {
-          const isGone = isLagoonError(error, 'not_found') && error.reason === 'gone';
-          // Another query found that, and its dropping the replica was what this one saw.
-          const wasDropped = replica.isDisposed && isLagoonError(error, 'unavailable');
-          if (!isGone && !wasDropped) throw error;
-          if (attempt >= attemptCountMax) throw isGone ? missingObject(name, error) : error;
-          wanted = { ...consistency, level: 'strong' };
-          if (!isGone) continue;
-          meter.restarted();
-          log.warn('object of a snapshot is gone, starting over', { namespace: name, ...error.context });
-          replicas.drop(name, replica);
-        }
-      }
+      const [result] = await queryAll(name, [spec], consistency, signal);
+      assert(result !== undefined, 'a query has a result');
+      return result;
     },
+    queryAll,
     metadata: async (name, signal) => {
       const view = await readView(name, signal);
       if (view.live === undefined) throw namespaceNotFound(name);
@@ -253,11 +279,31 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   };
 }
 
+/** What is wrong with one of several says with which. */
+function planAll(schema: Schema, specs: readonly QuerySpec[]): readonly QueryPlan[] {
+  return specs.map((spec, i) => {
+    try {
+      return planQuery(schema, spec);
+    } catch (error) {
+      if (specs.length === 1 || !isLagoonError(error)) throw error;
+      const { code, message, reason } = error;
+      throw new LagoonError(code, `queries[${i}]: ${message}`, reason === undefined ? {} : { reason });
+    }
+  });
+}
+
+function groupsOf({ rank }: QueryPlan, { groups }: SearchOutcome): Pick<QueryResult, 'groups' | 'groupTypes'> {
+  if (groups === undefined || rank.kind !== 'aggregate') return {};
+  return { groups, groupTypes: rank.groupBy.map(({ type }) => type.scalar) };
+}
+
 /** What the newest snapshot names is gone time and again: that is damage, not a race. */
 function missingObject(namespace: string, cause: LagoonError): LagoonError {
   const { key } = cause.context;
   return corrupt('object that the namespace names is missing', { namespace, key: key ?? '' });
 }
+
+const noUsage: ReadUsage = { storeRequestCount: 0, storeBytes: 0, cacheHitCount: 0, cacheMissCount: 0 };
 
 function usageSince(before: ReadUsage, after: ReadUsage): ReadUsage {
   return {
@@ -273,10 +319,9 @@ function toStatistics(
   plan: QueryPlan,
   outcome: SearchOutcome,
   rowCount: number,
-  usage: ReadUsage,
   executionMs: number,
-): QueryStatistics {
+): Omit<QueryStatistics, keyof ReadUsage> {
   const { scoredRowCount } = outcome;
   const exhaustiveRowCount = plan.rank.kind === 'text' ? 0 : scoredRowCount;
-  return { exact: true, scoredRowCount, exhaustiveRowCount, rowCount, ...usage, executionMs };
+  return { exact: true, scoredRowCount, exhaustiveRowCount, rowCount, executionMs };
 }

@@ -23,6 +23,11 @@ export function needsOf(schema: Schema, { rank, filter, projection }: QueryPlan)
       break;
     case 'order':
       for (const key of rank.keys) if (key.scalar !== undefined) columns.add(key.attribute);
+      break;
+    case 'aggregate':
+      for (const { attribute } of [...rank.aggregates, ...rank.groupBy]) {
+        if (attribute !== undefined) columns.add(attribute);
+      }
   }
   if (filter !== undefined) addFiltered(columns, filter);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);

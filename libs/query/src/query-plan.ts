@@ -20,7 +20,27 @@ export type RankPlan =
       readonly query: Float32Array;
     }
   | { readonly kind: 'text'; readonly attribute: string; readonly settings: FullTextSearch; readonly query: string }
-  | { readonly kind: 'order'; readonly keys: readonly OrderKeyPlan[] };
+  | { readonly kind: 'order'; readonly keys: readonly OrderKeyPlan[] }
+  | {
+      readonly kind: 'aggregate';
+      readonly aggregates: readonly AggregatePlan[];
+      readonly groupBy: readonly GroupKeyPlan[];
+    };
+
+/** `attribute` and `type` undefined: counts rows. */
+export interface AggregatePlan {
+  readonly kind: 'count' | 'sum';
+  readonly label: string;
+  readonly attribute: string | undefined;
+  readonly type: AttributeType | undefined;
+}
+
+/** Of an array each distinct element of a row. */
+export interface GroupKeyPlan {
+  readonly label: string;
+  readonly attribute: string;
+  readonly type: Extract<AttributeType, { readonly scalar: ScalarType }>;
+}
 
 /** `scalar` undefined: the id. */
 export interface OrderKeyPlan {

@@ -1,10 +1,20 @@
-import type { AttributeType, AttributeValue, DocumentId, IdKind } from '@lagoon/format';
+import type { AttributeType, AttributeValue, DocumentId, IdKind, ScalarType } from '@lagoon/format';
 
 export interface QueryResult {
   readonly idKind: IdKind;
   readonly rows: readonly ResultRow[];
   readonly generation: number;
+  /** Only of an aggregation, in the order of their keys. */
+  readonly groups?: readonly AggregateGroup[];
+  /** Types of the groups' keys. */
+  readonly groupTypes?: readonly ScalarType[];
   readonly statistics: QueryStatistics;
+}
+
+/** Keys and values as the query names them, in its order; counts and sums of integers are bigint. */
+export interface AggregateGroup {
+  readonly keys: readonly AttributeValue[];
+  readonly values: readonly (bigint | number)[];
 }
 
 export interface ResultRow {

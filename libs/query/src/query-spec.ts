@@ -11,7 +11,24 @@ export interface QuerySpec {
 export type RankBy =
   | { readonly kind: 'vector'; readonly attribute: string; readonly query: Float32Array; readonly exact: boolean }
   | { readonly kind: 'text'; readonly attribute: string; readonly query: string }
-  | { readonly kind: 'order'; readonly keys: readonly OrderKey[] };
+  | { readonly kind: 'order'; readonly keys: readonly OrderKey[] }
+  /** No rows but numbers over them: `limit` counts groups. */
+  | { readonly kind: 'aggregate'; readonly aggregates: readonly Aggregate[]; readonly groupBy: readonly GroupKey[] };
+
+export interface Aggregate {
+  readonly kind: 'count' | 'sum';
+  /** What the answer calls it. */
+  readonly label: string;
+  /** Values that are present are counted; undefined: rows. */
+  readonly attribute: string | undefined;
+}
+
+export interface GroupKey {
+  readonly label: string;
+  readonly attribute: string;
+  /** Of an array attribute: a group for each of its elements. */
+  readonly eachElement: boolean;
+}
 
 export interface OrderKey {
   readonly attribute: string; // or 'id'
@@ -44,10 +61,15 @@ export interface ConsistencySpec {
 }
 
 export const queryLimits = {
+  /** Queries that are answered at one generation. */
+  queryCountMax: 16,
   filterDepthMax: 64,
   filterNodeCountMax: 10_000,
   inValueCountMax: 10_000,
   orderKeyCountMax: 8,
+  aggregateCountMax: 32,
+  groupKeyCountMax: 8,
+  groupCountMax: 10_000,
   queryTextBytesMax: 16 << 10,
   /** Terms of a query text, repeated ones counted. */
   queryTermCountMax: 1_024,

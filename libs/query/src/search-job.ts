@@ -1,4 +1,5 @@
 import { andInPlace, type Bitmap } from '@lagoon/format';
+import { aggregate } from './aggregate.ts';
 import { evaluateFilter } from './evaluate-filter.ts';
 import type { BlockLocation, SearchOutcome } from './job-block.ts';
 import type { FilterPlan, RankPlan } from './query-plan.ts';
@@ -29,6 +30,8 @@ export function runSearchJob(context: SearchContext, job: SearchJob): SearchOutc
       return rankByText(context, job.rank, job.limit, blocks);
     case 'order':
       return rankByOrder(job.rank, job.limit, blocks);
+    case 'aggregate':
+      return aggregate(job.rank, job.limit, blocks);
   }
 }
 

@@ -20,6 +20,12 @@ export interface RankedRows {
   readonly scores: Float64Array;
 }
 
+export const noRankedRows: RankedRows = {
+  blocks: new Uint32Array(0),
+  rows: new Uint32Array(0),
+  scores: new Float64Array(0),
+};
+
 export function createTopRows(limit: number, order: RowOrder): TopRowsHeap {
   const scores: number[] = [];
   const blocks: number[] = [];

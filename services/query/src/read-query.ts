@@ -1,6 +1,7 @@
 import { invalidArgument, unreachable } from '@lagoon/base';
 import { limits } from '@lagoon/format';
 import {
+  AggregateFunction,
   type Comparison,
   type Consistency,
   Consistency_Level,
@@ -25,11 +26,19 @@ import { readValue } from './read-value.ts';
 /** A query as it came, as the engine's plain values; `invalid_argument` for messages that say nothing. */
 export function readQuery(request: QueryRequest): QuerySpec {
   return {
-    rankBy: readRankBy(request.rankBy),
+    rankBy: request.aggregation === undefined ? readRankBy(request.rankBy) : readAggregation(request),
     ...(request.filter === undefined ? {} : { filter: readFilter(request.filter, 1) }),
     limit: request.limit,
     projection: readProjection(request.projection),
   };
+}
+
+/** Queries of one instant. */
+export function readQueries(requests: readonly QueryRequest[]): readonly QuerySpec[] {
+  if (requests.length === 0 || requests.length > queryLimits.queryCountMax) {
+    throw invalidArgument('wrong number of queries', { count: requests.length, max: queryLimits.queryCountMax });
+  }
+  return requests.map(readQuery);
 }
 
 /** Strong where nothing is said. */
@@ -57,6 +66,26 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
     default:
       throw invalidArgument('a query has a rank_by');
   }
+}
+
+function readAggregation({ aggregation, rankBy }: QueryRequest): RankBy {
+  if (rankBy !== undefined) throw invalidArgument('a query has either a rank_by or an aggregation');
+  const { aggregates = [], groupBy = [] } = aggregation ?? {};
+  return {
+    kind: 'aggregate',
+    aggregates: aggregates.map(({ label, function: kind, attribute }) => ({
+      kind: readAggregateFunction(kind, label),
+      label,
+      attribute,
+    })),
+    groupBy: groupBy.map(({ label, attribute, eachElement }) => ({ label, attribute, eachElement })),
+  };
+}
+
+function readAggregateFunction(message: AggregateFunction, label: string): 'count' | 'sum' {
+  if (message === AggregateFunction.COUNT) return 'count';
+  if (message === AggregateFunction.SUM) return 'sum';
+  throw invalidArgument('unknown function of an aggregate', { aggregate: label, function: message });
 }
 
 function readVectorRank({ attribute, query, exact }: VectorRank): RankBy {

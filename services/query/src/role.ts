@@ -1,4 +1,4 @@
-import { type Clock, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
+import { type Clock, invalidArgument, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
 import { createBlockCache } from '@lagoon/cache';
 import {
   checkNamespaceName,
@@ -14,6 +14,7 @@ import {
   createInlinePool,
   createQueryEngine,
   createWorkerPool,
+  type QuerySpec,
   type SearchPool,
   searchScratchBytes,
 } from '@lagoon/query';
@@ -25,7 +26,7 @@ import { exportPage } from './export/export-page.ts';
 import { withLeases } from './export/lease-log.ts';
 import { metadataMessage } from './metadata-message.ts';
 import { createQueryLimiter } from './query-limiter.ts';
-import { readConsistency, readQuery } from './read-query.ts';
+import { readConsistency, readQueries, readQuery } from './read-query.ts';
 import { queryResponse } from './write-result.ts';
 
 export interface QueryDeps {
@@ -95,7 +96,27 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
         const span = tracer.startSpan('query', { namespace: request.namespace }, traceparent);
         try {
           const answer = () => engine.query(request.namespace, spec, consistency, signal);
-          return queryResponse(await limiter.run(request.namespace, answer, signal));
+          return queryResponse(await limiter.run(request.namespace, answer, signal), spec);
+        } catch (error) {
+          span.recordError(error);
+          throw error;
+        } finally {
+          span.end();
+        }
+      }),
+    multiQuery: ({ namespace, queries, consistency, fusion }, { signal, traceparent }) =>
+      accept(async () => {
+        checkNamespaceName(namespace);
+        if (fusion !== undefined) throw invalidArgument('a query node does not fuse: ask the gateway');
+        const specs = readQueries(queries);
+        const span = tracer.startSpan('query', { namespace, queries: specs.length }, traceparent);
+        try {
+          const answer = () => engine.queryAll(namespace, specs, readConsistency(consistency), signal);
+          const results = await limiter.run(namespace, answer, signal);
+          return {
+            results: results.map((result, i) => queryResponse(result, specs[i] as QuerySpec)),
+            manifestGeneration: BigInt(results[0]?.generation ?? 0),
+          };
         } catch (error) {
           span.recordError(error);
           throw error;

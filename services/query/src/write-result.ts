@@ -10,17 +10,43 @@ import {
   type ScalarType,
   type Schema,
 } from '@lagoon/format';
-import type { QueryResponseSchema, QueryStatisticsSchema, ResultRowSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type {
+  AggregateGroupSchema,
+  QueryResponseSchema,
+  QueryStatisticsSchema,
+  ResultRowSchema,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { IdSchema, SchemaSchema, ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
-import type { QueryResult, QueryStatistics, ResultRow } from '@lagoon/query';
+import type { QueryResult, QuerySpec, QueryStatistics, ResultRow } from '@lagoon/query';
 
 /** The engine's answer as messages. */
-export function queryResponse(result: QueryResult): MessageInitShape<typeof QueryResponseSchema> {
+export function queryResponse(result: QueryResult, spec: QuerySpec): MessageInitShape<typeof QueryResponseSchema> {
   return {
+    ...(spec.rankBy.kind === 'aggregate' ? { groups: groupMessages(result, spec.rankBy) } : {}),
     rows: result.rows.map((row) => resultRow(result.idKind, row)),
     manifestGeneration: BigInt(result.generation),
     statistics: statisticsMessage(result.statistics),
   };
+}
+
+type Aggregation = Extract<QuerySpec['rankBy'], { readonly kind: 'aggregate' }>;
+
+function groupMessages(
+  { groups = [], groupTypes = [] }: QueryResult,
+  { aggregates, groupBy }: Aggregation,
+): MessageInitShape<typeof AggregateGroupSchema>[] {
+  return groups.map(({ keys, values }) => ({
+    keys: groupBy.map(({ label }, i) => ({
+      name: label,
+      value: keys[i] == null ? {} : scalarMessage(groupTypes[i] as ScalarType, keys[i]),
+    })),
+    values: aggregates.map(({ label }, i) => ({ name: label, value: numberMessage(values[i] ?? 0) })),
+  }));
+}
+
+function numberMessage(value: bigint | number): MessageInitShape<typeof ValueSchema> {
+  if (typeof value === 'number') return scalarMessage('float', value);
+  return scalarMessage(value === BigInt.asIntN(64, value) ? 'int' : 'uint', value);
 }
 
 export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSchema> {

@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
+import type { MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema } from "./namespace_pb.js";
 import type { ExportRequestSchema, ExportResponseSchema } from "./lineage_pb.js";
 
@@ -87,6 +87,16 @@ export declare const QueryNodeService: GenService<{
     methodKind: "unary";
     input: typeof QueryRequestSchema;
     output: typeof QueryResponseSchema;
+  },
+  /**
+   * Without fusion: that is the gateway's.
+   *
+   * @generated from rpc lagoon.v1.QueryNodeService.MultiQuery
+   */
+  multiQuery: {
+    methodKind: "unary";
+    input: typeof MultiQueryRequestSchema;
+    output: typeof MultiQueryResponseSchema;
   },
   /**
    * @generated from rpc lagoon.v1.QueryNodeService.GetMetadata

@@ -48,6 +48,13 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
    * @generated from field: lagoon.v1.Consistency consistency = 6;
    */
   consistency?: Consistency | undefined;
+
+  /**
+   * Instead of rank_by: numbers over the matching rows, and no rows. `limit` counts groups.
+   *
+   * @generated from field: lagoon.v1.Aggregation aggregation = 20;
+   */
+  aggregation?: Aggregation | undefined;
 };
 
 /**
@@ -55,6 +62,85 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
  * Use `create(QueryRequestSchema)` to create a new message.
  */
 export declare const QueryRequestSchema: GenMessage<QueryRequest>;
+
+/**
+ * @generated from message lagoon.v1.Aggregation
+ */
+export declare type Aggregation = Message<"lagoon.v1.Aggregation"> & {
+  /**
+   * @generated from field: repeated lagoon.v1.Aggregate aggregates = 1;
+   */
+  aggregates: Aggregate[];
+
+  /**
+   * @generated from field: repeated lagoon.v1.GroupKey group_by = 2;
+   */
+  groupBy: GroupKey[];
+};
+
+/**
+ * Describes the message lagoon.v1.Aggregation.
+ * Use `create(AggregationSchema)` to create a new message.
+ */
+export declare const AggregationSchema: GenMessage<Aggregation>;
+
+/**
+ * @generated from message lagoon.v1.Aggregate
+ */
+export declare type Aggregate = Message<"lagoon.v1.Aggregate"> & {
+  /**
+   * What the answer calls it.
+   *
+   * @generated from field: string label = 1;
+   */
+  label: string;
+
+  /**
+   * @generated from field: lagoon.v1.AggregateFunction function = 2;
+   */
+  function: AggregateFunction;
+
+  /**
+   * Values that are present are counted or summed up; absent: rows are counted.
+   *
+   * @generated from field: optional string attribute = 3;
+   */
+  attribute?: string | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.Aggregate.
+ * Use `create(AggregateSchema)` to create a new message.
+ */
+export declare const AggregateSchema: GenMessage<Aggregate>;
+
+/**
+ * @generated from message lagoon.v1.GroupKey
+ */
+export declare type GroupKey = Message<"lagoon.v1.GroupKey"> & {
+  /**
+   * @generated from field: string label = 1;
+   */
+  label: string;
+
+  /**
+   * @generated from field: string attribute = 2;
+   */
+  attribute: string;
+
+  /**
+   * Of an array attribute: one group for each element.
+   *
+   * @generated from field: bool each_element = 3;
+   */
+  eachElement: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.GroupKey.
+ * Use `create(GroupKeySchema)` to create a new message.
+ */
+export declare const GroupKeySchema: GenMessage<GroupKey>;
 
 /**
  * @generated from message lagoon.v1.RankBy
@@ -392,6 +478,13 @@ export declare type QueryResponse = Message<"lagoon.v1.QueryResponse"> & {
    * @generated from field: lagoon.v1.QueryStatistics statistics = 3;
    */
   statistics?: QueryStatistics | undefined;
+
+  /**
+   * Of an aggregation, in the order of their keys; without group_by exactly one.
+   *
+   * @generated from field: repeated lagoon.v1.AggregateGroup groups = 20;
+   */
+  groups: AggregateGroup[];
 };
 
 /**
@@ -399,6 +492,175 @@ export declare type QueryResponse = Message<"lagoon.v1.QueryResponse"> & {
  * Use `create(QueryResponseSchema)` to create a new message.
  */
 export declare const QueryResponseSchema: GenMessage<QueryResponse>;
+
+/**
+ * Keys and values by their labels.
+ *
+ * @generated from message lagoon.v1.AggregateGroup
+ */
+export declare type AggregateGroup = Message<"lagoon.v1.AggregateGroup"> & {
+  /**
+   * @generated from field: repeated lagoon.v1.Attribute keys = 1;
+   */
+  keys: Attribute[];
+
+  /**
+   * @generated from field: repeated lagoon.v1.Attribute values = 2;
+   */
+  values: Attribute[];
+};
+
+/**
+ * Describes the message lagoon.v1.AggregateGroup.
+ * Use `create(AggregateGroupSchema)` to create a new message.
+ */
+export declare const AggregateGroupSchema: GenMessage<AggregateGroup>;
+
+/**
+ * Up to 16 queries at one generation. Theirs say neither a namespace nor a consistency.
+ *
+ * @generated from message lagoon.v1.MultiQueryRequest
+ */
+export declare type MultiQueryRequest = Message<"lagoon.v1.MultiQueryRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: repeated lagoon.v1.QueryRequest queries = 2;
+   */
+  queries: QueryRequest[];
+
+  /**
+   * @generated from field: lagoon.v1.Consistency consistency = 3;
+   */
+  consistency?: Consistency | undefined;
+
+  /**
+   * Absent: each query has its own result.
+   *
+   * @generated from field: lagoon.v1.Fusion fusion = 4;
+   */
+  fusion?: Fusion | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.MultiQueryRequest.
+ * Use `create(MultiQueryRequestSchema)` to create a new message.
+ */
+export declare const MultiQueryRequestSchema: GenMessage<MultiQueryRequest>;
+
+/**
+ * One list out of the rows of several queries, by the place or score that each gave them. A row keeps the attributes of the
+ * first query that found it; its `dist` is the fused score, higher is better.
+ *
+ * @generated from message lagoon.v1.Fusion
+ */
+export declare type Fusion = Message<"lagoon.v1.Fusion"> & {
+  /**
+   * @generated from oneof lagoon.v1.Fusion.kind
+   */
+  kind: {
+    /**
+     * @generated from field: lagoon.v1.ReciprocalRankFusion reciprocal_rank = 1;
+     */
+    value: ReciprocalRankFusion;
+    case: "reciprocalRank";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.WeightedSum weighted_sum = 2;
+     */
+    value: WeightedSum;
+    case: "weightedSum";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * @generated from field: uint32 limit = 3;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message lagoon.v1.Fusion.
+ * Use `create(FusionSchema)` to create a new message.
+ */
+export declare const FusionSchema: GenMessage<Fusion>;
+
+/**
+ * Score of a row: the sum over the queries that found it of weight / (rank_constant + rank), ranks counted from 1.
+ *
+ * @generated from message lagoon.v1.ReciprocalRankFusion
+ */
+export declare type ReciprocalRankFusion = Message<"lagoon.v1.ReciprocalRankFusion"> & {
+  /**
+   * 0: 60.
+   *
+   * @generated from field: double rank_constant = 1;
+   */
+  rankConstant: number;
+
+  /**
+   * One per query; empty: all 1.
+   *
+   * @generated from field: repeated double weights = 2;
+   */
+  weights: number[];
+};
+
+/**
+ * Describes the message lagoon.v1.ReciprocalRankFusion.
+ * Use `create(ReciprocalRankFusionSchema)` to create a new message.
+ */
+export declare const ReciprocalRankFusionSchema: GenMessage<ReciprocalRankFusion>;
+
+/**
+ * Score of a row: the sum over the queries that found it of weight x normalized score. Queries by order have no score.
+ *
+ * @generated from message lagoon.v1.WeightedSum
+ */
+export declare type WeightedSum = Message<"lagoon.v1.WeightedSum"> & {
+  /**
+   * @generated from field: repeated double weights = 1;
+   */
+  weights: number[];
+
+  /**
+   * Unspecified: min-max.
+   *
+   * @generated from field: lagoon.v1.Normalization normalization = 2;
+   */
+  normalization: Normalization;
+};
+
+/**
+ * Describes the message lagoon.v1.WeightedSum.
+ * Use `create(WeightedSumSchema)` to create a new message.
+ */
+export declare const WeightedSumSchema: GenMessage<WeightedSum>;
+
+/**
+ * @generated from message lagoon.v1.MultiQueryResponse
+ */
+export declare type MultiQueryResponse = Message<"lagoon.v1.MultiQueryResponse"> & {
+  /**
+   * In the order of the queries; with a fusion exactly one, the fused list.
+   *
+   * @generated from field: repeated lagoon.v1.QueryResponse results = 1;
+   */
+  results: QueryResponse[];
+
+  /**
+   * @generated from field: uint64 manifest_generation = 2;
+   */
+  manifestGeneration: bigint;
+};
+
+/**
+ * Describes the message lagoon.v1.MultiQueryResponse.
+ * Use `create(MultiQueryResponseSchema)` to create a new message.
+ */
+export declare const MultiQueryResponseSchema: GenMessage<MultiQueryResponse>;
 
 /**
  * @generated from message lagoon.v1.ResultRow
@@ -491,6 +753,31 @@ export declare type QueryStatistics = Message<"lagoon.v1.QueryStatistics"> & {
 export declare const QueryStatisticsSchema: GenMessage<QueryStatistics>;
 
 /**
+ * @generated from enum lagoon.v1.AggregateFunction
+ */
+export enum AggregateFunction {
+  /**
+   * @generated from enum value: AGGREGATE_FUNCTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: AGGREGATE_FUNCTION_COUNT = 1;
+   */
+  COUNT = 1,
+
+  /**
+   * @generated from enum value: AGGREGATE_FUNCTION_SUM = 2;
+   */
+  SUM = 2,
+}
+
+/**
+ * Describes the enum lagoon.v1.AggregateFunction.
+ */
+export declare const AggregateFunctionSchema: GenEnum<AggregateFunction>;
+
+/**
  * @generated from enum lagoon.v1.ComparisonOperator
  */
 export enum ComparisonOperator {
@@ -544,4 +831,40 @@ export enum ComparisonOperator {
  * Describes the enum lagoon.v1.ComparisonOperator.
  */
 export declare const ComparisonOperatorSchema: GenEnum<ComparisonOperator>;
+
+/**
+ * @generated from enum lagoon.v1.Normalization
+ */
+export enum Normalization {
+  /**
+   * @generated from enum value: NORMALIZATION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Scores as they are; distances negated.
+   *
+   * @generated from enum value: NORMALIZATION_NONE = 1;
+   */
+  NONE = 1,
+
+  /**
+   * From 0 for the worst row of a query's list to 1 for its best.
+   *
+   * @generated from enum value: NORMALIZATION_MIN_MAX = 2;
+   */
+  MIN_MAX = 2,
+
+  /**
+   * Less the mean, divided by the standard deviation of the list.
+   *
+   * @generated from enum value: NORMALIZATION_Z_SCORE = 3;
+   */
+  Z_SCORE = 3,
+}
+
+/**
+ * Describes the enum lagoon.v1.Normalization.
+ */
+export declare const NormalizationSchema: GenEnum<Normalization>;
 

@@ -1,8 +1,17 @@
 import { invalidArgument } from '@lagoon/base';
 import { limits } from '@lagoon/format';
-import { ComparisonOperator, type Filter, type QueryRequest, type RankBy } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import {
+  type Aggregation,
+  ComparisonOperator,
+  type Filter,
+  type MultiQueryRequest,
+  type QueryRequest,
+  type RankBy,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { wrongValue } from '../json/shape.ts';
+import { aggregationLimits } from '../query/parse-aggregation.ts';
 import { filterLimits } from '../query/parse-filter.ts';
+import { queryCountMax } from '../query/parse-multi-query.ts';
 import { rankLimits } from '../query/parse-rank-by.ts';
 import { readVector } from '../write/vector-values.ts';
 
@@ -11,8 +20,32 @@ export function checkQuery(request: QueryRequest): void {
   if (request.limit < 1 || request.limit > limits.topKMax) {
     throw invalidArgument('limit is out of range', { found: request.limit, max: limits.topKMax });
   }
-  checkRankBy(request.rankBy);
+  if (request.aggregation === undefined) checkRankBy(request.rankBy);
+  else checkAggregation(request.aggregation);
   if (request.filter !== undefined) checkFilter(request.filter, 'filter');
+}
+
+export function checkMultiQuery({ queries, fusion }: MultiQueryRequest): void {
+  if (queries.length === 0 || queries.length > queryCountMax) {
+    throw invalidArgument('too few or too many queries', { found: queries.length, max: queryCountMax });
+  }
+  for (const query of queries) {
+    if (query.consistency !== undefined) throw invalidArgument('queries of one instant have one consistency');
+    checkQuery(query);
+  }
+  if (fusion === undefined) return;
+  if (fusion.limit < 1 || fusion.limit > limits.topKMax) {
+    throw invalidArgument('limit of the fusion is out of range', { found: fusion.limit, max: limits.topKMax });
+  }
+}
+
+function checkAggregation({ aggregates, groupBy }: Aggregation): void {
+  const { aggregateCountMax, groupKeyCountMax } = aggregationLimits;
+  if (aggregates.length >= 1 && aggregates.length <= aggregateCountMax && groupBy.length <= groupKeyCountMax) return;
+  throw invalidArgument('too few or too many aggregates or group keys', {
+    aggregates: aggregates.length,
+    groupKeys: groupBy.length,
+  });
 }
 
 function checkRankBy(rankBy: RankBy | undefined): void {

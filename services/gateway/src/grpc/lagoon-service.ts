@@ -6,7 +6,8 @@ import type { GatewayDeps } from '../deps.ts';
 import type { Admission } from '../http/admission.ts';
 import { checkNamespaceName } from '../http/routes.ts';
 import { checkListParameters } from '../namespace/list-parameters.ts';
-import { checkQuery } from './check-query.ts';
+import { askMultiQuery } from '../query/multi-query.ts';
+import { checkMultiQuery, checkQuery } from './check-query.ts';
 import { checkSchema } from './check-schema.ts';
 import { createLineageMethods } from './lineage-methods.ts';
 import { toAppendRequest, toWriteResponse } from './write-message.ts';
@@ -36,6 +37,12 @@ export function createLagoonService(
       const namespace = checkNamespaceName(request.namespace);
       checkQuery(request);
       return await deps.queryNode(namespace).query(request, options(context, config.queryTimeoutMs));
+    },
+    multiQuery: async (request, context) => {
+      using _admitted = admission.enter();
+      const namespace = checkNamespaceName(request.namespace);
+      checkMultiQuery(request);
+      return await askMultiQuery(deps, { ...request, namespace }, options(context, config.queryTimeoutMs));
     },
     getMetadata: async (request, context) => {
       using _admitted = admission.enter();

@@ -8,8 +8,10 @@ import { createLineageEndpoints } from '../lineage/lineage-endpoints.ts';
 import { parseBranchWrite } from '../lineage/parse-branch.ts';
 import { parseListParameters } from '../namespace/list-parameters.ts';
 import { metadataToJson } from '../namespace/metadata-json.ts';
+import { askMultiQuery } from '../query/multi-query.ts';
+import { isMultiQuery, parseMultiQuery } from '../query/parse-multi-query.ts';
 import { parseQuery } from '../query/parse-query.ts';
-import { queryResponseToJson, roundMs } from '../query/query-response.ts';
+import { multiQueryResponseToJson, queryResponseToJson, roundMs } from '../query/query-response.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import { schemaToJson } from '../schema/schema-json.ts';
 import { parseWrite } from '../write/parse-write.ts';
@@ -62,7 +64,13 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       return jsonResponse(200, writeAnswerToJson(answer, { server_total_ms: roundMs(elapsedMs(call)) }));
     },
     query: async (call) => {
-      const query = parseQuery(parseJson(call.request.body), call.namespace);
+      const body = parseJson(call.request.body);
+      if (isMultiQuery(body)) {
+        const several = parseMultiQuery(body, call.namespace);
+        const answers = await askMultiQuery(deps, several.request, options(call, config.queryTimeoutMs));
+        return jsonResponse(200, multiQueryResponseToJson(answers, several, elapsedMs(call)));
+      }
+      const query = parseQuery(body, call.namespace);
       const client = deps.queryNode(call.namespace);
       const answer = await client.query(query.request, options(call, config.queryTimeoutMs));
       return jsonResponse(200, queryResponseToJson(answer, query, elapsedMs(call)));

@@ -230,11 +230,8 @@ describe('query: bad input', () => {
 
   const filter = ['a', 'Eq', 1];
   test.each<[string, Record<string, unknown>]>([
-    ['aggregate_by', { aggregate_by: { n: ['Count'] } }],
-    ['group_by', { rank_by: order, group_by: ['a'] }],
     ['compute_attributes', { rank_by: order, compute_attributes: {} }],
-    ['queries', { queries: [{ rank_by: order }] }],
-    ['rerank_by', { rank_by: order, rerank_by: ['RRF'] }],
+    ['rerank_by with a model', { queries: [{ rank_by: order }], rerank_by: { model: 'm' } }],
     ['recall', { rank_by: order, recall: 0.9 }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],

@@ -2,10 +2,12 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
 import { limits } from '@lagoon/format';
 import {
+  type AggregationSchema,
   Consistency_Level,
   type ConsistencySchema,
   type ProjectionSchema,
   type QueryRequestSchema,
+  type RankBySchema,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import {
   asArray,
@@ -22,6 +24,7 @@ import {
   wrongValue,
 } from '../json/shape.ts';
 import { isGiven } from '../schema/parse-schema.ts';
+import { parseAggregation } from './parse-aggregation.ts';
 import { parseFilter } from './parse-filter.ts';
 import { parseRankBy } from './parse-rank-by.ts';
 
@@ -44,17 +47,12 @@ const servedFields = [
   'consistency',
   'vector_encoding',
   'profile',
-] as const;
-
-const unservedFields = [
   'aggregate_by',
   'group_by',
-  'compute_attributes',
-  'queries',
   'rerank_by',
-  'recall',
-  'distance_metric',
 ] as const;
+
+const unservedFields = ['compute_attributes', 'recall', 'distance_metric'] as const;
 
 const unservedFlags = ['disable_cache'] as const;
 
@@ -62,19 +60,18 @@ const knownFields: ReadonlySet<string> = new Set([...servedFields, ...unservedFi
 
 const limitDefault = 10;
 
+/** A body without `queries`; `rerank_by` goes beside these. */
 export function parseQuery(value: unknown, namespace: string): ParsedQuery {
   const body = asObject(value, 'body');
   refuseUnknownFields(body, '', knownFields);
   refuseUnserved(body);
-  if (!isGiven(body.rank_by)) throw wrongShape('rank_by', 'an array as [attribute, "ANN", vector]', body.rank_by);
-  const offset = isGiven(body.offset) ? asInteger(body.offset, 'offset', 0, limits.topKMax) : 0;
-  const limit = parseLimit(body) + offset;
-  if (limit > limits.topKMax)
-    throw wrongValue('offset', 'offset and limit together are too large', { max: limits.topKMax });
+  if (isGiven(body.rerank_by)) throw wrongValue('rerank_by', 'goes with queries: one list needs no fusion');
+  const ranked = isGiven(body.aggregate_by) ? { aggregation: parseNumbers(body) } : { rankBy: parseRank(body) };
+  const { offset, limit } = parseRange(body);
   return {
     request: {
       namespace,
-      rankBy: parseRankBy(body.rank_by, 'rank_by'),
+      ...ranked,
       ...(isGiven(body.filters) ? { filter: parseFilter(body.filters, 'filters') } : {}),
       limit,
       projection: parseProjection(body),
@@ -84,6 +81,28 @@ export function parseQuery(value: unknown, namespace: string): ParsedQuery {
     vectorEncoding: asOneOf(body.vector_encoding ?? 'float', 'vector_encoding', ['float', 'base64']),
     profile: isGiven(body.profile) && asBoolean(body.profile, 'profile'),
   };
+}
+
+function parseRank(body: JsonObject): MessageInitShape<typeof RankBySchema> {
+  if (!isGiven(body.rank_by)) throw wrongShape('rank_by', 'an array as [attribute, "ANN", vector]', body.rank_by);
+  if (isGiven(body.group_by)) throw wrongValue('group_by', 'only goes with aggregate_by');
+  return parseRankBy(body.rank_by, 'rank_by');
+}
+
+function parseNumbers(body: JsonObject): MessageInitShape<typeof AggregationSchema> {
+  for (const name of ['rank_by', 'offset', 'include_attributes', 'exclude_attributes'] as const) {
+    if (isGiven(body[name])) throw wrongValue(name, 'does not go together with aggregate_by');
+  }
+  return parseAggregation(body);
+}
+
+/** How many rows to skip, and how many to find with these. All groups of an aggregation, unless it says fewer. */
+export function parseRange(body: JsonObject): { readonly offset: number; readonly limit: number } {
+  const offset = isGiven(body.offset) ? asInteger(body.offset, 'offset', 0, limits.topKMax) : 0;
+  const limit = (parseLimit(body) ?? (isGiven(body.aggregate_by) ? limits.topKMax : limitDefault)) + offset;
+  if (limit > limits.topKMax)
+    throw wrongValue('offset', 'offset and limit together are too large', { max: limits.topKMax });
+  return { offset, limit };
 }
 
 function refuseUnserved(body: JsonObject): void {
@@ -97,11 +116,11 @@ function refuseUnserved(body: JsonObject): void {
 
 const limitFields = new Set(['total', 'per']);
 
-function parseLimit(body: JsonObject): number {
+function parseLimit(body: JsonObject): number | undefined {
   if (isGiven(body.limit) && isGiven(body.top_k))
     throw wrongValue('top_k', 'is another name of limit: give one of them');
   if (isGiven(body.top_k)) return asInteger(body.top_k, 'top_k', 1, limits.topKMax);
-  if (!isGiven(body.limit)) return limitDefault;
+  if (!isGiven(body.limit)) return undefined;
   if (!isObject(body.limit)) return asInteger(body.limit, 'limit', 1, limits.topKMax);
   refuseUnknownFields(body.limit, 'limit', limitFields);
   if (isGiven(body.limit.per)) throw unimplemented('limit.per');
@@ -136,7 +155,7 @@ const consistencyFields = new Set(['level', 'max_staleness_seconds', 'min_manife
 const stalenessSecondsDefault = 60;
 const stalenessSecondsMax = 7 * 24 * 3600;
 
-function parseConsistency(value: unknown): MessageInitShape<typeof ConsistencySchema> {
+export function parseConsistency(value: unknown): MessageInitShape<typeof ConsistencySchema> {
   if (!isGiven(value)) return { level: Consistency_Level.STRONG };
   const object = asObject(value, 'consistency');
   refuseUnknownFields(object, 'consistency', consistencyFields);

@@ -1,23 +1,81 @@
 import { LagoonError } from '@lagoon/base';
 import { formatDatetime, formatUuid } from '@lagoon/format';
-import type { QueryResponse, QueryStatistics, ResultRow } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type {
+  AggregateGroup,
+  MultiQueryResponse,
+  QueryResponse,
+  QueryStatistics,
+  ResultRow,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import { shortestF32 } from '../json/f32-decimal.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import type { JsonObject } from '../json/shape.ts';
+import { sumStatistics } from './fuse.ts';
+import type { ParsedMultiQuery } from './parse-multi-query.ts';
 import type { ParsedQuery } from './parse-query.ts';
 
 /** A query's answer in the dialect's form, ready for `JSON.stringify`. */
 export function queryResponseToJson(response: QueryResponse, query: ParsedQuery, totalMs: number): JsonObject {
-  const rows = response.rows.slice(query.offset);
-  const isF32Distance = query.request.rankBy?.kind?.case === 'vector';
-  const writer = createValueWriter(query.vectorEncoding);
+  const { result, logicalBytes } = resultToJson(response, query);
+  return { ...result, ...aroundResults(response.manifestGeneration, response.statistics, logicalBytes, totalMs) };
+}
+
+/** Of several queries: a result each, or the fused list alone. */
+export function multiQueryResponseToJson(
+  response: MultiQueryResponse,
+  { queries, request, offset }: ParsedMultiQuery,
+  totalMs: number,
+): JsonObject {
+  const isFused = request.fusion !== undefined;
+  const results = response.results.map((result, i) => {
+    const query = queries[i] as ParsedQuery;
+    return resultToJson(result, isFused ? { ...query, offset, isF32Distance: false } : query);
+  });
+  const logicalBytes = results.reduce((sum, one) => sum + one.logicalBytes, 0);
+  const statistics = sumStatistics(response.results);
   return {
-    rows: rows.map((row) => rowToJson(row, writer, isF32Distance)),
-    billing: { billable_logical_bytes_queried: 0, billable_logical_bytes_returned: writer.logicalBytes() },
-    performance: performanceToJson(response.statistics, totalMs),
-    manifest_generation: jsonInteger(response.manifestGeneration),
-    ...(query.profile ? { profile: profileToJson(response.statistics) } : {}),
+    results: results.map(({ result }) => result),
+    ...aroundResults(response.manifestGeneration, statistics, logicalBytes, totalMs),
+  };
+}
+
+function resultToJson(
+  response: QueryResponse,
+  query: ParsedQuery & { readonly isF32Distance?: boolean },
+): { readonly result: JsonObject; readonly logicalBytes: number } {
+  const writer = createValueWriter(query.vectorEncoding);
+  const isF32Distance = query.isF32Distance ?? query.request.rankBy?.kind?.case === 'vector';
+  const { aggregation } = query.request;
+  const result =
+    aggregation === undefined
+      ? { rows: response.rows.slice(query.offset).map((row) => rowToJson(row, writer, isF32Distance)) }
+      : groupsToJson(response.groups, (aggregation.groupBy ?? []).length > 0, writer);
+  return {
+    result: { ...result, ...(query.profile ? { profile: profileToJson(response.statistics) } : {}) },
+    logicalBytes: writer.logicalBytes(),
+  };
+}
+
+function groupsToJson(groups: readonly AggregateGroup[], isGrouped: boolean, writer: ValueWriter): JsonObject {
+  const objects = groups.map(({ keys, values }) => {
+    const out: Record<string, unknown> = Object.create(null);
+    for (const { name, value } of [...keys, ...values]) out[name] = writer.value(value);
+    return out;
+  });
+  return isGrouped ? { aggregation_groups: objects } : { aggregations: objects[0] ?? {} };
+}
+
+function aroundResults(
+  manifestGeneration: bigint,
+  statistics: QueryStatistics | undefined,
+  logicalBytes: number,
+  totalMs: number,
+): JsonObject {
+  return {
+    billing: { billable_logical_bytes_queried: 0, billable_logical_bytes_returned: logicalBytes },
+    performance: performanceToJson(statistics, totalMs),
+    manifest_generation: jsonInteger(manifestGeneration),
   };
 }
 

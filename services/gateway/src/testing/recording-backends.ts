@@ -24,7 +24,12 @@ import {
   UpdateSchemaResponseSchema,
 } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
 import { type QueryNodeService, WarmResponseSchema } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
-import { type QueryRequestSchema, QueryResponseSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import {
+  type MultiQueryRequestSchema,
+  MultiQueryResponseSchema,
+  type QueryRequestSchema,
+  QueryResponseSchema,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { CallOptions, ServiceClient } from '@lagoon/rpc';
 import { defaultGatewayConfig, type GatewayConfig } from '../config.ts';
 import type { GatewayDeps } from '../deps.ts';
@@ -34,6 +39,7 @@ import { createGatewayRole, type GatewayRole } from '../gateway-role.ts';
 export interface RecordingBackends {
   readonly appends: MessageInitShape<typeof AppendRequestSchema>[];
   readonly queries: MessageInitShape<typeof QueryRequestSchema>[];
+  readonly multiQueries: MessageInitShape<typeof MultiQueryRequestSchema>[];
   readonly schemaUpdates: MessageInitShape<typeof UpdateSchemaRequestSchema>[];
   readonly lists: MessageInitShape<typeof ListNamespacesRequestSchema>[];
   readonly branches: MessageInitShape<typeof BranchRequestSchema>[];
@@ -46,6 +52,7 @@ export interface RecordingBackends {
   /** Answers of the next calls; replace as needed. A function runs first, to wait or to throw. */
   before: (options: CallOptions) => Promise<void>;
   queryResponse: MessageInitShape<typeof QueryResponseSchema>;
+  multiQueryResponse: MessageInitShape<typeof MultiQueryResponseSchema>;
   metadata: MessageInitShape<typeof NamespaceMetadataSchema>;
   names: string[];
 }
@@ -54,6 +61,7 @@ export function createRecordingBackends(): RecordingBackends {
   const backends: RecordingBackends = {
     appends: [],
     queries: [],
+    multiQueries: [],
     schemaUpdates: [],
     lists: [],
     branches: [],
@@ -63,6 +71,7 @@ export function createRecordingBackends(): RecordingBackends {
     options: [],
     before: async () => {},
     queryResponse: {},
+    multiQueryResponse: {},
     metadata: {},
     names: [],
     deps: {
@@ -125,6 +134,11 @@ export function createRecordingBackends(): RecordingBackends {
       backends.queries.push(request);
       await enter(options);
       return create(QueryResponseSchema, backends.queryResponse);
+    },
+    multiQuery: async (request, options) => {
+      backends.multiQueries.push(request);
+      await enter(options);
+      return create(MultiQueryResponseSchema, backends.multiQueryResponse);
     },
     getMetadata: async (_request, options) => {
       await enter(options);
