@@ -43,6 +43,7 @@ export {
   recordsLeavingTail,
   writeIdempotencyPart,
 } from './idempotency.ts';
+export { createJobLeases, type JobLease, type JobLeases, sweepJobLeases } from './job-leases.ts';
 export {
   bodyKey,
   catalogKey,

@@ -9,6 +9,7 @@ import {
   floorKey,
   gcStateKey,
   headKey,
+  leaseKey,
   logKey,
   type ParsedKey,
   parseKey,
@@ -39,6 +40,7 @@ const parsed: fc.Arbitrary<ParsedKey> = fc.oneof(
     extension: fc.constantFrom('seg' as const, 'del' as const),
   }),
   fc.record({ kind: fc.constant('dirty' as const), name: names, generation: generations }),
+  fc.record({ kind: fc.constant('lease' as const), work: ids, name: names, n: generations }),
 );
 
 function format(key: ParsedKey): string {
@@ -65,6 +67,8 @@ function format(key: ParsedKey): string {
       return dataKey(key);
     case 'dirty':
       return dirtyKey(key.name, key.generation);
+    case 'lease':
+      return leaseKey(key);
   }
 }
 

@@ -25,7 +25,15 @@ export type ParsedKey =
   | ({ readonly kind: 'pin' } & PinKey)
   | { readonly kind: 'family'; readonly family: string; readonly incarnation: string }
   | ({ readonly kind: 'data' } & DataKey)
-  | { readonly kind: 'dirty'; readonly name: string; readonly generation: number };
+  | { readonly kind: 'dirty'; readonly name: string; readonly generation: number }
+  | ({ readonly kind: 'lease' } & LeaseKey);
+
+/** Large work on one namespace, of which one compactor at a time is enough. */
+export interface LeaseKey {
+  readonly work: string;
+  readonly name: string;
+  readonly n: number;
+}
 
 export interface PinKey {
   readonly name: string;
@@ -55,6 +63,7 @@ export const clusterKey = 'lagoon.json';
 export const gcStateKey = 'gc/state';
 export const catalogPrefix = 'catalog/';
 export const dirtyPrefix = 'dirty/';
+export const leasesPrefix = 'leases/';
 export const familiesPrefix = 'family/';
 export const namespacesPrefix = 'ns/';
 export const dataRoot = 'data/';
@@ -129,6 +138,15 @@ export function dirtyKey(name: string, firstUnindexedGeneration: number): string
   return `${dirtyPrefix}${escapeName(name)}/${formatGeneration(firstUnindexedGeneration)}`;
 }
 
+/** Leases of one work on one namespace; numbers count up. */
+export function leasePrefix(work: string, name: string): string {
+  return `${leasesPrefix}${id(work)}-${escapeName(name)}/`;
+}
+
+export function leaseKey({ work, name, n }: LeaseKey): string {
+  return leasePrefix(work, name) + formatGeneration(n);
+}
+
 /** What a key means; undefined for a key that nothing here makes. */
 export function parseKey(key: string): ParsedKey | undefined {
   if (key === clusterKey) return { kind: 'cluster' };
@@ -146,6 +164,8 @@ export function parseKey(key: string): ParsedKey | undefined {
         return rest.length === 1 && isId(a) && isId(b) ? parseDataObject(a, b, rest[0] ?? '') : undefined;
       case 'dirty':
         return rest.length === 0 ? withGeneration(b, (generation) => dirty(unescapeName(a), generation)) : undefined;
+      case 'leases':
+        return rest.length === 0 ? parseLeaseKey(a, b) : undefined;
       default:
         return undefined;
     }
@@ -179,6 +199,12 @@ function parseNamespaceKey(name: string, part: string, rest: readonly string[]):
   return match === null
     ? undefined
     : { kind: 'body', name, incarnation: first, job: match[1] ?? '', n: Number(match[2]) };
+}
+
+function parseLeaseKey(job: string, text: string): ParsedKey | undefined {
+  const [work = '', ...rest] = job.split('-');
+  if (!isId(work) || rest.length === 0) return undefined;
+  return withGeneration(text, (n) => ({ kind: 'lease', work, name: unescapeName(rest.join('-')), n }));
 }
 
 function parseDataObject(family: string, incarnation: string, object: string): ParsedKey | undefined {

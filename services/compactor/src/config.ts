@@ -13,6 +13,10 @@ export interface CompactorConfig {
   readonly smallTailAgeMs: number;
   /** Most of the tail that one job takes into memory; one entry is always taken. */
   readonly jobBytesMax: number;
+  /** From so many bytes of tail on, an index job is claimed first, so that two compactors do not do it twice. */
+  readonly leaseBytesMin: number;
+  /** A namespace whose work is another's is looked at again so long after. */
+  readonly leasedDelayMs: number;
   /** About the largest segment; at most 64 MiB. One is built at a stretch: 32 MiB keep the thread for about 0.1 s. */
   readonly segmentBytesMax: number;
   /** Segments up to here are taken along by the next job; 0: none. */
@@ -49,6 +53,8 @@ export const defaultCompactorConfig: CompactorConfig = {
   smallTailEntryCount: 64,
   smallTailAgeMs: 60_000,
   jobBytesMax: 256 << 20,
+  leaseBytesMin: 64 << 20,
+  leasedDelayMs: 15_000,
   segmentBytesMax: 32 << 20,
   absorbBytesMax: 8 << 20,
   jobConcurrencyMax: 2,
@@ -76,6 +82,7 @@ const mayBeZero: readonly string[] = [
   'smallTailBytes',
   'smallTailEntryCount',
   'absorbBytesMax',
+  'leaseBytesMin',
 ];
 
 /** Defaults filled in and bounds checked. */

@@ -2,6 +2,7 @@ import { assert, type Clock, createRandomId, type Random } from '@lagoon/base';
 import { openBlock } from '@lagoon/format';
 import {
   applyIndexEdit,
+  type JobLeases,
   type LiveNamespace,
   type Manifest,
   type ManifestJob,
@@ -27,6 +28,7 @@ export interface IndexJobDeps extends HandOverDeps {
   readonly random: Random;
   readonly memory: SegmentMemory;
   readonly sightings: PartSightings;
+  readonly leases: JobLeases;
 }
 
 export type IndexJobResult =
@@ -34,6 +36,8 @@ export type IndexJobResult =
   | { readonly kind: 'nothing' }
   /** The tail may wait. */
   | { readonly kind: 'waits'; readonly tail: TailWeight }
+  /** Another compactor is at it. */
+  | { readonly kind: 'leased' }
   | {
       readonly kind: 'committed';
       readonly generation: number;
@@ -66,6 +70,26 @@ export async function runIndexJob(
   if (live === undefined || live.tail.length === 0) return { kind: 'nothing' };
   const weight = weigh(live.tail);
   if (!isDue(weight)) return { kind: 'waits', tail: weight };
+  // A small job costs less than finding out whether another does it.
+  if (weight.bytes < config.leaseBytesMin) return indexTail(deps, config, view, live, events, signal);
+  const lease = await deps.leases.claim('index', name, signal);
+  if (lease === undefined) return { kind: 'leased' };
+  try {
+    return await indexTail(deps, config, view, live, events, signal);
+  } finally {
+    await lease.release();
+  }
+}
+
+async function indexTail(
+  deps: IndexJobDeps,
+  config: CompactorConfig,
+  view: NamespaceView,
+  live: LiveNamespace,
+  events: readonly NamespaceEvent[],
+  signal: AbortSignal,
+): Promise<IndexJobResult> {
+  const { name } = view;
   const job: ManifestJob = { job: createRandomId(deps.random), startedAtMs: deps.namespaceLog.storeTimeMs() };
   const objects = createJobObjects(deps.store, live, job.job);
   let mayBeNamed = false;

@@ -9,6 +9,7 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import {
+  createJobLeases,
   createManifestCommitter,
   createNamespaceLog,
   type DirtyMarker,
@@ -76,6 +77,7 @@ export function createCompactorRole(
     committer: deps.committer ?? createManifestCommitter(deps, { obsoleteKeepMs: obsoleteKeepMsOf(gcConfig) }),
     memory: createSegmentMemory(deps.store, config.idCacheBytesMax),
     sightings: createPartSightings(clock, config.idempotencyKeepMs),
+    leases: createJobLeases(deps),
     ingester: (namespace: string) => deps.ingester(namespace),
   };
   const nowMs = () => clock.monotonicMs();
@@ -145,6 +147,9 @@ export function createCompactorRole(
     switch (result.kind) {
       case 'waits':
         backlog.keep(namespace, result.tail, nowMs());
+        return;
+      case 'leased':
+        backlog.postpone(namespace, config.leasedDelayMs, nowMs());
         return;
       case 'dropped':
         backlog.postpone(namespace, retryDelayMs(namespace), nowMs());

@@ -89,7 +89,7 @@ test('an idle cluster of 10,000 namespaces makes no request per namespace over a
   store.reset();
   await pass(dayMs);
   const { get, put, create, list, delete: deleted } = store.snapshot();
-  const pageCount = Math.ceil(namespaceCount / 1_000) * (1 + 4 + 1) + 5; // catalog/, ns/ with four keys each, family/, data/
+  const pageCount = Math.ceil(namespaceCount / 1_000) * (1 + 4 + 1) + 6; // catalog/, ns/ with four keys each, family/, data/, leases/
   const markerListCount = dayMs / minuteMs + 1;
   expect({ get, put, create, deleted }).toEqual({ get: 2, put: 1, create: 0, deleted: 0 });
   expect(list).toBeLessThanOrEqual(markerListCount + pageCount);

@@ -1,5 +1,5 @@
 import { type Clock, type Log, type Metrics, type Timer, toLagoonError } from '@lagoon/base';
-import type { NamespaceLog } from '@lagoon/namespace';
+import { type NamespaceLog, sweepJobLeases } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { createCollector } from './collector.ts';
 import type { GcConfig } from './gc-config.ts';
@@ -70,6 +70,7 @@ export function createGcJob(deps: GcJobDeps, config: GcConfig): GcJob {
     watched = new Set();
     const result = await collector.pass({ ...scope, dryRun: options.dryRun === true }, signal);
     if (isSweep) {
+      if (options.dryRun !== true) await sweepJobLeases(deps.store, signal);
       lastSweepMs = startMs;
       lastSweptAtMs = sweptAtMs;
     }

@@ -1353,3 +1353,28 @@ export declare type SettledName = Message<"lagoon.storage.v1.SettledName"> & {
  */
 export declare const SettledNameSchema: GenMessage<SettledName>;
 
+/**
+ * leases/<job>/<n>: who works on something large. Saves work, and is never needed for safety: its age by the store's time decides.
+ *
+ * @generated from message lagoon.storage.v1.JobLease
+ */
+export declare type JobLease = Message<"lagoon.storage.v1.JobLease"> & {
+  /**
+   * @generated from field: string owner = 1;
+   */
+  owner: string;
+
+  /**
+   * For people, in the store's time as the owner knows it.
+   *
+   * @generated from field: int64 expires_at_ms = 2;
+   */
+  expiresAtMs: bigint;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.JobLease.
+ * Use `create(JobLeaseSchema)` to create a new message.
+ */
+export declare const JobLeaseSchema: GenMessage<JobLease>;
+
