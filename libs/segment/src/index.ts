@@ -1,5 +1,15 @@
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
+export type { GranuleRange, IndexRoot } from './index-root.v1.ts';
+export {
+  type AttributeIndex,
+  findKeyRange,
+  findKeys,
+  type KeyRange,
+  nullPostings,
+  type PostingsRange,
+} from './look-up.ts';
 export { type MergeSegmentsOptions, mergeSegments, type SegmentToMerge } from './merge-segments.ts';
+export { gramKeysOf } from './ngrams.ts';
 export { openSegment, type SegmentIds, type SegmentPlace, type SegmentReader } from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
@@ -13,4 +23,5 @@ export {
   type SegmentRows,
 } from './read-segment.ts';
 export type { SegmentColumn, SegmentFooter, SegmentIdentity } from './segment-footer.v1.ts';
+export { valueKey } from './value-key.ts';
 export { type WriteSegmentOptions, type WrittenSegment, writeSegment } from './write-segment.v1.ts';

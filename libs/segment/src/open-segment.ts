@@ -24,6 +24,8 @@ import { decodeDocuments } from './document-blocks.v1.ts';
 import { granuleStart, verifyGranules } from './granules.ts';
 import { decodeFirstIds, decodeIdBlock, type IdBlock, joinIds } from './id-blocks.v1.ts';
 import { createIdFilter } from './id-filter.v1.ts';
+import { decodeIndexRoot } from './index-root.v1.ts';
+import type { AttributeIndex } from './look-up.ts';
 import type { ReadRange } from './read-range.ts';
 import {
   decodeFooter,
@@ -61,6 +63,10 @@ export interface SegmentReader {
   textIndexSize(column: SegmentColumn): number | undefined;
   /** The text index, then the null bitmap where the column has one: `textSize` bytes, one read. */
   readText(column: SegmentColumn, signal?: AbortSignal): Promise<Uint8Array>;
+  /** The index of an attribute's values; undefined where there is none. */
+  valueIndex(column: SegmentColumn): AttributeIndex | undefined;
+  /** The index of the n-grams of an attribute's texts; undefined where there is none. */
+  ngramIndex(column: SegmentColumn): AttributeIndex | undefined;
   /** Which block of documents holds a row, and its first row. */
   documentBlockOf(row: number): DocumentBlockPlace;
   /** The stored attributes of the rows of one block: row r is row r − `firstRow` of the result. One read. */
@@ -210,6 +216,22 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     return bytes;
   };
 
+  const indexes = new Map<SegmentSection, AttributeIndex>();
+  const openIndex = (kind: 'valueIndex' | 'ngramIndex', column: SegmentColumn): AttributeIndex | undefined => {
+    const section = findSection(footer, kind, indexOf(column));
+    if (section === undefined) return undefined;
+    const known = indexes.get(section);
+    if (known !== undefined) return known;
+    const { granuleLengths, root } = section;
+    const opened: AttributeIndex = {
+      root: naming(key, column.name, undefined, () => decodeIndexRoot(root, granuleLengths)),
+      granuleSize: (granule) => granuleLengths[granule] as number,
+      readGranules: ({ from, to }, signal) => readGranules(section, from, to, signal),
+    };
+    indexes.set(section, opened);
+    return opened;
+  };
+
   return {
     key,
     footer,
@@ -240,6 +262,8 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       return size === undefined ? undefined : size - (column.hasNulls ? alignUp(bitmapBytes(rowCount), 16) : 0);
     },
     readText: (column, signal) => readWhole(required(key, findSection(footer, 'text', indexOf(column))), signal),
+    valueIndex: (column) => openIndex('valueIndex', column),
+    ngramIndex: (column) => openIndex('ngramIndex', column),
     documentBlockOf: (row) => {
       const index = lastAtMost(firstRows, row);
       return { index, firstRow: firstRows[index] as number };

@@ -61,6 +61,8 @@ export interface SegmentSection {
   readonly granuleLengths: readonly number[];
   /** CRC-32 per granule, u32 little-endian. */
   readonly checksums: Uint8Array;
+  /** Of an attribute index: what is known of it before its granules are read; else empty. */
+  readonly root: Uint8Array;
 }
 
 export interface SegmentColumn {
@@ -167,6 +169,7 @@ function footerToStored(footer: SegmentFooter): StoredFooter {
         granuleSize: section.granuleSize,
         granuleLengths: [...section.granuleLengths],
         checksums: section.checksums,
+        root: section.root,
       }),
     ),
     columns: footer.columns.map(({ fullTextSearch, ...column }) =>
@@ -227,6 +230,7 @@ function sectionFromStored(stored: StoredSection, number: (value: bigint) => num
     granuleSize: stored.granuleSize,
     granuleLengths: stored.granuleLengths,
     checksums: stored.checksums,
+    root: stored.root,
   };
 }
 

@@ -9,7 +9,16 @@ export const trailerSize = 16;
 export const sectionAlignment = 16;
 
 /** Numbers are for ever. 16 and above are reserved: clusters 16, codes 17, sparse 18. */
-export const sectionKind = { ids: 1, idFilter: 2, idRanks: 3, column: 4, text: 5, documents: 6 } as const;
+export const sectionKind = {
+  ids: 1,
+  idFilter: 2,
+  idRanks: 3,
+  column: 4,
+  text: 5,
+  documents: 6,
+  valueIndex: 7,
+  ngramIndex: 8,
+} as const;
 
 export type SectionKind = keyof typeof sectionKind;
 
@@ -17,6 +26,10 @@ export type SectionKind = keyof typeof sectionKind;
 export const smallGranuleBytes = 4096;
 /** Granules of what is read as a whole. */
 export const largeGranuleBytes = 64 << 10;
+/** Aimed at: a granule of an attribute index, which is what looking up a value reads twice. */
+export const indexGranuleBytes = 16 << 10;
+/** Fewer rows are scanned sooner than an index is read. */
+export const indexedRowCountMin = 1_024;
 /** Aimed at: a block of documents before compression. One document may be larger. */
 export const documentBlockBytes = 32 << 10;
 export const documentBlockRowCountMax = 4096;

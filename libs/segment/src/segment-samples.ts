@@ -35,7 +35,7 @@ export function sampleSchema(idKind: IdKind): Schema {
         'words',
         { type: { kind: 'array', scalar: 'string' }, filterable: true, fullTextSearch: fullTextSearchDefaults },
       ],
-      ['s', filterable(scalar('string'))],
+      ['s', { ...filterable(scalar('string')), regex: true }],
       ['i', filterable(scalar('int'))],
       ['f', filterable(scalar('float'))],
       ['b', filterable(scalar('bool'))],

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
-import { createSystemClock, isLagoonError, sha256 } from '@lagoon/base';
-import { type Block, type IdKind, idAt, valueAt } from '@lagoon/format';
+import { createSystemClock, isLagoonError, sha256, utf8Encode } from '@lagoon/base';
+import { type Block, createBitmap, getBit, type IdKind, idAt, orRowSets, valueAt } from '@lagoon/format';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { openTextIndex } from '@lagoon/text';
 import fc from 'fast-check';
+import { findKeys } from './look-up.ts';
 import { openSegment, type SegmentReader } from './open-segment.ts';
 import { createRangeReader } from './read-range.ts';
 import { openSegmentBytes, readSegmentRows } from './read-segment.ts';
@@ -17,7 +18,8 @@ const idKinds: readonly IdKind[] = ['u64', 'uuid', 'string'];
 
 function write(idKind: IdKind, rows: readonly SampleRow[], order?: Uint32Array): Promise<WrittenSegment> {
   const schema = sampleSchema(idKind);
-  return writeSegment(blockOf(schema, rows), schema, identity, order === undefined ? {} : { order });
+  const options = order === undefined ? {} : { order };
+  return writeSegment(blockOf(schema, rows), schema, identity, { ...options, indexedRowCountMin: 0 });
 }
 
 /** A store with the segment in it, that counts reads. */
@@ -59,6 +61,12 @@ async function readAll(reader: SegmentReader): Promise<unknown[]> {
   }
   for (const column of reader.footer.columns) {
     out.push([column.name, Array.from(await reader.readColumn(column))]);
+    for (const index of [reader.valueIndex(column), reader.ngramIndex(column)]) {
+      if (index === undefined) continue;
+      const { postingsGranuleCount, blockCount, nullCount } = index.root;
+      const granules = await index.readGranules({ from: 0, to: postingsGranuleCount + blockCount });
+      out.push([nullCount, Array.from(granules)]);
+    }
     if (reader.textSize(column) === undefined) continue;
     const bytes = new Uint8Array(await reader.readText(column));
     const size = reader.textIndexSize(column) ?? 0;
@@ -194,6 +202,33 @@ describe('segment v1', () => {
     await store.put(key, bytes);
     const back = await readSegmentRows(store, { key, size: bytes.length, sha256: sha256(bytes) });
     expect(back).toEqual({ bytes: block.bytes, rows: undefined });
+  });
+
+  test('the golden segment with attribute indexes is read as it was written', async () => {
+    const bytes = new Uint8Array(await readFile(new URL('../golden/segment.v1.indexed.bin', import.meta.url)));
+    const reader = await openSegmentBytes(key, bytes);
+    const rows = manyRows('u64', 300);
+    expect(contentOf(await reader.readBlock())).toEqual(contentOf(blockOf(sampleSchema('u64'), rows)));
+    const wanted = {
+      valueIndex: [['s', 'value 17', [17, 117, 217]]],
+      ngramIndex: [['s', 'e 9', [9, 109, 209]]],
+    } as const;
+    for (const [kind, lookups] of Object.entries(wanted)) {
+      for (const [name, text, found] of lookups) {
+        const column = reader.footer.columns.find((candidate) => candidate.name === name);
+        if (column === undefined) throw new Error('no column');
+        const index = kind === 'valueIndex' ? reader.valueIndex(column) : reader.ngramIndex(column);
+        if (index === undefined) throw new Error('no index');
+        const read = (granules: readonly number[]) =>
+          Promise.all(granules.map((granule) => index.readGranules({ from: granule, to: granule + 1 })));
+        const [place] = await findKeys(index.root, [utf8Encode(text)], read);
+        const postings = await index.readGranules({ from: 0, to: index.root.postingsGranuleCount });
+        const bitmap = createBitmap(300);
+        orRowSets(bitmap, 300, postings, place?.from, place?.to);
+        expect(found.every((row) => getBit(bitmap, row))).toBe(true);
+        expect(place?.rowCount).toBeGreaterThanOrEqual(found.length);
+      }
+    }
   });
 
   test.each(idKinds)('the golden segment of ids %s is read as it was written', async (idKind) => {

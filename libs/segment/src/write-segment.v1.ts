@@ -10,6 +10,9 @@ import {
   shapeOf,
 } from '@lagoon/format';
 import { type Analyzer, createAnalyzer, createTextIndexBuilder, encodeTextIndex } from '@lagoon/text';
+import type { EncodedIndex } from './attribute-index.v1.ts';
+import { createAttributeIndexBuilder } from './build-attribute-index.ts';
+import { buildNgramIndex } from './build-ngram-index.ts';
 import { cutDocuments, encodeDocuments } from './document-blocks.v1.ts';
 import { cutByParts, cutEvenly, type Granules } from './granules.ts';
 import { encodeFirstIds, encodeIdBlocks } from './id-blocks.v1.ts';
@@ -17,6 +20,7 @@ import { buildIdFilter } from './id-filter.v1.ts';
 import { encodeFooter, type SegmentColumn, type SegmentIdentity, type SegmentSection } from './segment-footer.v1.ts';
 import {
   idBlockRowCount,
+  indexedRowCountMin,
   largeGranuleBytes,
   type SectionKind,
   sectionAlignment,
@@ -30,6 +34,8 @@ import {
 export interface WriteSegmentOptions {
   /** The rows in another order than that of their ids: row r of the segment is row `order[r]` of the block. */
   readonly order?: Uint32Array;
+  /** Segments of fewer rows have no attribute indexes: their columns are scanned. */
+  readonly indexedRowCountMin?: number;
   /** Lets other work of the thread run. */
   readonly breathe?: () => Promise<void>;
 }
@@ -70,6 +76,12 @@ export async function writeSegment(
     const settings = schema.attributes.get(named.name)?.fullTextSearch;
     const text = settings === undefined ? undefined : await textOf(named, rowCount, settings, breathe);
     if (text !== undefined) sections.add('text', index, cutEvenly(text, largeGranuleBytes));
+    if (rowCount >= (options.indexedRowCountMin ?? indexedRowCountMin)) {
+      for (const { kind, encoded } of indexesOf(named, rowCount, schema)) {
+        sections.add(kind, index, encoded.granules, encoded.root);
+        await breathe();
+      }
+    }
     const { hasNulls, elementCount, valueBytes } = shapeOf(named, rowCount);
     const fullTextSearch = text === undefined ? undefined : settings;
     described.push({ name: named.name, type: named.type, hasNulls, elementCount, valueBytes, fullTextSearch });
@@ -97,6 +109,25 @@ function isStoredAsColumn({ name, type }: NamedColumn, schema: Schema): boolean 
   const attribute = schema.attributes.get(name);
   if (type.kind === 'vector' || attribute?.fullTextSearch === undefined || attribute.filterable) return true;
   return attribute.glob === true || attribute.regex === true || attribute.fuzzy === true;
+}
+
+/** What filters on the attribute look up: its values, and the n-grams of its texts where patterns are searched. */
+function indexesOf(
+  { name, type, column }: NamedColumn,
+  rowCount: number,
+  schema: Schema,
+): { readonly kind: 'valueIndex' | 'ngramIndex'; readonly encoded: EncodedIndex }[] {
+  const attribute = schema.attributes.get(name);
+  if (attribute === undefined || type.kind === 'vector') return [];
+  const isSearched = attribute.glob === true || attribute.regex === true || attribute.fuzzy === true;
+  const builder = attribute.filterable ? createAttributeIndexBuilder(type.scalar) : undefined;
+  builder?.add(column, rowCount);
+  const values = builder?.finish();
+  const ngrams = isSearched && type.scalar === 'string' ? buildNgramIndex(column, rowCount) : undefined;
+  return [
+    ...(values === undefined ? [] : [{ kind: 'valueIndex' as const, encoded: values }]),
+    ...(ngrams === undefined ? [] : [{ kind: 'ngramIndex' as const, encoded: ngrams }]),
+  ];
 }
 
 /** Whole rows of a vector column, where they fit: so a row costs one granule. */
@@ -168,7 +199,7 @@ async function documentsOf(columns: readonly NamedColumn[], rowCount: number, br
 }
 
 interface SectionList {
-  add(kind: SectionKind, column: number | undefined, granules: Granules): void;
+  add(kind: SectionKind, column: number | undefined, granules: Granules, root?: Uint8Array): void;
   readonly list: readonly (SegmentSection & { readonly bytes: Uint8Array })[];
   /** Where the next section, or the footer, begins. */
   readonly end: number;
@@ -178,9 +209,9 @@ function createSectionList(): SectionList {
   const list: (SegmentSection & { readonly bytes: Uint8Array })[] = [];
   let end = segmentHeaderSize;
   return {
-    add: (kind, column, granules) => {
+    add: (kind, column, granules, root = new Uint8Array(0)) => {
       const { bytes } = granules;
-      list.push({ kind: sectionKind[kind], column, offset: end, length: bytes.length, ...granules });
+      list.push({ kind: sectionKind[kind], column, offset: end, length: bytes.length, ...granules, root });
       end = alignUp(end + bytes.length, sectionAlignment);
     },
     list,

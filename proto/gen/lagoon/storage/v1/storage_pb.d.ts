@@ -1226,6 +1226,13 @@ export declare type SegmentSection = Message<"lagoon.storage.v1.SegmentSection">
    * @generated from field: bytes checksums = 7;
    */
   checksums: Uint8Array;
+
+  /**
+   * Of an attribute index: what is known of it before its granules are read (docs/formats/segment.v1.md).
+   *
+   * @generated from field: bytes root = 8;
+   */
+  root: Uint8Array;
 };
 
 /**
