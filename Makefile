@@ -52,8 +52,8 @@ gen: setup ## Make generated code and documentation anew
 	cd proto && buf lint && buf generate
 	node services/lagoon/src/config/generate-reference.ts
 
-sim: build ## A long simulation: SEEDS=n (default 300), FIRST=n
-	SEEDS=$(or $(SEEDS),300) FIRST=$(or $(FIRST),1) node tests/sim/run.ts
+sim: build ## A long simulation: SEEDS=n (default 1000), FIRST=n, PROCESSES=n (default 2)
+	SEEDS=$(or $(SEEDS),1000) FIRST=$(or $(FIRST),1) node tests/sim/run.ts
 
 chaos: build ## Real processes killed, paused and cut off for MINUTES=n (default 2) from SEED=n, on a directory and on S3
 	MINUTES=$(or $(MINUTES),2) SEED=$(SEED) node tests/chaos/run.ts

@@ -19,6 +19,8 @@ export interface Call {
 
 const requestTimeoutMs = 40_000;
 const retryCountMax = 4_000;
+/** So many answers in a row that say that something is broken are no passing fault. */
+const failureCountMax = 200;
 
 /** One request of a client; undefined: no answer. */
 export async function request(actor: Actor, send: Send, call: Call): Promise<Answer | undefined> {
@@ -48,12 +50,14 @@ export async function request(actor: Actor, send: Send, call: Call): Promise<Ans
 
 /** Sends again, as the official client would but for longer, until the answer is one that stands. */
 export async function requestUntilKnown(actor: Actor, random: Random, send: Send, call: Call): Promise<Answer> {
-  for (let attempt = 0; attempt < retryCountMax; attempt++) {
+  let failureCount = 0;
+  for (let attempt = 0; attempt < retryCountMax && failureCount < failureCountMax; attempt++) {
     const answer = await request(actor, send, call);
     if (answer !== undefined && (answer.status === 200 || isFinal(answer.status))) return answer;
+    failureCount = answer?.status === 500 ? failureCount + 1 : 0;
     await actor.clock.sleep(50 + random.float() * Math.min(3_000, 100 * 2 ** attempt));
   }
-  throw new Error(`${call.method} ${call.path} found no answer in ${retryCountMax} attempts`);
+  throw new Error(`${call.method} ${call.path} found no answer that stands`);
 }
 
 /** Whether the same request would be refused again; 499 is the client's own giving up. */

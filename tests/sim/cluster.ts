@@ -1,6 +1,12 @@
 import type { DescService } from '@bufbuild/protobuf';
 import { createSeededRandom, noMetrics, type Random, silentLog } from '@lagoon/base';
-import { type CompactorConfig, createCompactorRole, type GcConfig } from '@lagoon/compactor';
+import {
+  type CompactorConfig,
+  createCompactorRole,
+  createGcJob,
+  type GcConfig,
+  resolveGcConfig,
+} from '@lagoon/compactor';
 import { createGatewayRole, defaultGatewayConfig, type GatewayRequest, type GatewayResponse } from '@lagoon/gateway';
 import { createIngesterRole, type IngesterConfig } from '@lagoon/ingester';
 import { createNamespaceLog } from '@lagoon/namespace';
@@ -24,6 +30,8 @@ export interface Cluster {
   readonly ingesters: readonly Member[];
   readonly queryNodes: readonly Member[];
   readonly compactors: readonly Member[];
+  /** Processes that collect garbage and nothing else. */
+  readonly collectors: readonly Member[];
 }
 
 export interface Member {
@@ -44,6 +52,7 @@ export interface ClusterOptions {
   readonly ingesterCount: number;
   readonly queryNodeCount: number;
   readonly compactorCount: number;
+  readonly collectorCount: number;
   readonly wallSkewMsMax: number;
   /** Batches above it lie in a body of their own. */
   readonly inlinePartsBytesMax: number;
@@ -56,6 +65,7 @@ export const defaultClusterOptions: ClusterOptions = {
   ingesterCount: 2,
   queryNodeCount: 2,
   compactorCount: 2,
+  collectorCount: 0,
   wallSkewMsMax: 86_400_000,
   inlinePartsBytesMax: 3 << 10,
   ingester: { commitTimeoutMs: 30_000 },
@@ -85,29 +95,42 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
     tracer: noTracer,
   });
 
-  /** `start` makes the role anew in each process of the member. */
-  function member<S extends DescService>(
-    name: string,
-    service: S,
-    start: (actor: Actor) => ServiceImplementation<S>,
-  ): ServiceMember<S> {
+  /** `start` makes its role anew in each process of the member. */
+  function member(name: string, start: (actor: Actor) => void): Member {
     let incarnation = 0;
-    let endpoint: Endpoint<S>;
+    let actor: Actor;
     const boot = (): void => {
-      const actor = newActor(`${name}.${incarnation++}`);
-      endpoint = { actor, client: createLocalClient(service, start(actor), base(actor)) };
+      actor = newActor(`${name}.${incarnation++}`);
+      start(actor);
     };
     boot();
     return {
       get actor() {
-        return endpoint.actor;
+        return actor;
       },
-      endpoint: () => endpoint,
       restart: (downMs) => {
-        if (!endpoint.actor.alive) return;
-        endpoint.actor.crash();
+        if (!actor.alive) return;
+        actor.crash();
         scheduler.schedule(downMs, boot);
       },
+    };
+  }
+
+  function serviceMember<S extends DescService>(
+    name: string,
+    service: S,
+    start: (actor: Actor) => ServiceImplementation<S>,
+  ): ServiceMember<S> {
+    let endpoint: Endpoint<S>;
+    const one = member(name, (actor) => {
+      endpoint = { actor, client: createLocalClient(service, start(actor), base(actor)) };
+    });
+    return {
+      get actor() {
+        return one.actor;
+      },
+      endpoint: () => endpoint,
+      restart: one.restart,
     };
   }
 
@@ -148,12 +171,19 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
     return role.service;
   };
 
+  const startCollector = (actor: Actor) => {
+    const deps = { ...base(actor), store: store.handle(actor) };
+    createGcJob({ ...deps, namespaceLog: createNamespaceLog(deps) }, resolveGcConfig(options.gc)).start();
+  };
+
   for (let i = 0; i < options.ingesterCount; i++)
-    ingesters.push(member(`ingester-${i}`, IngesterService, startIngester));
+    ingesters.push(serviceMember(`ingester-${i}`, IngesterService, startIngester));
   for (let i = 0; i < options.queryNodeCount; i++)
-    queryNodes.push(member(`query-${i}`, QueryNodeService, startQueryNode));
+    queryNodes.push(serviceMember(`query-${i}`, QueryNodeService, startQueryNode));
   for (let i = 0; i < options.compactorCount; i++)
-    compactors.push(member(`compactor-${i}`, CompactorService, startCompactor));
+    compactors.push(serviceMember(`compactor-${i}`, CompactorService, startCompactor));
+
+  const collectors = Array.from({ length: options.collectorCount }, (_, i) => member(`collector-${i}`, startCollector));
 
   const gateways = queryNodes.map((node, index) => {
     const front = newActor(`gateway-${index}`);
@@ -175,6 +205,7 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
     ingesters,
     queryNodes,
     compactors,
+    collectors,
   };
   return cluster;
 }

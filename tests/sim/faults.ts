@@ -25,6 +25,8 @@ export const nemesisKinds = [
   'lostReply',
   'lostRequest',
   'lostHint',
+  'heldBuilder', // stopped for hours right after it wrote an object
+  'lateFloor', // its writer waits for hours
 ] as const;
 export type NemesisKind = (typeof nemesisKinds)[number];
 

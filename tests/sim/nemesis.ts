@@ -6,6 +6,8 @@ export interface NemesisOptions {
   readonly everyMs: number;
   /** Longest time that a process is stopped, or its machine asleep. */
   readonly stopMsMax: number;
+  /** A builder is stopped right after it has written an object, or a floor arrives late, for so long at most; 0: no such deeds. */
+  readonly holdMsMax: number;
 }
 
 /** Kills, stops and starves members of the cluster until the returned function is called. */
@@ -14,7 +16,7 @@ export function startNemesis(world: World, options: NemesisOptions): () => void 
   let stopped = false;
   const downMs = () => 10 + random.float() * 3_000;
   const anyMember = () => {
-    const all = [...cluster.ingesters, ...cluster.queryNodes, ...cluster.compactors];
+    const all = [...cluster.ingesters, ...cluster.queryNodes, ...cluster.compactors, ...cluster.collectors];
     return all[random.integer(all.length)];
   };
   const deeds: (() => void)[] = [
@@ -62,6 +64,28 @@ export function startNemesis(world: World, options: NemesisOptions): () => void 
       store.remove(`ns/${namespace}/head`);
     },
   ];
+  if (options.holdMsMax > 0) {
+    deeds.push(
+      () => {
+        store.onCall = ({ actor, verb, key }) => {
+          if (verb !== 'create' || !/^data\/|\/body\//.test(key) || !actor.name.startsWith('compactor'))
+            return undefined;
+          store.onCall = undefined;
+          counts.heldBuilder++;
+          actor.pause(random.float() * options.holdMsMax);
+          return undefined;
+        };
+      },
+      () => {
+        store.onCall = ({ verb, key }) => {
+          if (verb !== 'create' || !key.includes('/floor/')) return undefined;
+          store.onCall = undefined;
+          counts.lateFloor++;
+          return { delayMs: random.float() * options.holdMsMax };
+        };
+      },
+    );
+  }
   const next = (): void => {
     scheduler.schedule(options.everyMs * 2 * random.float(), () => {
       if (stopped) return;

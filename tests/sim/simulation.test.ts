@@ -2,30 +2,35 @@ import { describe, expect, test } from '@jest/globals';
 import { createSystemRandom } from '@lagoon/base';
 import { crashSubjects, explore } from './crash-points.ts';
 import { createFaultCounts, type FaultCounts } from './faults.ts';
+import { longSimulationOf } from './long-simulation.ts';
 import { collectingSimulationOf, simulate, simulationOf } from './simulation.ts';
 
 const fixedSeedCount = 40;
 const newSeedCount = 10;
 const collectingSeedCount = 20;
+const longSeedCount = 20;
 
 describe('simulation', () => {
-  test('whatever fails, no acknowledged write is lost, no read is wrong, and every fault did happen', async () => {
+  const totals: FaultCounts = createFaultCounts();
+  const add = (counts: FaultCounts): void => {
+    for (const kind of Object.keys(totals) as (keyof FaultCounts)[]) totals[kind] += counts[kind];
+  };
+
+  test('whatever fails, no acknowledged write is lost and no read is wrong', async () => {
     const random = createSystemRandom();
     const newSeeds = Array.from({ length: newSeedCount }, () => random.integer(2 ** 31));
     process.stdout.write(`simulation: seeds 1 to ${fixedSeedCount}, and new ones ${newSeeds.join(' ')}\n`);
     const seeds = [...Array.from({ length: fixedSeedCount }, (_, i) => i + 1), ...newSeeds];
-    const totals = createFaultCounts();
     const made = { births: 0, snapshots: 0, exports: 0 };
     for (const seed of seeds) {
       const result = await simulate(simulationOf(seed));
       expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
-      for (const kind of Object.keys(totals) as (keyof FaultCounts)[]) totals[kind] += result.counts[kind];
+      add(result.counts);
       made.births += result.history.births.length;
       made.snapshots += result.history.snapshots.length;
       made.exports += result.history.reads.filter(({ kind }) => kind === 'export').length;
     }
-    const never = Object.entries({ ...totals, ...made }).filter(([, count]) => count === 0);
-    expect(never).toEqual([]);
+    expect(Object.entries(made).filter(([, count]) => count === 0)).toEqual([]);
   }, 600_000);
 
   test('over days, with garbage collected all the time, the same holds; and in the end all that is needed is left and nothing else', async () => {
@@ -33,10 +38,23 @@ describe('simulation', () => {
     for (let seed = 1; seed <= collectingSeedCount; seed++) {
       const result = await simulate(collectingSimulationOf(seed));
       expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
+      add(result.counts);
       collectedCount += result.collectedCount;
     }
     expect(collectedCount).toBeGreaterThan(collectingSeedCount * 20);
   }, 600_000);
+
+  test('over weeks, with builders that stand still for longer than a job may take, the same holds', async () => {
+    for (let seed = 1; seed <= longSeedCount; seed++) {
+      const result = await simulate(longSimulationOf(seed));
+      expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
+      add(result.counts);
+    }
+  }, 600_000);
+
+  test('in all of these, every kind of fault did happen', () => {
+    expect(Object.entries(totals).filter(([, count]) => count === 0)).toEqual([]);
+  });
 
   test('the same seed twice is the same run', async () => {
     const first = await simulate(simulationOf(4242));

@@ -8,7 +8,7 @@ import { createHistory, type History } from './history.ts';
 import { type LogModel, readLogModel } from './log-model.ts';
 import { startNemesis } from './nemesis.ts';
 import { createWorkloadClient } from './workload.ts';
-import { createWorld, eventCountMax, virtualMsMax, type World } from './world.ts';
+import { createWorld, eventCountMax, sleepVirtual, virtualMsMax, type World } from './world.ts';
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -28,6 +28,8 @@ export interface SimulationOptions {
   /** Longest time that a process is stopped, or that a request takes to arrive. */
   readonly stopMsMax: number;
   readonly lateMsMax: number;
+  /** Of builders stopped right after they wrote an object, and of floors under way; 0: none. */
+  readonly holdMsMax: number;
   /** Once faults have stopped, everything is indexed within this: a process may still be stopped, a tail unknown until a sweep. */
   readonly livenessMs: number;
   /** How long nothing happens in the end, so that everything that can become garbage is gone. */
@@ -84,6 +86,7 @@ export function simulationOf(seed: number): SimulationOptions {
     pauseMsMax: 400,
     stopMsMax: 90_000,
     lateMsMax: 120_000,
+    holdMsMax: 0,
     livenessMs: 700_000,
     quietMs: 0,
   };
@@ -103,6 +106,7 @@ export function collectingSimulationOf(seed: number): SimulationOptions {
     pauseMsMax: 20 * minuteMs,
     stopMsMax: 50 * minuteMs,
     lateMsMax: 120 * minuteMs,
+    holdMsMax: 60 * minuteMs,
     livenessMs: 200 * minuteMs,
     quietMs: 40 * 60 * minuteMs,
     cluster: {
@@ -125,6 +129,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     namespaces: options.namespaces,
     everyMs: options.nemesisEveryMs,
     stopMsMax: options.stopMsMax,
+    holdMsMax: options.holdMsMax,
   });
   const stopFaults = (): void => {
     stopNemesis();
@@ -136,6 +141,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   world.scheduler.schedule(options.operationCount * (options.pauseMsMax / 2 + 300), stopFaults);
   await runClients(world, options, history);
   stopFaults();
+  await sleepVirtual(world, options.holdMsMax); // whoever was stopped goes on
   const wrong = await checkLiveness(world, options.namespaces, options.livenessMs);
   const models = new Map(
     options.namespaces.map((namespace) => [namespace, readLogModel(world.store.remembered, namespace)]),

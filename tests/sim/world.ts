@@ -35,6 +35,8 @@ export function createWorld(seed: number, clusterOptions: ClusterOptions): World
 /** Bounds on one stretch of driving. */
 export const virtualMsMax = 4 * 3_600_000;
 export const eventCountMax = 3_000_000;
+/** So many answers in a row that say that something is broken are no passing fault. */
+const failureCountMax = 200;
 
 export interface PlainAnswer {
   readonly status: number;
@@ -51,9 +53,11 @@ export async function callUntilAnswered(
   node?: number,
 ): Promise<PlainAnswer> {
   let last = '';
-  for (let attempt = 0; attempt < 1_000; attempt++) {
+  let failureCount = 0;
+  for (let attempt = 0; attempt < 1_000 && failureCount < failureCountMax; attempt++) {
     const answer = await drive(world, () => call(world, method, path, body, headers, node));
     last = `${answer.status} ${JSON.stringify(answer.body)}`;
+    failureCount = answer.status === 500 ? failureCount + 1 : 0;
     if (answer.status < 500 && answer.status !== 429 && answer.status !== 409) return answer;
     await sleepVirtual(world, 500);
   }

@@ -7,7 +7,7 @@ import { defaultClusterOptions } from '../cluster.ts';
 import { noFaults, ordinaryFaults } from '../faults.ts';
 import { verify } from '../final-checks.ts';
 import { callUntilAnswered, drive, type World } from '../world.ts';
-import { createScenario, expectContent, indexed, onFirst, pass, path, until, write } from './scenario.ts';
+import { createScenario, expectContent, indexed, namespace, onFirst, pass, path, until, write } from './scenario.ts';
 
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
@@ -109,6 +109,34 @@ describe('garbage collection', () => {
     await collectFor(world, 30 * hourMs, collector);
     await expectClean(world);
     await expectContent(world, { 3: 2, 4: 2 });
+  }, 60_000);
+
+  test('a snapshot of what was never indexed, whose namespace has ended: all that it needs stays, until it is deleted', async () => {
+    const world = createScenario(quiet);
+    const collector = collecting(world);
+    const hit = onFirst(world, { actor: /compactor/, verb: 'create', key: /^data\// }, () => {
+      world.cluster.compactors[0]?.restart(3 * dayMs); // the family has its record by then
+      return undefined;
+    });
+    await write(world, 1, [1, 2]);
+    await until(world, () => hit.isHit);
+    await callUntilAnswered(world, 'POST', `${path}/snapshots`, { name: 's' });
+    await callUntilAnswered(world, 'DELETE', path, undefined);
+    await write(world, 2, [3]);
+    await callUntilAnswered(world, 'DELETE', path, undefined);
+    await collectFor(world, 4 * hourMs, collector);
+    await expectClean(world);
+    expect((await callUntilAnswered(world, 'POST', `${path}/restore`, { snapshot: 's', into: namespace })).status).toBe(
+      200,
+    );
+    await expectContent(world, { 1: 1, 2: 1 });
+    await callUntilAnswered(world, 'DELETE', path, undefined);
+    await callUntilAnswered(world, 'DELETE', `${path}/snapshots/s`, undefined);
+    await collectFor(world, 4 * hourMs, collector);
+    await expectClean(world);
+    expect(
+      [...world.store.objects.keys()].filter((key) => /^(data|family|catalog)\/|\/(body|pins)\//.test(key)),
+    ).toEqual([]);
   }, 60_000);
 
   test.each([1, 2, 3, 4, 5])(

@@ -31,12 +31,13 @@ export async function fsck(store: ObjectStore, signal?: AbortSignal): Promise<Fs
     const found = await checkLog(run, keys);
     if (found !== undefined) living.push(found);
   }
+  const pinned = new Set<string>();
   for (const key of inventory.keys()) {
     const kind = parseKey(key)?.kind;
-    if (kind === 'pin') await checkPin(run, key);
+    if (kind === 'pin') await checkPin(run, key, pinned);
     if (kind === 'family') await checkMember(run, names, key);
   }
-  return { problems, orphans: orphansOf(run, names), living, counts: run.counts };
+  return { problems, orphans: orphansOf(run, names, pinned), living, counts: run.counts };
 }
 
 async function takeInventory(store: ObjectStore, signal?: AbortSignal): Promise<Map<string, Listed>> {
@@ -66,14 +67,15 @@ function namesOf(inventory: ReadonlyMap<string, Listed>): Map<string, NameKeys> 
   return names;
 }
 
-/** A confirmed pin must hold its instant; one that was never confirmed may have been refused. */
-async function checkPin(run: FsckRun, key: string): Promise<void> {
+/** A confirmed pin must hold its instant; one that was never confirmed may have been refused. Adds its incarnation to `pinned`. */
+async function checkPin(run: FsckRun, key: string, pinned: Set<string>): Promise<void> {
   run.reached.add(key);
   if (key.endsWith('.ok')) return;
   const object = await run.store.get(key, undefined, run.signal);
   if (object === undefined) return; // deleted meanwhile
   const pin = decodeOr(() => fromBinary(PinSchema, object.bytes));
   if (pin?.instant === undefined) return run.report(key, 'does not decode as a pin');
+  pinned.add(pin.instant.incarnation);
   await checkInstant(run, pin.instant, key, run.inventory.has(`${key}.ok`) ? 'required' : 'unproven');
 }
 
@@ -93,17 +95,21 @@ async function checkMember(run: FsckRun, names: ReadonlyMap<string, NameKeys>, k
   await checkInstant(run, member.origin, key, 'unproven');
 }
 
-function orphansOf({ inventory, reached }: FsckRun, names: ReadonlyMap<string, NameKeys>): Orphan[] {
+function orphansOf(
+  { inventory, reached }: FsckRun,
+  names: ReadonlyMap<string, NameKeys>,
+  pinned: ReadonlySet<string>,
+): Orphan[] {
   const orphans: Orphan[] = [];
-  const incarnationsWithData = new Set<string>();
+  const needed = new Set(pinned);
   for (const key of inventory.keys()) {
     const parsed = parseKey(key);
-    if (parsed?.kind === 'data' || parsed?.kind === 'body') incarnationsWithData.add(parsed.incarnation);
+    if (parsed?.kind === 'data' || parsed?.kind === 'body') needed.add(parsed.incarnation);
   }
   for (const [key, listed] of inventory) {
     if (reached.has(key)) continue;
     const parsed = parseKey(key);
-    if (parsed?.kind === 'family' && incarnationsWithData.has(parsed.incarnation)) continue; // goes with the last of its objects
+    if (parsed?.kind === 'family' && needed.has(parsed.incarnation)) continue; // goes with the last of its objects and pins
     orphans.push({ key, ...listed, reason: reasonOf(key, names) });
   }
   return orphans;
