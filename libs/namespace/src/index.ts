@@ -91,6 +91,7 @@ export {
   type ManifestOutcome,
   type PreparedManifest,
 } from './manifest-commit.ts';
+export { applyMergeEdit, findSegments, type MergeEdit } from './merge-edit.ts';
 export { checkNamespaceName } from './name-escape.ts';
 export type {
   AdvanceOptions,

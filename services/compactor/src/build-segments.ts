@@ -12,18 +12,10 @@ import {
   openBlock,
   type Schema,
 } from '@lagoon/format';
-import type {
-  DeleteVectorReference,
-  Manifest,
-  RowAccounting,
-  SegmentDeletes,
-  SegmentReference,
-} from '@lagoon/namespace';
+import type { Manifest, RowAccounting, SegmentDeletes, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import {
   type DeleteVectorPlan,
-  deleteVectorInlineBytesMax,
-  encodeDeleteVector,
   inIdOrder,
   type LaterRows,
   planDeleteVectors,
@@ -31,12 +23,16 @@ import {
   writeSegment,
 } from '@lagoon/segment';
 import type { CompactorConfig } from './config.ts';
+import { writeDeleteVector } from './delete-vectors.ts';
 import type { JobObjects } from './job-objects.ts';
+import { chooseMerge, type MergePolicy, weightOf } from './merge-policy.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
 /** The part of the tail that a job takes: verified blocks, oldest first. */
 export interface TakenTail {
   readonly blocks: readonly Block[];
+  /** In the log. */
+  readonly bytes: number;
   readonly generationFirst: number;
   readonly generationLast: number;
 }
@@ -48,7 +44,7 @@ export interface BuiltSegments {
   readonly rows: Omit<RowAccounting, 'live'>;
 }
 
-export type SegmentBounds = Pick<CompactorConfig, 'segmentBytesMax' | 'absorbBytesMax'>;
+export type SegmentBounds = MergePolicy & Pick<CompactorConfig, 'segmentBytesMax' | 'absorbBytesMax'>;
 
 export interface BuildDeps {
   readonly store: ObjectStore;
@@ -59,7 +55,7 @@ export interface BuildDeps {
 
 /**
  * Turns the tail into segments, the newest row per id, and finds the rows of older segments that it kills.
- * Takes the live rows of small segments before it along, so that a trickle of writes does not become a trickle of segments.
+ * Takes the live rows of small segments along where a merge would, so that a trickle of writes does not become a trickle of segments.
  * Holds the tail and one segment in memory. A row that the tail itself replaces or deletes never counts as added.
  */
 export async function buildSegments(
@@ -80,7 +76,7 @@ export async function buildSegments(
   const later: LaterRows[] = [...fresh];
   if (resolved.deletedIds.length > 0) later.push(deletesOf(schema, resolved.deletedIds));
   const killed = await killOlderRows(deps, manifest, later, signal);
-  const absorbed = fresh.length > 1 ? [] : absorbable(manifest.segments, fresh[0]?.bytes.byteLength ?? 0, config);
+  const absorbed = fresh.length > 1 ? [] : absorbable(killed, fresh[0], config);
   const blocks = absorbed.length === 0 ? fresh : await withAbsorbed(deps, fresh, absorbed, killed, schema, signal);
   const generationFirst = Math.min(tail.generationFirst, ...absorbed.map((segment) => segment.generationFirst));
   const segmentsAdded: SegmentReference[] = [];
@@ -113,23 +109,26 @@ export async function buildSegments(
 }
 
 /**
- * The newest segments that are small beside what follows them: each at most twice as large as all behind it. So sizes fall
- * by halves, and a row is rewritten a logarithmic number of times until its segment is no longer small.
+ * The merge that the fresh segment calls for, where that is small: the job writes anyway, so it saves a manifest. Which one that is says the
+ * policy of merges, so rows are not rewritten more often for it.
  */
 function absorbable(
-  segments: readonly SegmentReference[],
-  freshBytes: number,
+  killed: readonly KilledRows[],
+  fresh: Block | undefined,
   bounds: SegmentBounds,
 ): readonly SegmentReference[] {
-  const absorbed: SegmentReference[] = [];
-  let bytes = freshBytes;
-  for (const segment of segments.toReversed()) {
-    const { size } = segment.object;
-    if (size > bounds.absorbBytesMax || size > 2 * bytes || bytes + size > bounds.segmentBytesMax) break;
-    absorbed.unshift(segment);
-    bytes += size;
-  }
-  return absorbed;
+  if (fresh === undefined || fresh.rowCount === 0) return [];
+  const { rowCount } = fresh;
+  const own = { bytes: fresh.bytes.byteLength, rowCount, liveRowCount: rowCount };
+  const older = killed.map(({ segment, plan }) => ({
+    ...weightOf(segment),
+    liveRowCount: segment.liveRowCount - plan.supersededRowCount - plan.deletedRowCount,
+  }));
+  const chosen = chooseMerge([...older, own], bounds);
+  if (chosen.at(-1) !== older.length) return [];
+  const absorbed = chosen.slice(0, -1).map((index) => (killed[index] as KilledRows).segment);
+  const bytes = absorbed.reduce((sum, { object }) => sum + object.size, own.bytes);
+  return bytes > Math.min(bounds.absorbBytesMax, bounds.segmentBytesMax) ? [] : absorbed;
 }
 
 /** One block of the fresh rows and those of the segments that outlive them; none where no row is left. */
@@ -230,18 +229,4 @@ async function describeDeletes(
     });
   }
   return deleted;
-}
-
-async function writeDeleteVector(
-  deps: BuildDeps,
-  dead: Uint8Array,
-  rowCount: number,
-  liveRowCount: number,
-  signal?: AbortSignal,
-): Promise<DeleteVectorReference> {
-  // A segment without live rows leaves the manifest, and its vector is never read.
-  if (dead.byteLength <= deleteVectorInlineBytesMax || liveRowCount === 0) return { kind: 'inline', bitmap: dead };
-  const object = await deps.objects.write('del', encodeDeleteVector(dead, rowCount), signal);
-  deps.memory.rememberDeadRows(object.key, dead);
-  return { kind: 'object', object };
 }

@@ -19,8 +19,17 @@ export interface CompactorConfig {
   readonly leasedDelayMs: number;
   /** About the largest segment; at most 64 MiB. One is built at a stretch: 32 MiB keep the thread for about 0.1 s. */
   readonly segmentBytesMax: number;
-  /** Segments up to here are taken along by the next job; 0: none. */
+  /** An index job does a merge that its own segment would call for, where that is no larger than this; 0: none. */
   readonly absorbBytesMax: number;
+  /** So many segments of one tier are merged; sizes of tiers differ by this factor (merge-policy.ts). */
+  readonly mergeFanIn: number;
+  /** The largest segment that a merge makes, by live bytes and by rows. Above half of it a segment is not merged for its size. */
+  readonly mergeBytesMax: number;
+  readonly mergeRowsMax: number;
+  /** A segment of which so many in a hundred rows, and so many bytes, are dead is rewritten. */
+  readonly mergeDeadPercent: number;
+  readonly mergeDeadBytesMin: number;
+  readonly mergeConcurrencyMax: number;
   readonly jobConcurrencyMax: number;
   /** The longest that a job computes before it lets other work of the process run. */
   readonly computeSliceMs: number;
@@ -57,6 +66,12 @@ export const defaultCompactorConfig: CompactorConfig = {
   leasedDelayMs: 15_000,
   segmentBytesMax: 32 << 20,
   absorbBytesMax: 8 << 20,
+  mergeFanIn: 8,
+  mergeBytesMax: 64 << 20,
+  mergeRowsMax: 1_000_000,
+  mergeDeadPercent: 33,
+  mergeDeadBytesMin: 1 << 20,
+  mergeConcurrencyMax: 1,
   jobConcurrencyMax: 2,
   computeSliceMs: 8,
   sweepIntervalMs: 60_000,
@@ -74,7 +89,7 @@ export const defaultCompactorConfig: CompactorConfig = {
 };
 
 /** Keys of idempotent writes are promised for an hour. */
-const leasts: Readonly<Record<string, number>> = { idempotencyKeepMs: idempotencyKeepMsMin };
+const leasts: Readonly<Record<string, number>> = { idempotencyKeepMs: idempotencyKeepMsMin, mergeFanIn: 2 };
 
 const mayBeZero: readonly string[] = [
   'tailAgeMs',
@@ -83,6 +98,7 @@ const mayBeZero: readonly string[] = [
   'smallTailEntryCount',
   'absorbBytesMax',
   'leaseBytesMin',
+  'mergeDeadBytesMin',
 ];
 
 /** Defaults filled in and bounds checked. */

@@ -9,6 +9,7 @@ import {
   type NamespaceEvent,
   type NamespaceView,
   recordsLeavingTail,
+  type SegmentReference,
   writeFamilyRecord,
 } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
@@ -18,7 +19,7 @@ import { buildSegments, type TakenTail } from './build-segments.ts';
 import type { CompactorConfig } from './config.ts';
 import { type HandOverDeps, handOver } from './hand-over.ts';
 import { withRecords } from './idempotency-parts.ts';
-import { createJobObjects, type JobObjects } from './job-objects.ts';
+import { createJobObjects, type JobObjects, removeUnnamed } from './job-objects.ts';
 import type { PartSightings } from './part-sightings.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 
@@ -46,8 +47,12 @@ export type IndexJobResult =
       readonly indexedThrough: number;
       /** What the job has left, as far as it saw. */
       readonly tail: TailWeight;
+      /** What it took of the tail. */
+      readonly tailBytes: number;
       readonly writtenBytes: number;
       readonly rowCount: number;
+      /** Of the new manifest. */
+      readonly segments: readonly SegmentReference[];
       /** After an append of our own: whoever appends writes the hint and sends the notices. */
       readonly view: NamespaceView | undefined;
     }
@@ -108,8 +113,10 @@ async function indexTail(
         generationFirst: taken.generationFirst,
         indexedThrough: taken.generationLast,
         tail: weigh(live.tail.filter((batch) => batch.generation > taken.generationLast)),
+        tailBytes: taken.bytes,
         writtenBytes: objects.writtenBytes,
         rowCount: manifest.rows.added - live.manifest.rows.added,
+        segments: manifest.segments,
         view: result.view,
       };
     }
@@ -148,7 +155,7 @@ async function takeTail(
       await breathe();
     }
   }
-  return { blocks, generationFirst: first, generationLast: last };
+  return { blocks, bytes, generationFirst: first, generationLast: last };
 }
 
 async function editManifest(
@@ -177,15 +184,6 @@ async function editManifest(
   const place = { name: view.name, incarnation: live.incarnation, job: job.job };
   const options = { keepMs: config.idempotencyKeepMs, partCountMax: config.idempotencyPartCountMax };
   return withRecords(deps, place, edited, records, options, signal);
-}
-
-async function removeUnnamed(deps: IndexJobDeps, objects: JobObjects, mayBeNamed: boolean): Promise<void> {
-  if (mayBeNamed) return;
-  try {
-    await objects.remove();
-  } catch (error) {
-    deps.log.debug('objects of a dropped job stay for the garbage collector', { error });
-  }
 }
 
 function weigh(tail: LiveNamespace['tail']): TailWeight {

@@ -1,4 +1,4 @@
-import { LagoonError, sha256 } from '@lagoon/base';
+import { LagoonError, type Log, sha256 } from '@lagoon/base';
 import { dataKey, type LiveNamespace, type ObjectReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 
@@ -38,6 +38,20 @@ export function createJobObjects(
       return writtenBytes;
     },
   };
+}
+
+/** What a job that is dropped does with its objects. */
+export async function removeUnnamed(
+  deps: { readonly log: Log },
+  objects: JobObjects,
+  mayBeNamed: boolean,
+): Promise<void> {
+  if (mayBeNamed) return;
+  try {
+    await objects.remove();
+  } catch (error) {
+    deps.log.debug('objects of a dropped job stay for the garbage collector', { error });
+  }
 }
 
 /** Nobody else writes a job's keys, so an object that exists after an unclear answer is our own. */

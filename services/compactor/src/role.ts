@@ -16,6 +16,7 @@ import {
   dirtyKey,
   type ManifestCommitter,
   type NamespaceLog,
+  type NamespaceView,
 } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { CompactorService } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
@@ -23,7 +24,7 @@ import type { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
 import { noTracer, type Tracer } from '@lagoon/telemetry';
-import { createBacklog } from './backlog.ts';
+import { createBacklog, type TailWeight } from './backlog.ts';
 import { createCompactorMetrics } from './compactor-metrics.ts';
 import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
 import { type GcConfig, resolveGcConfig } from './gc/gc-config.ts';
@@ -31,6 +32,8 @@ import { createGcJob } from './gc/gc-job.ts';
 import { type IndexJobResult, runIndexJob } from './index-job.ts';
 import { createMarkerClearing } from './marker-clearing.ts';
 import { createMarkerSweep } from './marker-sweep.ts';
+import { createMergeRunner } from './merge-runner.ts';
+import { createNamespaceTurns } from './namespace-turns.ts';
 import { createPartSightings } from './part-sightings.ts';
 import { createSegmentMemory } from './segment-memory.ts';
 
@@ -78,6 +81,7 @@ export function createCompactorRole(
     memory: createSegmentMemory(deps.store, config.idCacheBytesMax),
     sightings: createPartSightings(clock, config.idempotencyKeepMs),
     leases: createJobLeases(deps),
+    turns: createNamespaceTurns(),
     ingester: (namespace: string) => deps.ingester(namespace),
   };
   const nowMs = () => clock.monotonicMs();
@@ -99,6 +103,12 @@ export function createCompactorRole(
 
   const clearing = createMarkerClearing(deps, config.markerClearDelayMs, track);
   let jobCount = 0;
+
+  const announce = async (namespace: string, generation: number, view: NamespaceView): Promise<void> => {
+    await namespaceLog.writeHint(view, abandon.signal);
+    await notifyQueryNodes(namespace, generation);
+  };
+  const merges = createMergeRunner({ ...jobDeps, metrics, track, announce }, config);
 
   /** Starts what is due as far as there is room, and sees to being woken for the rest. */
   const pump = (): void => {
@@ -125,9 +135,8 @@ export function createCompactorRole(
     const markers = backlog.markersOf(namespace);
     const span = (deps.tracer ?? noTracer).startSpan('compactor.index', { namespace });
     try {
-      const isDue = (tail: { readonly bytes: number; readonly entryCount: number }) =>
-        backlog.isDue(namespace, tail, nowMs());
-      const result = await runIndexJob(jobDeps, config, namespace, isDue, abandon.signal);
+      const isDue = (tail: TailWeight) => backlog.isDue(namespace, tail, nowMs());
+      const result = await indexInTurn(namespace, isDue);
       span.setAttribute('outcome', result.kind);
       metrics.jobs.add(1, { outcome: result.kind });
       if (result.kind === 'committed') metrics.jobSeconds.observe((nowMs() - startMs) / 1000);
@@ -141,6 +150,11 @@ export function createCompactorRole(
     } finally {
       span.end();
     }
+  };
+
+  const indexInTurn = async (namespace: string, isDue: (tail: TailWeight) => boolean): Promise<IndexJobResult> => {
+    using _turn = await jobDeps.turns.take(namespace, abandon.signal);
+    return await runIndexJob(jobDeps, config, namespace, isDue, abandon.signal);
   };
 
   const settle = async (namespace: string, markers: readonly DirtyMarker[], result: IndexJobResult): Promise<void> => {
@@ -160,12 +174,12 @@ export function createCompactorRole(
         return;
       case 'committed': {
         gc.learn(namespace);
-        metrics.writtenBytes.add(result.writtenBytes);
+        metrics.ingestedBytes.add(result.tailBytes);
+        metrics.writtenBytes.add(result.writtenBytes, { kind: 'index' });
         metrics.indexedRows.add(result.rowCount);
-        if (result.view !== undefined) {
-          await namespaceLog.writeHint(result.view, abandon.signal);
-          await notifyQueryNodes(namespace, result.generation);
-        }
+        metrics.segmentCounts.observe(result.segments.length);
+        if (result.view !== undefined) await announce(namespace, result.generation, result.view);
+        merges.consider(namespace, result.segments);
         if (result.tail.entryCount > 0) backlog.keep(namespace, result.tail, nowMs());
         else {
           clearing.add([...markers, indexedMarker(namespace, result.generationFirst)]);
@@ -225,6 +239,7 @@ export function createCompactorRole(
       isStarted = true;
       track(sweepOnce());
       gc.start();
+      merges.start();
       pump();
     },
     settled,
@@ -234,6 +249,7 @@ export function createCompactorRole(
       sweepTimer?.cancel();
       using deadline = deadlineSignal(clock, config.closeTimeoutMs);
       deadline.signal.addEventListener('abort', () => abandon.abort(deadline.signal.reason), { once: true });
+      merges.close();
       await gc.close();
       await settled();
       await clearing.flush();

@@ -1,0 +1,63 @@
+import type { SegmentReference } from '@lagoon/namespace';
+import { chooseMerge, type MergePolicy, weightOf } from './merge-policy.ts';
+
+/**
+ * Namespaces of which a manifest was seen that calls for a merge. Nobody looks for them: an index or a merge job that commits tells what it
+ * left behind. So an idle namespace costs nothing, and what a process forgets by ending is found when the namespace is written again.
+ */
+export interface MergeQueue {
+  /** The segments of a manifest that was just committed. */
+  consider(namespace: string, segments: readonly SegmentReference[], nowMs: number): void;
+  /** Takes the one that waits for longest; it is running until `finish` or `postpone`. */
+  take(nowMs: number): string | undefined;
+  /** Undefined: nothing waits. */
+  nextDueMs(): number | undefined;
+  finish(namespace: string): void;
+  /** The merge failed or was dropped: again after so long. */
+  postpone(namespace: string, delayMs: number, nowMs: number): void;
+  failureCountOf(namespace: string): number;
+  readonly size: number;
+}
+
+interface Waiting {
+  notBeforeMs: number;
+  failureCount: number;
+  running: boolean;
+}
+
+export function createMergeQueue(policy: MergePolicy, countMax: number): MergeQueue {
+  const states = new Map<string, Waiting>();
+  const next = (): readonly [string, Waiting] | undefined => {
+    let found: readonly [string, Waiting] | undefined;
+    for (const entry of states) {
+      if (!entry[1].running && (found === undefined || entry[1].notBeforeMs < found[1].notBeforeMs)) found = entry;
+    }
+    return found;
+  };
+  return {
+    consider: (namespace, segments, nowMs) => {
+      if (states.has(namespace) || states.size >= countMax) return;
+      if (chooseMerge(segments.map(weightOf), policy).length === 0) return;
+      states.set(namespace, { notBeforeMs: nowMs, failureCount: 0, running: false });
+    },
+    take: (nowMs) => {
+      const found = next();
+      if (found === undefined || found[1].notBeforeMs > nowMs) return undefined;
+      found[1].running = true;
+      return found[0];
+    },
+    nextDueMs: () => next()?.[1].notBeforeMs,
+    finish: (namespace) => void states.delete(namespace),
+    postpone: (namespace, delayMs, nowMs) => {
+      const state = states.get(namespace);
+      if (state === undefined) return;
+      state.running = false;
+      state.failureCount++;
+      state.notBeforeMs = nowMs + delayMs;
+    },
+    failureCountOf: (namespace) => states.get(namespace)?.failureCount ?? 0,
+    get size() {
+      return states.size;
+    },
+  };
+}
