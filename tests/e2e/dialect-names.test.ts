@@ -134,7 +134,6 @@ describe('queries', () => {
   test.each<readonly [string, object]>([
     ['compute_attributes', ask({ compute_attributes: { d: ['vector', 'VectorDist', [1, 0]] } })],
     ['rerank_by with a model', { queries: [ask({})], rerank_by: { model: 'm' } }],
-    ['limit.per', ask({ limit: { total: 5, per: { attributes: ['s'], limit: 1 } } })],
     ['recall', ask({ recall: 0.9 })],
     ['disable_cache', ask({ disable_cache: true })],
     ['SparseKNN', { rank_by: ['vector', 'SparseKNN', { 1: 1 }] }],

@@ -1,9 +1,17 @@
 import { invalidArgument, LagoonError, utf8Encode } from '@lagoon/base';
 import { type AttributeSchema, formatAttributeType, limits, type Schema } from '@lagoon/format';
+import { checkLimitPer } from './limit-per.ts';
 import { planAggregation } from './plan-aggregation.ts';
 import { planFilter } from './plan-filter.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
-import { type OrderKey, type Projection, type QuerySpec, queryLimits, type RankBy } from './query-spec.ts';
+import {
+  type LimitPer,
+  type OrderKey,
+  type Projection,
+  type QuerySpec,
+  queryLimits,
+  type RankBy,
+} from './query-spec.ts';
 
 /**
  * Checks a query against the schema at its snapshot. Whatever is wrong is `invalid_argument` that names the attribute; nothing
@@ -17,8 +25,16 @@ export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
     rank: planRank(schema, spec.rankBy),
     filter: spec.filter === undefined ? undefined : planFilter(schema, spec.filter),
     limit: spec.limit,
+    limitPer: planLimitPer(schema, spec),
     projection: planProjection(schema, spec.projection),
   };
+}
+
+function planLimitPer(schema: Schema, { limitPer, rankBy }: QuerySpec): LimitPer | undefined {
+  if (limitPer === undefined) return undefined;
+  if (rankBy.kind === 'aggregate') throw invalidArgument('an aggregation has no rows for limit.per');
+  checkLimitPer(schema, limitPer);
+  return limitPer;
 }
 
 function planRank(schema: Schema, rankBy: RankBy): RankPlan {

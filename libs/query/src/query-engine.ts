@@ -17,6 +17,7 @@ import type { ObjectStore } from '@lagoon/object-store';
 import { createBytesLru } from './bytes-lru.ts';
 import { createEngineMeter } from './engine-meter.ts';
 import type { SearchOutcome } from './job-block.ts';
+import { type Search, searchPer } from './limit-per.ts';
 import { planQuery } from './plan.ts';
 import { allNeeds, needsOf } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
@@ -139,15 +140,17 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   > => {
     const { snapshot } = held;
     await withRoom(() => held.ensure(needsOf(snapshot.schema, plan), signal));
+    const { limit, limitPer, filter } = plan;
     const request = {
       rank: plan.rank,
-      filter: plan.filter,
-      limit: plan.limit,
       blocks: snapshot.locations,
       snapshotId: snapshot.snapshotId,
       affinity: plan.rank.kind === 'text' ? replica.name : undefined,
     };
-    const outcome = await pool.run(request, held.share(), signal);
+    const run: Search = (rowCount, rowFilter) =>
+      pool.run({ ...request, limit: rowCount, filter: rowFilter }, held.share(), signal);
+    const outcome =
+      limitPer === undefined ? await run(limit, filter) : await searchPer(run, snapshot, limitPer, limit, filter);
     return {
       idKind: snapshot.schema.idKind,
       rows: await readRows(snapshot, plan, outcome.top, documents, signal),

@@ -11,7 +11,7 @@ export interface QueryNeeds {
 export const noNeeds: QueryNeeds = { columns: new Set(), texts: new Map() };
 
 /** Vectors that are answered too: other answered attributes are read from the documents. */
-export function needsOf(schema: Schema, { rank, filter, projection }: QueryPlan): QueryNeeds {
+export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: QueryPlan): QueryNeeds {
   const columns = new Set<string>();
   const texts = new Map<string, FullTextSearch>();
   switch (rank.kind) {
@@ -30,6 +30,7 @@ export function needsOf(schema: Schema, { rank, filter, projection }: QueryPlan)
       }
   }
   if (filter !== undefined) addFiltered(columns, filter);
+  for (const name of limitPer?.attributes ?? []) columns.add(name);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
   return { columns, texts };
 }

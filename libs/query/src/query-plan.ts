@@ -1,4 +1,5 @@
 import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType } from '@lagoon/format';
+import type { LimitPer } from './query-spec.ts';
 
 /**
  * A query that was checked against the schema: every name exists, every operand has its attribute's type. Plain data, so that
@@ -8,6 +9,7 @@ export interface QueryPlan {
   readonly rank: RankPlan;
   readonly filter: FilterPlan | undefined;
   readonly limit: number;
+  readonly limitPer: LimitPer | undefined;
   /** Attributes to answer, in the schema's order. */
   readonly projection: readonly string[];
 }

@@ -5,6 +5,8 @@ export interface QuerySpec {
   readonly rankBy: RankBy;
   readonly filter?: Filter;
   readonly limit: number;
+  /** Absent: rows of all kinds. */
+  readonly limitPer?: LimitPer;
   readonly projection: Projection;
 }
 
@@ -14,6 +16,12 @@ export type RankBy =
   | { readonly kind: 'order'; readonly keys: readonly OrderKey[] }
   /** No rows but numbers over them: `limit` counts groups. */
   | { readonly kind: 'aggregate'; readonly aggregates: readonly Aggregate[]; readonly groupBy: readonly GroupKey[] };
+
+/** No more than `limit` rows that are equal in all these attributes. */
+export interface LimitPer {
+  readonly attributes: readonly string[];
+  readonly limit: number;
+}
 
 export interface Aggregate {
   readonly kind: 'count' | 'sum';

@@ -29,6 +29,9 @@ export function readQuery(request: QueryRequest): QuerySpec {
     rankBy: request.aggregation === undefined ? readRankBy(request.rankBy) : readAggregation(request),
     ...(request.filter === undefined ? {} : { filter: readFilter(request.filter, 1) }),
     limit: request.limit,
+    ...(request.limitPer === undefined
+      ? {}
+      : { limitPer: { attributes: request.limitPer.attributes, limit: request.limitPer.limit } }),
     projection: readProjection(request.projection),
   };
 }

@@ -55,6 +55,11 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
    * @generated from field: lagoon.v1.Aggregation aggregation = 20;
    */
   aggregation?: Aggregation | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.LimitPer limit_per = 21;
+   */
+  limitPer?: LimitPer | undefined;
 };
 
 /**
@@ -62,6 +67,29 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
  * Use `create(QueryRequestSchema)` to create a new message.
  */
 export declare const QueryRequestSchema: GenMessage<QueryRequest>;
+
+/**
+ * At most `limit` rows that are equal in all these attributes.
+ *
+ * @generated from message lagoon.v1.LimitPer
+ */
+export declare type LimitPer = Message<"lagoon.v1.LimitPer"> & {
+  /**
+   * @generated from field: repeated string attributes = 1;
+   */
+  attributes: string[];
+
+  /**
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message lagoon.v1.LimitPer.
+ * Use `create(LimitPerSchema)` to create a new message.
+ */
+export declare const LimitPerSchema: GenMessage<LimitPer>;
 
 /**
  * @generated from message lagoon.v1.Aggregation

@@ -24,6 +24,14 @@ describe('query: what is sent on', () => {
     });
   });
 
+  test('rows per group', async () => {
+    const per = { attributes: ['a', 'b'], limit: 2 };
+    expect(await sent({ rank_by: order, limit: { total: 5, per }, offset: 3 })).toMatchObject({
+      limit: 8,
+      limitPer: per,
+    });
+  });
+
   test('text and order-by', async () => {
     expect(await sent({ rank_by: ['text', 'BM25', 'quick fox'] })).toMatchObject({
       rankBy: { text: { attribute: 'text', query: 'quick fox' } },
@@ -235,7 +243,6 @@ describe('query: bad input', () => {
     ['recall', { rank_by: order, recall: 0.9 }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],
-    ['limit.per', { rank_by: order, limit: { total: 5, per: { attributes: ['a'], limit: 1 } } }],
     ['SparseKNN', { rank_by: ['a', 'SparseKNN', { '1': 2 }] }],
     ['Sum', { rank_by: ['Sum', [['a', 'BM25', 'x']]] }],
     ['Max', { rank_by: ['Max', [['a', 'BM25', 'x']]] }],

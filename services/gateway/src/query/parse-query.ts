@@ -5,6 +5,7 @@ import {
   type AggregationSchema,
   Consistency_Level,
   type ConsistencySchema,
+  type LimitPerSchema,
   type ProjectionSchema,
   type QueryRequestSchema,
   type RankBySchema,
@@ -74,6 +75,7 @@ export function parseQuery(value: unknown, namespace: string): ParsedQuery {
       ...ranked,
       ...(isGiven(body.filters) ? { filter: parseFilter(body.filters, 'filters') } : {}),
       limit,
+      ...parseLimitPer(body),
       projection: parseProjection(body),
       consistency: parseConsistency(body.consistency),
     },
@@ -123,8 +125,19 @@ function parseLimit(body: JsonObject): number | undefined {
   if (!isGiven(body.limit)) return undefined;
   if (!isObject(body.limit)) return asInteger(body.limit, 'limit', 1, limits.topKMax);
   refuseUnknownFields(body.limit, 'limit', limitFields);
-  if (isGiven(body.limit.per)) throw unimplemented('limit.per');
   return asInteger(body.limit.total, 'limit.total', 1, limits.topKMax);
+}
+
+const limitPerFields = new Set(['attributes', 'limit']);
+
+function parseLimitPer({ limit }: JsonObject): { readonly limitPer?: MessageInitShape<typeof LimitPerSchema> } {
+  if (!isObject(limit) || !isGiven(limit.per)) return {};
+  const per = asObject(limit.per, 'limit.per');
+  refuseUnknownFields(per, 'limit.per', limitPerFields);
+  const attributes = asArray(per.attributes, 'limit.per.attributes', 'an array of names').map((name, i) =>
+    asString(name, `limit.per.attributes[${i}]`, 'the name of an attribute'),
+  );
+  return { limitPer: { attributes, limit: asInteger(per.limit, 'limit.per.limit', 1, limits.topKMax) } };
 }
 
 function parseProjection(body: JsonObject): MessageInitShape<typeof ProjectionSchema> {
