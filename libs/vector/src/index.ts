@@ -17,6 +17,10 @@ export type {
   RowDistances,
   ScorerMemory,
 } from './ivf/contract.ts';
+export { listBytes } from './ivf/list-layout.ts';
+export { createListScorer } from './ivf/list-scorer.ts';
+export { createScalarListScorer } from './ivf/scalar-list-scorer.ts';
+export { listScratchBytes } from './ivf/scorer-scratch.ts';
 export type { Kernels, TopRows, VectorScan } from './kernels.ts';
 export type { DistanceMetric } from './metric.ts';
 export { createScalarKernels } from './scalar-kernels.ts';

@@ -17,14 +17,14 @@ export interface Kernels {
 
 export interface VectorScan {
   readonly metric: DistanceMetric;
-  readonly element: 'f32' | 'i8';
+  readonly element: 'f32' | 'f16' | 'i8';
   readonly dims: number;
   readonly rowCount: number;
   /** Row-major values of the block. */
   readonly rowsOffset: number;
   /** f32 per row; only read for cosine_distance. */
   readonly inverseNormsOffset: number;
-  /** dims values of the element type, as the user gave them. */
+  /** dims values as the user gave them: i8 for rows of i8, else f32. */
   readonly query: Float32Array | Int8Array;
   /** `inverseNorm(query)` for cosine_distance, where one query meets many blocks; computed when absent. */
   readonly queryInverseNorm?: number;

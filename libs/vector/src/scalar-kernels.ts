@@ -1,8 +1,9 @@
 import { assert } from '@lagoon/base';
 import { inverseNorm } from './inverse-norm.ts';
+import { fromHalves } from './ivf/half-float.ts';
 import type { Kernels, TopRows, VectorScan } from './kernels.ts';
 import type { DistanceMetric } from './metric.ts';
-import { assertRankedScan, assertScan } from './vector-scan.ts';
+import { assertRankedScan, assertScan, elementBytes } from './vector-scan.ts';
 
 /**
  * The kernels in plain TypeScript: the same lane order (see README) and rounding after every operation, so results are
@@ -24,22 +25,40 @@ export function createScalarKernels(memory: WebAssembly.Memory): Kernels {
 type Scan = Omit<VectorScan, 'k' | 'rowMaskOffset'>;
 
 function distancesOf(scan: Scan, memory: WebAssembly.Memory): Float32Array {
-  const count = scan.rowCount * scan.dims;
-  const rows =
-    scan.element === 'f32'
-      ? new Float32Array(memory.buffer, scan.rowsOffset, count)
-      : new Int8Array(memory.buffer, scan.rowsOffset, count);
-  const sumOf = scan.element === 'f32' ? sumF32 : sumI8;
+  const rows = scalarRows(memory, scan.element, scan.rowsOffset, scan.rowCount * scan.dims);
   const cosine = scan.metric === 'cosine_distance';
   const norms = cosine ? new Float32Array(memory.buffer, scan.inverseNormsOffset, scan.rowCount) : undefined;
   const queryNorm = cosine ? (scan.queryInverseNorm ?? inverseNorm(scan.query)) : 0;
   const distances = new Float32Array(scan.rowCount);
   for (let row = 0; row < scan.rowCount; row++) {
     const values = rows.subarray(row * scan.dims, (row + 1) * scan.dims);
-    const sum = sumOf(scan.metric, values, scan.query);
-    distances[row] = distanceOf(scan.metric, sum, norms?.[row] ?? 0, queryNorm);
+    distances[row] = scalarDistance(scan.metric, values, scan.query, norms?.[row] ?? 0, queryNorm);
   }
   return distances;
+}
+
+/** Values as they lie in memory; f16 widened, with which the lane order of f32 continues. */
+export function scalarRows(
+  memory: WebAssembly.Memory,
+  element: VectorScan['element'],
+  offset: number,
+  count: number,
+): Float32Array | Int8Array {
+  if (element === 'i8') return new Int8Array(memory.buffer, offset, count);
+  const bytes = new Uint8Array(memory.buffer, offset, count * elementBytes(element)).slice(); // lies anywhere
+  return element === 'f32' ? new Float32Array(bytes.buffer) : fromHalves(new Uint16Array(bytes.buffer));
+}
+
+/** The distance of one row, bits as the kernels'. */
+export function scalarDistance(
+  metric: DistanceMetric,
+  row: Float32Array | Int8Array,
+  query: Float32Array | Int8Array,
+  rowNorm: number,
+  queryNorm: number,
+): number {
+  const sum = row instanceof Int8Array ? sumI8(metric, row, query) : sumF32(metric, row, query);
+  return distanceOf(metric, sum, rowNorm, queryNorm);
 }
 
 function distanceOf(metric: DistanceMetric, sum: number, rowNorm: number, queryNorm: number): number {

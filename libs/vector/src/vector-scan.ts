@@ -7,17 +7,22 @@ export const kernelTopMax = 10_000;
 
 export type UnrankedScan = Omit<VectorScan, 'k' | 'rowMaskOffset' | 'distanceBound'>;
 
+/** Bytes of one value of a row. */
+export function elementBytes(element: VectorScan['element']): number {
+  return element === 'f32' ? 4 : element === 'f16' ? 2 : 1;
+}
+
 /** Bytes of one row's values. */
 export function rowBytes(scan: Pick<VectorScan, 'element' | 'dims'>): number {
-  return scan.element === 'f32' ? scan.dims * 4 : scan.dims;
+  return scan.dims * elementBytes(scan.element);
 }
 
 /** What a kernel may rely on: a scan that breaks it is a bug of the caller. */
 export function assertScan(scan: UnrankedScan, memory: WebAssembly.Memory): void {
   assert(scan.dims >= 1 && scan.dims <= kernelDimsMax, 'dims of a scan are in range');
   assert(scan.query.length === scan.dims, 'query has the dims of the rows');
-  assert(scan.query.byteLength === rowBytes(scan), 'query has the element type of the rows');
-  assert(scan.element === 'i8' || scan.rowsOffset % 4 === 0, 'f32 rows are 4-byte aligned');
+  assert(scan.query instanceof Int8Array === (scan.element === 'i8'), 'query has the element type of the rows');
+  assert(scan.element !== 'f32' || scan.rowsOffset % 4 === 0, 'f32 rows are 4-byte aligned');
   assertRange(scan.rowsOffset, scan.rowCount * rowBytes(scan), memory, 'rows');
   if (scan.metric !== 'cosine_distance') return;
   assert(scan.inverseNormsOffset % 4 === 0, 'inverse norms are 4-byte aligned');

@@ -44,7 +44,7 @@ export function createKernels(module: WebAssembly.Module, memory: WebAssembly.Me
       writeQuery(memory, scratch.offset, scan);
       const count = wasm.scanTopK(
         metricCodes[scan.metric],
-        scan.element === 'f32' ? 0 : 1,
+        elementCodes[scan.element],
         scan.dims,
         scan.rowCount,
         scan.rowsOffset,
@@ -66,7 +66,7 @@ export function createKernels(module: WebAssembly.Module, memory: WebAssembly.Me
       writeQuery(memory, scratch.offset, scan);
       wasm.distances(
         metricCodes[scan.metric],
-        scan.element === 'f32' ? 0 : 1,
+        elementCodes[scan.element],
         scan.dims,
         scan.rowCount,
         scan.rowsOffset,
@@ -83,11 +83,13 @@ const heapEntryBytes = 8;
 const noRows: TopRows = { rows: new Uint32Array(0), distances: new Float32Array(0) };
 
 /** Codes of `kernels/assembly/distance.ts`. */
-const metricCodes: Readonly<Record<DistanceMetric, number>> = {
+export const metricCodes: Readonly<Record<DistanceMetric, number>> = {
   dot_product: 0,
   euclidean_squared: 1,
   cosine_distance: 2,
 };
+
+export const elementCodes: Readonly<Record<VectorScan['element'], number>> = { f32: 0, i8: 1, f16: 2 };
 
 interface WasmExports {
   readonly scanTopK: (...values: number[]) => number;
@@ -111,9 +113,9 @@ function queryInverseNormOf(scan: UnrankedScan & Pick<VectorScan, 'queryInverseN
 /** f32 as it is; i8 widened to i16, as the kernel multiplies it. Views are made anew: the memory may have grown. */
 function writeQuery(memory: WebAssembly.Memory, offset: number, scan: UnrankedScan): void {
   const target =
-    scan.element === 'f32'
-      ? new Float32Array(memory.buffer, offset, scan.dims)
-      : new Int16Array(memory.buffer, offset, scan.dims);
+    scan.element === 'i8'
+      ? new Int16Array(memory.buffer, offset, scan.dims)
+      : new Float32Array(memory.buffer, offset, scan.dims);
   target.set(scan.query);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Distances of one row. The lane order is the contract with `src/scalar-kernels.ts`, which must give equal bits:
  *
- * f32: element j of the full groups of 16 goes to lane j mod 16 (four accumulators of four lanes); the remaining full
+ * f32, and f16 widened to it: element j of the full groups of 16 goes to lane j mod 16 (four accumulators of four lanes); the remaining full
  * groups of 4 go to lanes 0-3; lanes fold as (A0 + A1) + (A2 + A3), then (l0 + l1) + (l2 + l3); the last 0-3 elements
  * are added one by one. Multiplication and addition round separately (no fused operation: it is not deterministic).
  * i8: exact i32 sums, so order does not matter; converted to f32 once.
@@ -11,9 +11,17 @@ export const metricDot: i32 = 0;
 export const metricEuclidean: i32 = 1;
 export const metricCosine: i32 = 2;
 
-/** Whether rows are f32 or i8; the query is f32, or i8 widened to i16. */
+/** Of the rows; the query is f32 for f32 and f16, and i8 widened to i16 for i8. */
 export const elementF32: i32 = 0;
 export const elementI8: i32 = 1;
+export const elementF16: i32 = 2;
+
+/** log2 of an element's bytes. */
+// @ts-ignore: decorator
+@inline
+export function elementShift(element: i32): usize {
+  return element == elementF32 ? 2 : element == elementF16 ? 1 : 0;
+}
 
 // @ts-ignore: decorator
 @inline
@@ -25,36 +33,62 @@ function termF32(metric: i32, a: v128, b: v128): v128 {
   return f32x4.mul(a, b);
 }
 
+/**
+ * Four f16 as f32, exactly: exponent and mantissa are moved to their places, and the exponent's bias is mended by a multiplication,
+ * which also makes subnormals right. The sign bit stays on top because the load extends it. Values are finite.
+ */
 // @ts-ignore: decorator
 @inline
-function sumF32(metric: i32, row: usize, query: usize, dims: u32): f32 {
+export function widenF16(p: usize): v128 {
+  const moved = v128.and(i32x4.shl(v128.load_ext<i16>(p, 0, 1), 13), i32x4.splat(0x8fffe000));
+  return f32x4.mul(moved, f32x4.splat(reinterpret<f32>(0x77800000))); // 2^112
+}
+
+// @ts-ignore: decorator
+@inline
+function widenOneF16(p: usize): f32 {
+  return reinterpret<f32>((<i32>load<i16>(p) << 13) & 0x8fffe000) * reinterpret<f32>(0x77800000);
+}
+
+// @ts-ignore: decorator
+@inline
+function lanesOf(element: i32, p: usize): v128 {
+  return element == elementF16 ? widenF16(p) : v128.load(p, 0, 1);
+}
+
+/** Sum over a row of f32 or f16; the widened values of the second are summed exactly as those of the first. */
+// @ts-ignore: decorator
+@inline
+function sumFloat(metric: i32, element: i32, row: usize, query: usize, dims: u32): f32 {
+  const shift = elementShift(element);
+  const lanes = <usize>4 << shift; // bytes of four
   let a0 = f32x4.splat(0);
   let a1 = f32x4.splat(0);
   let a2 = f32x4.splat(0);
   let a3 = f32x4.splat(0);
   let p = row;
   let q = query;
-  const end = row + (<usize>dims << 2);
-  const end16 = row + (<usize>(dims & ~15) << 2);
-  const end4 = row + (<usize>(dims & ~3) << 2);
+  const end = row + (<usize>dims << shift);
+  const end16 = row + (<usize>(dims & ~15) << shift);
+  const end4 = row + (<usize>(dims & ~3) << shift);
   while (p < end16) {
-    a0 = f32x4.add(a0, termF32(metric, v128.load(p, 0, 1), v128.load(q)));
-    a1 = f32x4.add(a1, termF32(metric, v128.load(p, 16, 1), v128.load(q, 16)));
-    a2 = f32x4.add(a2, termF32(metric, v128.load(p, 32, 1), v128.load(q, 32)));
-    a3 = f32x4.add(a3, termF32(metric, v128.load(p, 48, 1), v128.load(q, 48)));
-    p += 64;
+    a0 = f32x4.add(a0, termF32(metric, lanesOf(element, p), v128.load(q)));
+    a1 = f32x4.add(a1, termF32(metric, lanesOf(element, p + lanes), v128.load(q, 16)));
+    a2 = f32x4.add(a2, termF32(metric, lanesOf(element, p + 2 * lanes), v128.load(q, 32)));
+    a3 = f32x4.add(a3, termF32(metric, lanesOf(element, p + 3 * lanes), v128.load(q, 48)));
+    p += 4 * lanes;
     q += 64;
   }
   while (p < end4) {
-    a0 = f32x4.add(a0, termF32(metric, v128.load(p, 0, 1), v128.load(q)));
-    p += 16;
+    a0 = f32x4.add(a0, termF32(metric, lanesOf(element, p), v128.load(q)));
+    p += lanes;
     q += 16;
   }
   const a = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
   let sum =
     f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1) + (f32x4.extract_lane(a, 2) + f32x4.extract_lane(a, 3));
   while (p < end) {
-    const x = load<f32>(p);
+    const x = element == elementF16 ? widenOneF16(p) : load<f32>(p);
     const y = load<f32>(q);
     if (metric == metricEuclidean) {
       const difference = x - y;
@@ -62,7 +96,7 @@ function sumF32(metric: i32, row: usize, query: usize, dims: u32): f32 {
     } else {
       sum += x * y;
     }
-    p += 4;
+    p += <usize>1 << shift;
     q += 4;
   }
   return sum;
@@ -236,8 +270,41 @@ export function distanceOf(
   inverseNorm: usize,
   queryInverseNorm: f32,
 ): f32 {
-  const sum = element == elementF32 ? sumF32(metric, row, query, dims) : sumI8(metric, row, query, dims);
+  const sum = element == elementI8 ? sumI8(metric, row, query, dims) : sumFloat(metric, element, row, query, dims);
   if (metric == metricEuclidean) return sum;
   if (metric == metricDot) return <f32>0 - sum;
   return <f32>1 - sum * load<f32>(inverseNorm) * queryInverseNorm;
+}
+
+/** A distance whose metric and element are known at run time only. */
+export function anyDistanceOf(
+  metric: i32,
+  element: i32,
+  dims: u32,
+  row: usize,
+  query: usize,
+  inverseNorm: usize,
+  queryInverseNorm: f32,
+): f32 {
+  if (element == elementF32) return metricDistanceOf(metric, elementF32, dims, row, query, inverseNorm, queryInverseNorm);
+  if (element == elementF16) return metricDistanceOf(metric, elementF16, dims, row, query, inverseNorm, queryInverseNorm);
+  return metricDistanceOf(metric, elementI8, dims, row, query, inverseNorm, queryInverseNorm);
+}
+
+// @ts-ignore: decorator
+@inline
+function metricDistanceOf(
+  metric: i32,
+  element: i32,
+  dims: u32,
+  row: usize,
+  query: usize,
+  inverseNorm: usize,
+  queryInverseNorm: f32,
+): f32 {
+  if (metric == metricDot) return distanceOf(metricDot, element, dims, row, query, inverseNorm, queryInverseNorm);
+  if (metric == metricEuclidean) {
+    return distanceOf(metricEuclidean, element, dims, row, query, inverseNorm, queryInverseNorm);
+  }
+  return distanceOf(metricCosine, element, dims, row, query, inverseNorm, queryInverseNorm);
 }
