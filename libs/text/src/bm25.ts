@@ -1,8 +1,12 @@
 /**
  * BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009) with the idf that is never
- * negative. All in f64. A row's score is the sum over the query's terms, in their order, repeated terms repeated:
+ * negative. All in f64. A row's score is the sum over the query's distinct terms, in the order of their first appearance:
  *
- *   Σ idf(t) · f · (k1 + 1) / (f + k1 · (1 − b + b · length / averageLength))
+ *   Σ weight(t) · gain(f, length)      weight = idf(t) · (k1 + 1) · queryGain(repeats)
+ *                                      gain   = 1 / (1 + k1 · (1 − b + b · length / averageLength) / f)
+ *
+ * which is the usual f / (f + …), written so that every rounding is monotone: a row with a higher frequency in a shorter text
+ * never has a lower gain, not even in the last bit. Bounds made of gains are therefore exact.
  */
 export interface Bm25Parameters {
   readonly k1: number;
@@ -14,14 +18,24 @@ export function bm25Idf(rowCount: number, documentFrequency: number): number {
   return Math.log(1 + (rowCount - documentFrequency + 0.5) / (documentFrequency + 0.5));
 }
 
+/** What the length of a text costs; ≥ 0. */
+export function bm25Norm(length: number, averageLength: number, { k1, b }: Bm25Parameters): number {
+  return k1 * (1 - b + (b * length) / averageLength);
+}
+
+/** In (0, 1], for a frequency of at least 1. */
+export function bm25Gain(frequency: number, norm: number): number {
+  return 1 / (1 + norm / frequency);
+}
+
 /** What one term adds to the score of a row: `frequency` times in a text of `length` terms. 0 for frequency 0. */
 export function bm25TermScore(
   idf: number,
   frequency: number,
   length: number,
   averageLength: number,
-  { k1, b }: Bm25Parameters,
+  parameters: Bm25Parameters,
 ): number {
   if (frequency === 0) return 0;
-  return (idf * frequency * (k1 + 1)) / (frequency + k1 * (1 - b + (b * length) / averageLength));
+  return idf * (parameters.k1 + 1) * bm25Gain(frequency, bm25Norm(length, averageLength, parameters));
 }

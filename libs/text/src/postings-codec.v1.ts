@@ -1,19 +1,13 @@
 import { type ByteWriter, corrupt, createByteReader } from '@lagoon/base';
+import { blockRowCount } from './block-row-count.ts';
 import { bitWidth, packBits, packedSize, unpackBits } from './packed-bits.ts';
+import { impactsOf, type PostingsBlocks } from './postings-blocks.ts';
 import type { Postings } from './text-index.ts';
 
 /**
  * The rows of one term (docs/formats/segment.v1.md, text): blocks of 128 rows; a table of the blocks comes first, so that a
  * reader can skip by row or by what a block can score at most, whatever k1, b and the average length are.
  */
-const blockRowCount = 128;
-
-/** What a block can score at most: no row of it has a higher frequency in a shorter text than one of these. */
-export interface Impact {
-  readonly frequency: number;
-  readonly length: number;
-}
-
 export function encodePostings(writer: ByteWriter, { rows, frequencies }: Postings, lengths: Uint32Array): void {
   const gaps = new Uint32Array(rows.length);
   const extra = new Uint32Array(rows.length);
@@ -34,10 +28,10 @@ export function encodePostings(writer: ByteWriter, { rows, frequencies }: Postin
   for (const { lastRow, rowBits, frequencyBits, impacts } of blocks) {
     writer.varint(lastRow - before);
     before = lastRow;
-    writer.bytes(Uint8Array.of(rowBits, frequencyBits, impacts.length));
-    for (const impact of impacts) {
-      writer.varint(impact.frequency);
-      writer.varint(impact.length);
+    writer.bytes(Uint8Array.of(rowBits, frequencyBits, impacts.lengths.length));
+    for (const [i, frequency] of impacts.frequencies.entries()) {
+      writer.varint(frequency);
+      writer.varint(impacts.lengths[i] as number);
     }
   }
   for (const { from, to, rowBits, frequencyBits } of blocks) {
@@ -46,71 +40,75 @@ export function encodePostings(writer: ByteWriter, { rows, frequencies }: Postin
   }
 }
 
-interface BlockEntry {
-  readonly count: number;
-  readonly lastRow: number;
-  readonly rowBits: number;
-  readonly frequencyBits: number;
-  readonly impacts: readonly Impact[];
-}
-
-/** The table of `count` postings that begin at `from`: what each block holds, and where the packed rows begin. */
-export function readPostingsTable(
+/**
+ * Opens the `count` postings in bytes[from, to); they are read in place, so the bytes must not change. `corrupt` here or when a
+ * block is unpacked: for rows that are not there, bytes that are too few or too many.
+ */
+export function openPostings(
   bytes: Uint8Array,
   from: number,
   to: number,
   count: number,
-): { readonly blocks: readonly BlockEntry[]; readonly offset: number } {
+  rowCount: number,
+): PostingsBlocks {
   const reader = createByteReader(bytes, from, to);
-  const blocks: BlockEntry[] = [];
+  const blockCount = Math.ceil(count / blockRowCount);
+  if (blockCount * entrySizeMin > to - from) throw corrupt('postings end early', { count, bytes: to - from });
+  const lastRows = new Uint32Array(blockCount);
+  const widths = new Uint8Array(2 * blockCount);
+  const impactStarts = new Uint32Array(blockCount + 1);
+  const impactFrequencies: number[] = [];
+  const impactLengths: number[] = [];
   let lastRow = -1;
-  for (let left = count; left > 0; left -= blockRowCount) {
+  for (let block = 0; block < blockCount; block++) {
     lastRow += reader.varint();
+    if (lastRow >= rowCount) throw corrupt('postings name a wrong row', { row: lastRow, rowCount });
+    lastRows[block] = lastRow;
     const [rowBits, frequencyBits, impactCount] = [reader.u8(), reader.u8(), reader.u8()];
     if (rowBits > 32 || frequencyBits > 32) throw corrupt('postings have numbers that are too wide', { rowBits });
-    const impacts = Array.from({ length: impactCount }, () => ({
-      frequency: reader.varint(),
-      length: reader.varint(),
-    }));
-    blocks.push({ count: Math.min(left, blockRowCount), lastRow, rowBits, frequencyBits, impacts });
-  }
-  return { blocks, offset: reader.offset };
-}
-
-/** Rows and frequencies of a term, copied; `corrupt` for rows that are not there or bytes that are too few or too many. */
-export function decodePostings(bytes: Uint8Array, from: number, to: number, count: number, rowCount: number): Postings {
-  const { blocks, offset } = readPostingsTable(bytes, from, to, count);
-  const rows = new Uint32Array(count);
-  const frequencies = new Uint32Array(count);
-  let at = offset;
-  let index = 0;
-  let row = -1;
-  for (const block of blocks) {
-    const rowBytes = packedSize(block.count, block.rowBits);
-    const frequencyBytes = packedSize(block.count, block.frequencyBits);
-    if (at + rowBytes + frequencyBytes > to) throw corrupt('postings end early', { offset: at });
-    unpackBits(bytes, at, block.count, block.rowBits, rows, index);
-    unpackBits(bytes, at + rowBytes, block.count, block.frequencyBits, frequencies, index);
-    at += rowBytes + frequencyBytes;
-    for (const end = index + block.count; index < end; index++) {
-      row += (rows[index] as number) + 1;
-      rows[index] = row;
-      (frequencies[index] as number)++;
+    widths[2 * block] = rowBits;
+    widths[2 * block + 1] = frequencyBits;
+    for (let i = 0; i < impactCount; i++) {
+      impactFrequencies.push(reader.varint());
+      impactLengths.push(reader.varint());
     }
-    if (row !== block.lastRow || row >= rowCount) throw corrupt('postings name a wrong row', { row, rowCount });
+    impactStarts[block + 1] = impactLengths.length;
   }
-  if (at !== to) throw corrupt('postings have bytes too many', { offset: at, end: to });
-  return { rows, frequencies };
+  const offsets = blockOffsets(reader.offset, to, count, widths);
+  return {
+    ...{ count, lastRows, impactStarts },
+    impactFrequencies: Uint32Array.from(impactFrequencies),
+    impactLengths: Uint32Array.from(impactLengths),
+    unpack: (block, rows, frequencies) => {
+      const first = block * blockRowCount;
+      const size = Math.min(blockRowCount, count - first);
+      const [rowBits, frequencyBits] = [widths[2 * block] as number, widths[2 * block + 1] as number];
+      const offset = offsets[block] as number;
+      unpackBits(bytes, offset, size, rowBits, rows, first);
+      unpackBits(bytes, offset + packedSize(size, rowBits), size, frequencyBits, frequencies, 0);
+      let row = block === 0 ? -1 : (lastRows[block - 1] as number);
+      for (let i = 0; i < size; i++) {
+        row += (rows[first + i] as number) + 1;
+        rows[first + i] = row;
+        (frequencies[i] as number)++;
+      }
+      if (row !== lastRows[block]) throw corrupt('postings name a wrong row', { row, rowCount });
+    },
+  };
 }
 
-/** Of the block's (frequency, length) pairs those that no other one beats in both: by ascending length. */
-function impactsOf({ rows, frequencies }: Postings, lengths: Uint32Array, from: number, to: number): Impact[] {
-  const pairs: Impact[] = [];
-  for (let i = from; i < to; i++) {
-    pairs.push({ frequency: frequencies[i] as number, length: lengths[rows[i] as number] as number });
+/** A block's last row, two widths and the count of its impacts. */
+const entrySizeMin = 4;
+
+/** Where the packed rows of each block begin; they fill the bytes up to `to`. */
+function blockOffsets(from: number, to: number, count: number, widths: Uint8Array): Uint32Array {
+  const offsets = new Uint32Array(widths.length / 2);
+  let at = from;
+  for (let block = 0; block < offsets.length; block++) {
+    offsets[block] = at;
+    const size = Math.min(blockRowCount, count - block * blockRowCount);
+    at += packedSize(size, widths[2 * block] as number) + packedSize(size, widths[2 * block + 1] as number);
   }
-  pairs.sort((a, b) => a.length - b.length || b.frequency - a.frequency);
-  const best: Impact[] = [];
-  for (const pair of pairs) if (pair.frequency > (best.at(-1)?.frequency ?? 0)) best.push(pair);
-  return best;
+  if (at !== to) throw corrupt('postings end early, or have bytes too many', { offset: at, end: to });
+  return offsets;
 }

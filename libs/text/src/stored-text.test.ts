@@ -3,7 +3,8 @@ import { createByteWriter, isLagoonError, utf8Encode } from '@lagoon/base';
 import fc from 'fast-check';
 import { createAnalyzer } from './analyzer.ts';
 import { bitWidth, packBits, packedSize, unpackBits } from './packed-bits.ts';
-import { encodePostings, readPostingsTable } from './postings-codec.v1.ts';
+import { cutPostings } from './postings-blocks.ts';
+import { encodePostings, openPostings } from './postings-codec.v1.ts';
 import { encodeTextIndex, openTextIndex, type TermedTextIndex } from './stored-text.v1.ts';
 import { createTextIndexBuilder } from './text-index-builder.ts';
 
@@ -46,6 +47,11 @@ describe('stored text index', () => {
         for (const term of [...built.terms, ...others, '', '\u{10ffff}']) {
           expect(opened.postings(term)).toEqual(built.postings(term));
         }
+        for (const prefix of ['a', 'ab', 'na', 'naï', '', ...others]) {
+          const wanted = [...built.terms].filter((term) => term.startsWith(prefix)).sort();
+          expect(opened.termsWithPrefix(prefix).sort()).toEqual(wanted);
+          expect(built.termsWithPrefix(prefix).sort()).toEqual(wanted);
+        }
       }),
     );
   });
@@ -81,12 +87,20 @@ describe('stored text index', () => {
         const lengths = Uint32Array.from({ length: row + 1 }, (_, at) => someLengths[at % someLengths.length] ?? 1);
         const writer = createByteWriter();
         encodePostings(writer, { rows, frequencies }, lengths);
-        const { blocks } = readPostingsTable(writer.result(), 0, writer.length, rows.length);
-        expect(blocks).toHaveLength(Math.ceil(rows.length / 128));
+        const opened = openPostings(writer.result(), 0, writer.length, rows.length, row + 1);
+        const cut = cutPostings({ rows, frequencies }, lengths);
+        const { lastRows, impactStarts, impactFrequencies, impactLengths } = opened;
+        expect(lastRows).toHaveLength(Math.ceil(rows.length / 128));
+        expect({ ...opened, unpack: undefined }).toEqual({ ...cut, unpack: undefined });
         for (let i = 0; i < rows.length; i++) {
-          const impacts = blocks[i >>> 7]?.impacts ?? [];
           const length = lengths[rows[i] as number] as number;
-          expect(impacts.some((one) => one.frequency >= (frequencies[i] as number) && one.length <= length)).toBe(true);
+          let isBounded = false;
+          for (let at = impactStarts[i >>> 7] as number; at < (impactStarts[(i >>> 7) + 1] as number); at++) {
+            isBounded ||=
+              (impactFrequencies[at] as number) >= (frequencies[i] as number) &&
+              (impactLengths[at] as number) <= length;
+          }
+          expect(isBounded).toBe(true);
         }
       }),
     );

@@ -7,7 +7,9 @@ import {
   createByteWriter,
   utf8Encode,
 } from '@lagoon/base';
-import { decodePostings, encodePostings } from './postings-codec.v1.ts';
+import { blockRowCount } from './block-row-count.ts';
+import type { PostingsBlocks } from './postings-blocks.ts';
+import { encodePostings, openPostings } from './postings-codec.v1.ts';
 import type { Postings, TextIndex } from './text-index.ts';
 
 /**
@@ -101,6 +103,27 @@ export function openTextIndex(bytes: Uint8Array): TextIndex {
   const offsets = new Uint32Array(bytes.buffer, bytes.byteOffset + offsetsPart.start, blockCount + 1);
   const firstTerms = readFirstTerms(bytes, firstPart, blockCount);
   const lengths = unpackLengths(bytes, lengthPart, rowCount, view.getUint16(6, true));
+  const dictionaryBlock = (block: number): [ByteReader, number] => {
+    const from = dictionary.start + (offsets[block] as number);
+    const to = Math.min(dictionary.end, dictionary.start + (offsets[block + 1] as number));
+    return [createByteReader(bytes, from, to), Math.min(blockTermCount, termCount - block * blockTermCount)];
+  };
+  const blocks = (term: string): PostingsBlocks | undefined => {
+    const wanted = utf8Encode(term);
+    const block = lastAtMost(firstTerms, wanted);
+    if (block < 0) return undefined;
+    let found: PostingsBlocks | undefined;
+    forEachTerm(...dictionaryBlock(block), (other, frequency, offset, size) => {
+      const order = compareBytes(other, wanted);
+      if (order !== 0) return order > 0;
+      const start = postingsPart.start + offset;
+      const end = start + size;
+      if (end > postingsPart.end || frequency > rowCount) throw corrupt('term has a wrong place', { term });
+      found = openPostings(bytes, start, end, frequency, rowCount);
+      return true;
+    });
+    return found;
+  };
   return {
     rowCount,
     lengths,
@@ -108,18 +131,22 @@ export function openTextIndex(bytes: Uint8Array): TextIndex {
     termCount,
     memoryBytes: 4 * rowCount + 64 * blockCount,
     postings: (term) => {
-      const wanted = utf8Encode(term);
-      const block = lastAtMost(firstTerms, wanted);
-      if (block < 0) return undefined;
-      const from = dictionary.start + (offsets[block] as number);
-      const to = Math.min(dictionary.end, dictionary.start + (offsets[block + 1] as number));
-      const count = Math.min(blockTermCount, termCount - block * blockTermCount);
-      const place = findTerm(createByteReader(bytes, from, to), count, wanted);
-      if (place === undefined) return undefined;
-      const start = postingsPart.start + place.offset;
-      const end = start + place.size;
-      if (end > postingsPart.end || place.frequency > rowCount) throw corrupt('term has a wrong place', { term });
-      return decodePostings(bytes, start, end, place.frequency, rowCount);
+      const found = blocks(term);
+      return found === undefined ? undefined : joinPostings(found);
+    },
+    blocks,
+    termsWithPrefix: (prefix) => {
+      const wanted = utf8Encode(prefix);
+      const terms: string[] = [];
+      for (let block = Math.max(0, lastAtMost(firstTerms, wanted)); block < blockCount; block++) {
+        const isLast = forEachTerm(...dictionaryBlock(block), (term) => {
+          const order = comparePrefix(term, wanted);
+          if (order === 0) terms.push(Buffer.from(term).toString('utf8'));
+          return order > 0;
+        });
+        if (isLast) break;
+      }
+      return terms;
     },
   };
 }
@@ -167,13 +194,12 @@ function lastAtMost(firstTerms: readonly Uint8Array[], wanted: Uint8Array): numb
   return low - 1;
 }
 
-interface TermPlace {
-  readonly frequency: number;
-  readonly offset: number;
-  readonly size: number;
-}
-
-function findTerm(reader: ByteReader, count: number, wanted: Uint8Array): TermPlace | undefined {
+/** Calls back with each term of a dictionary block until it is told to stop; whether it was. */
+function forEachTerm(
+  reader: ByteReader,
+  count: number,
+  visit: (term: Uint8Array, frequency: number, offset: number, size: number) => boolean,
+): boolean {
   let offset = reader.varint();
   let term = new Uint8Array(0);
   for (let i = 0; i < count; i++) {
@@ -186,12 +212,27 @@ function findTerm(reader: ByteReader, count: number, wanted: Uint8Array): TermPl
     term = next;
     const frequency = reader.varint();
     const size = reader.varint();
-    const order = compareBytes(term, wanted);
-    if (order === 0) return { frequency, offset, size };
-    if (order > 0) return undefined;
+    if (visit(term, frequency, offset, size)) return true;
     offset += size;
   }
-  return undefined;
+  return false;
+}
+
+/** 0 where the term begins with the prefix. */
+function comparePrefix(term: Uint8Array, prefix: Uint8Array): number {
+  return compareBytes(term.subarray(0, prefix.length), prefix);
+}
+
+function joinPostings(blocks: PostingsBlocks): Postings {
+  const rows = new Uint32Array(blocks.count);
+  const frequencies = new Uint32Array(blocks.count);
+  const unpacked = new Uint32Array(blockRowCount);
+  for (let block = 0; block < blocks.lastRows.length; block++) {
+    blocks.unpack(block, rows, unpacked);
+    const from = block * blockRowCount;
+    frequencies.set(unpacked.subarray(0, Math.min(blockRowCount, blocks.count - from)), from);
+  }
+  return { rows, frequencies };
 }
 
 /** As many bytes as the longest text needs: 1, 2 or 4 per row. */

@@ -1,5 +1,6 @@
 import { assert } from '@lagoon/base';
 import type { Analyzer } from './analyzer.ts';
+import { cutPostings, type PostingsBlocks } from './postings-blocks.ts';
 import type { TermedTextIndex } from './stored-text.v1.ts';
 import type { Postings, TextIndex } from './text-index.ts';
 import { createWordTable } from './word-table.ts';
@@ -212,6 +213,14 @@ function textIndexOf(arrays: IndexArrays): TermedTextIndex {
   const { rowCount, lengths, totalLength, numbers, starts, rows, frequencies } = arrays;
   const memoryBytes =
     4 * (lengths.length + starts.length + rows.length + frequencies.length) + numbers.size * dictionaryEntryBytes;
+  const cut = new Map<string, PostingsBlocks>(); // small beside the index: a table per term that was asked for
+  const postings = (term: string): Postings | undefined => {
+    const number = numbers.get(term);
+    if (number === undefined) return undefined;
+    const from = starts[number];
+    const to = starts[number + 1];
+    return { rows: rows.subarray(from, to), frequencies: frequencies.subarray(from, to) };
+  };
   return {
     rowCount,
     lengths,
@@ -221,13 +230,17 @@ function textIndexOf(arrays: IndexArrays): TermedTextIndex {
       return numbers.keys();
     },
     memoryBytes,
-    postings(term): Postings | undefined {
-      const number = numbers.get(term);
-      if (number === undefined) return undefined;
-      const from = starts[number];
-      const to = starts[number + 1];
-      return { rows: rows.subarray(from, to), frequencies: frequencies.subarray(from, to) };
+    postings,
+    blocks: (term) => {
+      const known = cut.get(term);
+      if (known !== undefined) return known;
+      const found = postings(term);
+      if (found === undefined) return undefined;
+      const blocks = cutPostings(found, lengths);
+      cut.set(term, blocks);
+      return blocks;
     },
+    termsWithPrefix: (prefix) => [...numbers.keys()].filter((term) => term.startsWith(prefix)),
   };
 }
 

@@ -73,7 +73,7 @@ function scoreByForce(rows: readonly (readonly string[])[], query: readonly stri
       if (frequency === 0) continue;
       const holding = rows.filter((other) => other.includes(term)).length;
       const idf = Math.log(1 + (rows.length - holding + 0.5) / (holding + 0.5));
-      score += (idf * frequency * 2.2) / (frequency + 1.2 * (1 - 0.75 + (0.75 * row.length) / average));
+      score += idf * 2.2 * (1 / (1 + (1.2 * (1 - 0.75 + (0.75 * row.length) / average)) / frequency));
     }
     return score;
   });

@@ -1,3 +1,5 @@
+import type { PostingsBlocks } from './postings-blocks.ts';
+
 /** Rows that hold a term, ascending, with how often; views into the index. */
 export interface Postings {
   readonly rows: Uint32Array;
@@ -17,4 +19,8 @@ export interface TextIndex {
   readonly memoryBytes: number;
   /** `term` as the analyzer gives it; undefined where no row holds it. */
   postings(term: string): Postings | undefined;
+  /** The same, unpacked block by block. */
+  blocks(term: string): PostingsBlocks | undefined;
+  /** The terms that begin with these characters, in no particular order. */
+  termsWithPrefix(prefix: string): string[];
 }
