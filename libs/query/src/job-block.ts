@@ -34,6 +34,8 @@ export interface SearchOutcome {
   readonly scoredRowCount: number;
   /** Of an aggregation, which has no top rows. */
   readonly groups?: readonly AggregateGroup[];
+  /** Of these, rows that no index led to; undefined: all of them. */
+  readonly exhaustiveRowCount?: number;
 }
 
 /** Ties are broken by id, ascending. */

@@ -14,6 +14,7 @@ import fc from 'fast-check';
 import { answer } from './oracle.ts';
 import type { QueryEngine } from './query-engine.ts';
 import type { ConsistencySpec, Filter, QuerySpec, RankBy } from './query-spec.ts';
+import type { ScoreExpression } from './score-expression.ts';
 import {
   createTestEngine,
   createTestNamespace,
@@ -51,6 +52,14 @@ function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
     attributes: new Map<string, AttributeSchema>([
       ['v', { type: { kind: 'vector', element: 'f32', dims: 3 }, filterable: false, ann }],
       ['text', { type: { kind: 'scalar', scalar: 'string' }, filterable: false, fullTextSearch }],
+      [
+        'note',
+        {
+          type: { kind: 'scalar', scalar: 'string' },
+          filterable: true,
+          fullTextSearch: { ...fullTextSearch, k1: 2, b: 0.3 },
+        },
+      ],
       ['s', scalar('string')],
       ['i', scalar('int')],
       ['u', scalar('uint')],
@@ -97,6 +106,7 @@ const vector = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 3, maxLeng
 const values = fc.record({
   v: nullable(vector),
   text: nullable(fc.array(fc.constantFrom(...words), { maxLength: 6 }).map((list) => list.join(' '))),
+  note: nullable(fc.array(fc.constantFrom(...words), { maxLength: 3 }).map((list) => list.join(' '))),
   s: nullable(pick('s')),
   i: nullable(pick('i')),
   u: nullable(pick('u')),
@@ -192,29 +202,78 @@ function filter(idKind: IdKind): fc.Arbitrary<Filter> {
   })).filter;
 }
 
-const rankBy: fc.Arbitrary<RankBy> = fc.oneof(
-  vector.map((query) => ({ kind: 'vector' as const, attribute: 'v', query: Float32Array.from(query), exact: true })),
-  fc
-    .array(fc.constantFrom(...words, 'missing'), { minLength: 1, maxLength: 4 })
-    .map((query) => ({ kind: 'text' as const, attribute: 'text', query: query.join(' ') })),
-  fc
-    .uniqueArray(fc.record({ attribute: fc.constantFrom('id', ...scalarNames), descending: fc.boolean() }), {
-      selector: (key) => key.attribute,
-      minLength: 1,
-      maxLength: 3,
+/** Of two text fields, prefixes, and everything that scores by rows; exponents that are powers and not. */
+function expression(idKind: IdKind): fc.Arbitrary<ScoreExpression> {
+  const bm25 = fc
+    .record({
+      attribute: fc.constantFrom('text', 'note'),
+      query: fc.array(fc.constantFrom(...words, 'missing', 'b', 'de'), { minLength: 1, maxLength: 4 }),
+      lastAsPrefix: fc.boolean(),
+      isList: fc.boolean(),
     })
-    .map((keys) => ({ kind: 'order' as const, keys })),
-);
+    .map(({ query, isList, ...rest }) => ({ kind: 'bm25' as const, query: isList ? query : query.join(' '), ...rest }));
+  const attribute = fc.constantFrom('i', 'u', 'f', 'd', 'b');
+  const origin = fc.constantFrom(0, 2.5, 1_700_000_000_000n);
+  return fc.letrec<{ expression: ScoreExpression }>((tie) => ({
+    expression: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      { weight: 5, arbitrary: bm25 },
+      { weight: 1, arbitrary: attribute.map((name) => ({ kind: 'attribute' as const, attribute: name })) },
+      { weight: 1, arbitrary: comparison(idKind).map((inner) => ({ kind: 'filter' as const, filter: inner })) },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          kind: fc.constantFrom('sum' as const, 'max' as const),
+          parts: fc.array(tie('expression'), { minLength: 1, maxLength: 3 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          kind: fc.constant('product' as const),
+          factor: fc.constantFrom(0, 0.5, 3, -2),
+          part: tie('expression'),
+        }),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          kind: fc.constantFrom('saturate' as const, 'decay' as const),
+          part: tie('expression'),
+          midpoint: fc.constantFrom(0.3, 2, 1e9),
+          exponent: fc.constantFrom(1, 2, 0.5),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('dist' as const), part: tie('expression'), origin }) },
+    ),
+  })).expression;
+}
+
+const rankBy = (idKind: IdKind): fc.Arbitrary<RankBy> =>
+  fc.oneof(
+    vector.map((query) => ({ kind: 'vector' as const, attribute: 'v', query: Float32Array.from(query), exact: true })),
+    { weight: 2, arbitrary: expression(idKind).map((score) => ({ kind: 'text' as const, expression: score })) },
+    fc
+      .uniqueArray(fc.record({ attribute: fc.constantFrom('id', ...scalarNames), descending: fc.boolean() }), {
+        selector: (key) => key.attribute,
+        minLength: 1,
+        maxLength: 3,
+      })
+      .map((keys) => ({ kind: 'order' as const, keys })),
+  );
 
 const scenario = fc.constantFrom<IdKind>('u64', 'uuid', 'string').chain((idKind) =>
   fc.record({
     idKind: fc.constant(idKind),
     metric: fc.constantFrom<DistanceMetric>('cosine_distance', 'euclidean_squared', 'dot_product'),
     steps: fc.array(step(idKind), { minLength: 1, maxLength: 8 }),
-    queries: fc.array(fc.record({ rankBy, filter: nullable(filter(idKind)), limit: fc.integer({ min: 1, max: 12 }) }), {
-      minLength: 1,
-      maxLength: 6,
-    }),
+    queries: fc.array(
+      fc.record({ rankBy: rankBy(idKind), filter: nullable(filter(idKind)), limit: fc.integer({ min: 1, max: 12 }) }),
+      {
+        minLength: 1,
+        maxLength: 6,
+      },
+    ),
   }),
 );
 

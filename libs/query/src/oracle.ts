@@ -1,8 +1,8 @@
 import { compareBytes, utf8Encode } from '@lagoon/base';
-import type { AttributeSchema, AttributeValue, DocumentId, Schema } from '@lagoon/format';
-import { bm25Idf, bm25TermScore } from '@lagoon/text';
+import type { AttributeValue, DocumentId, Schema } from '@lagoon/format';
 import type { AggregateGroup } from './query-result.ts';
 import type { Aggregate, Filter, OrderKey, QuerySpec } from './query-spec.ts';
+import { createScorer, orZero } from './score-oracle.ts';
 import type { TestDocument } from './testing.ts';
 
 /** A brute-force reference over plain documents, for tests: says in the simplest way what a query must answer. */
@@ -81,10 +81,11 @@ function rank(
       .sort((a, b) => a.dist - b.dist || byId(a, b));
   }
   if (rankBy.kind === 'aggregate') throw new Error('an aggregation ranks no rows');
-  const attribute = schema.attributes.get(rankBy.attribute) as AttributeSchema;
-  const scores = bm25(documents, attribute, rankBy.attribute, rankBy.query);
+  const scorer = createScorer(schema, documents, rankBy.expression, (document, filter) =>
+    admits(schema, document, filter),
+  );
   return filtered
-    .map(({ id }) => ({ id, dist: scores.get(id) ?? 0 }))
+    .map((document) => ({ id: document.id, dist: orZero(scorer(document)) }))
     .filter(({ dist }) => dist > 0)
     .sort((a, b) => b.dist - a.dist || byId(a, b));
 }
@@ -99,33 +100,6 @@ function distance(metric: string, a: readonly number[], b: readonly number[]): n
     return square === 0 ? 0 : Math.fround(1 / Math.sqrt(square));
   };
   return Math.fround(1 - Math.fround(Math.fround(dot * norm(a)) * norm(b)));
-}
-
-/** Texts of the tests are lower-case ASCII words with single spaces. */
-function bm25(
-  documents: readonly TestDocument[],
-  attribute: AttributeSchema,
-  name: string,
-  query: string,
-): Map<DocumentId, number> {
-  const words = (text: string) => text.split(' ').filter((word) => word !== '');
-  const texts = new Map(
-    documents.filter(({ values }) => values[name] != null).map(({ id, values }) => [id, words(values[name] as string)]),
-  );
-  const averageLength = [...texts.values()].reduce((sum, text) => sum + text.length, 0) / texts.size;
-  const settings = attribute.fullTextSearch;
-  if (settings === undefined) throw new Error('no full_text_search');
-  const scores = new Map<DocumentId, number>();
-  for (const term of words(query)) {
-    const frequency = (text: readonly string[]) => text.filter((word) => word === term).length;
-    const documentFrequency = [...texts.values()].filter((text) => frequency(text) > 0).length;
-    const idf = bm25Idf(texts.size, documentFrequency);
-    for (const [id, text] of texts) {
-      const score = bm25TermScore(idf, frequency(text), text.length, averageLength, settings);
-      scores.set(id, (scores.get(id) ?? 0) + score);
-    }
-  }
-  return scores;
 }
 
 function compareByKeys(a: TestDocument, b: TestDocument, keys: readonly OrderKey[]): number {

@@ -57,7 +57,7 @@ describe('a query that does not fit the schema is refused, and what is wrong is 
     depth === 0 ? comparison('i', 'eq', 1n) : { kind: 'not', filter: nested(depth - 1) };
   const text = (attribute: string, query: string): QuerySpec => ({
     ...byId,
-    rankBy: { kind: 'text', attribute, query },
+    rankBy: { kind: 'text', expression: { kind: 'bm25', attribute, query, lastAsPrefix: false } },
   });
 
   test.each<[string, QuerySpec, object]>([

@@ -1,8 +1,9 @@
-import { invalidArgument, LagoonError, utf8Encode } from '@lagoon/base';
+import { invalidArgument } from '@lagoon/base';
 import { type AttributeSchema, formatAttributeType, limits, type Schema } from '@lagoon/format';
 import { checkLimitPer } from './limit-per.ts';
 import { planAggregation } from './plan-aggregation.ts';
 import { planFilter } from './plan-filter.ts';
+import { planScore } from './plan-score.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
 import {
   type LimitPer,
@@ -42,7 +43,7 @@ function planRank(schema: Schema, rankBy: RankBy): RankPlan {
     case 'vector':
       return planVector(rankedAttribute(schema, rankBy.attribute), rankBy.attribute, rankBy.query);
     case 'text':
-      return planText(rankedAttribute(schema, rankBy.attribute), rankBy.attribute, rankBy.query);
+      return { kind: 'text', score: planScore(schema, rankBy.expression) };
     case 'order':
       return planOrder(schema, rankBy.keys);
     case 'aggregate':
@@ -79,23 +80,6 @@ function checkFinite(query: Float32Array, attribute: string): void {
   if (!Number.isFinite(Math.fround(squaredNorm))) {
     throw invalidArgument('query vector must be finite, its squared norm too', { attribute });
   }
-}
-
-function planText(attribute: AttributeSchema, name: string, query: string): RankPlan {
-  const { fullTextSearch } = attribute;
-  if (fullTextSearch === undefined) {
-    throw invalidArgument('attribute has no full_text_search', {
-      attribute: name,
-      type: formatAttributeType(attribute.type),
-    });
-  }
-  const sizeBytes = utf8Encode(query).length;
-  if (sizeBytes > queryLimits.queryTextBytesMax) {
-    throw new LagoonError('invalid_argument', 'query text is too long', {
-      context: { attribute: name, bytes: sizeBytes, bytesMax: queryLimits.queryTextBytesMax },
-    });
-  }
-  return { kind: 'text', attribute: name, settings: fullTextSearch, query };
 }
 
 function planOrder(schema: Schema, keys: readonly OrderKey[]): RankPlan {

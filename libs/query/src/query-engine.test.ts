@@ -55,7 +55,7 @@ describe('a text query', () => {
     ]),
   };
   const about = (query: string): QuerySpec => ({
-    rankBy: { kind: 'text', attribute: 'tags', query },
+    rankBy: { kind: 'text', expression: { kind: 'bm25', attribute: 'tags', query, lastAsPrefix: false } },
     limit: 10,
     projection: { kind: 'none' },
   });

@@ -179,7 +179,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
         const { outcome, rowCount, ...result } = await search(replica, held, plan, signal);
         const executionMs = clock.monotonicMs() - startedMs;
         meter.queried(plan.rank.kind, executionMs);
-        return { result, statistics: toStatistics(plan, outcome, rowCount, executionMs) };
+        return { result, statistics: toStatistics(outcome, rowCount, executionMs) };
       }),
     );
     const usage = usageSince(before, replica.usage);
@@ -317,14 +317,13 @@ function usageSince(before: ReadUsage, after: ReadUsage): ReadUsage {
   };
 }
 
-/** Everything is scanned whole at this stage: exact, and outside any index but for text. */
+/** Every query is exact at this stage. */
 function toStatistics(
-  plan: QueryPlan,
   outcome: SearchOutcome,
   rowCount: number,
   executionMs: number,
 ): Omit<QueryStatistics, keyof ReadUsage> {
   const { scoredRowCount } = outcome;
-  const exhaustiveRowCount = plan.rank.kind === 'text' ? 0 : scoredRowCount;
+  const { exhaustiveRowCount = scoredRowCount } = outcome;
   return { exact: true, scoredRowCount, exhaustiveRowCount, rowCount, executionMs };
 }

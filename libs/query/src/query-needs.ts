@@ -1,5 +1,5 @@
 import type { FullTextSearch, Schema } from '@lagoon/format';
-import type { FilterPlan, QueryPlan } from './query-plan.ts';
+import type { FilterPlan, QueryPlan, ScorePlan } from './query-plan.ts';
 
 /** What of a segment must lie in the arena before a query runs. */
 export interface QueryNeeds {
@@ -19,7 +19,7 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
       columns.add(rank.attribute);
       break;
     case 'text':
-      texts.set(rank.attribute, rank.settings);
+      addScored(columns, texts, rank.score);
       break;
     case 'order':
       for (const key of rank.keys) if (key.scalar !== undefined) columns.add(key.attribute);
@@ -52,6 +52,29 @@ export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
     [...b.texts].every(([name, settings]) => a.texts.get(name) === settings);
   if (covered) return a;
   return { columns: new Set([...a.columns, ...b.columns]), texts: new Map([...a.texts, ...b.texts]) };
+}
+
+function addScored(columns: Set<string>, texts: Map<string, FullTextSearch>, score: ScorePlan): void {
+  switch (score.kind) {
+    case 'bm25':
+      texts.set(score.attribute, score.settings);
+      return;
+    case 'sum':
+    case 'max':
+      for (const part of score.parts) addScored(columns, texts, part);
+      return;
+    case 'filter':
+      addFiltered(columns, score.filter);
+      return;
+    case 'attribute':
+      columns.add(score.attribute);
+      return;
+    case 'product':
+    case 'saturate':
+    case 'decay':
+    case 'dist':
+      addScored(columns, texts, score.part);
+  }
 }
 
 function addFiltered(columns: Set<string>, filter: FilterPlan): void {

@@ -21,7 +21,7 @@ export type RankPlan =
       readonly metric: DistanceMetric;
       readonly query: Float32Array;
     }
-  | { readonly kind: 'text'; readonly attribute: string; readonly settings: FullTextSearch; readonly query: string }
+  | { readonly kind: 'text'; readonly score: ScorePlan }
   | { readonly kind: 'order'; readonly keys: readonly OrderKeyPlan[] }
   | {
       readonly kind: 'aggregate';
@@ -43,6 +43,31 @@ export interface GroupKeyPlan {
   readonly attribute: string;
   readonly type: Extract<AttributeType, { readonly scalar: ScalarType }>;
 }
+
+/** A score expression whose names and operands fit the schema. */
+export type ScorePlan =
+  | {
+      readonly kind: 'bm25';
+      readonly attribute: string;
+      readonly settings: FullTextSearch;
+      readonly query: string | readonly string[];
+      readonly lastAsPrefix: boolean;
+    }
+  | { readonly kind: 'sum' | 'max'; readonly parts: readonly ScorePlan[] }
+  | { readonly kind: 'product'; readonly factor: number; readonly part: ScorePlan }
+  | { readonly kind: 'filter'; readonly filter: FilterPlan }
+  | {
+      readonly kind: 'attribute';
+      readonly attribute: string;
+      readonly scalar: 'int' | 'uint' | 'float' | 'bool' | 'datetime';
+    }
+  | {
+      readonly kind: 'saturate' | 'decay';
+      readonly part: ScorePlan;
+      readonly midpoint: number;
+      readonly exponent: number;
+    }
+  | { readonly kind: 'dist'; readonly part: ScorePlan; readonly origin: number };
 
 /** `scalar` undefined: the id. */
 export interface OrderKeyPlan {

@@ -1,4 +1,5 @@
 import type { AttributeValue } from '@lagoon/format';
+import type { ScoreExpression } from './score-expression.ts';
 
 /** A query on one namespace, as plain values. Attribute names are as the user gave them; types come from the schema. */
 export interface QuerySpec {
@@ -12,7 +13,7 @@ export interface QuerySpec {
 
 export type RankBy =
   | { readonly kind: 'vector'; readonly attribute: string; readonly query: Float32Array; readonly exact: boolean }
-  | { readonly kind: 'text'; readonly attribute: string; readonly query: string }
+  | { readonly kind: 'text'; readonly expression: ScoreExpression }
   | { readonly kind: 'order'; readonly keys: readonly OrderKey[] }
   /** No rows but numbers over them: `limit` counts groups. */
   | { readonly kind: 'aggregate'; readonly aggregates: readonly Aggregate[]; readonly groupBy: readonly GroupKey[] };
@@ -78,6 +79,8 @@ export const queryLimits = {
   aggregateCountMax: 32,
   groupKeyCountMax: 8,
   groupCountMax: 10_000,
+  scoreDepthMax: 16,
+  scoreNodeCountMax: 256,
   queryTextBytesMax: 16 << 10,
   /** Terms of a query text, repeated ones counted. */
   queryTermCountMax: 1_024,

@@ -1,169 +1,162 @@
-import { corrupt, invalidArgument } from '@lagoon/base';
-import { type Bitmap, bitmapBytes, getBit, isNull } from '@lagoon/format';
-import { bm25Idf, bm25TermScore, type Postings, type TextIndex } from '@lagoon/text';
-import { type BlockLocation, createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
-import type { RankPlan } from './query-plan.ts';
-import { queryLimits } from './query-spec.ts';
+import { createListCursor, createMaxScore, type ListCursor, type MaxScore, nextUp, type RowSink } from '@lagoon/text';
+import { collectByBounds } from './collect-by-bounds.ts';
+import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
+import type { RankPlan, ScorePlan } from './query-plan.ts';
+import { createScoreNode, rangeOfRows, type ScoreNode } from './score-node.ts';
 import type { SearchContext } from './search-context.ts';
-import type { StoredText } from './stored-segment.ts';
-import { termsKey } from './text-index-cache.ts';
-import { createTopRows } from './top-rows.ts';
+import { openTextLeaf, type TextLeaf } from './text-leaf.ts';
+import { createTopRows, type RowOrder, type TopRowsHeap } from './top-rows.ts';
 
 type TextPlan = Extract<RankPlan, { readonly kind: 'text' }>;
 
-/** A block with its text index. */
-interface TextBlock {
-  readonly position: number;
-  readonly index: TextIndex;
-  readonly nulls: Bitmap | undefined;
-  readonly live: Bitmap | undefined;
-  readonly admitted: Bitmap | undefined;
+interface Ranking {
+  readonly context: SearchContext;
+  readonly plan: ScorePlan;
+  readonly leaves: ReadonlyMap<ScorePlan, TextLeaf>;
+  /** The clauses of a plan that is a weighted sum of them; undefined for other plans. */
+  readonly linear: readonly LinearClause[] | undefined;
+  readonly maxScore: MaxScore;
+  readonly top: TopRowsHeap;
+  readonly order: RowOrder;
 }
 
-/** Of the live rows of the whole namespace that have the attribute, whatever the filter. */
-interface Statistics {
-  readonly rowCount: number;
-  readonly averageLength: number;
+interface LinearClause {
+  readonly plan: ScorePlan;
+  readonly scale: number;
+}
+
+interface BlockCount {
+  readonly scoredRowCount: number;
+  readonly exhaustiveRowCount: number;
 }
 
 /**
- * BM25 over one field. Statistics are summed over all blocks first, dead rows left out, so scores do not depend on how rows are
- * spread; each row's score is summed in the query's term order, in f64. Rows that score 0 are left out.
+ * Rows by a score expression, highest first, those that score above 0. Scores are f64 and taken in the order of the expression
+ * and of its query terms, from statistics of the whole namespace: they do not depend on how rows are spread. Which rows are
+ * looked at is decided by bounds, block by block: MaxScore for weighted sums of BM25 clauses, bounds of the whole expression for
+ * others, and every row where these do not help.
  */
 export function rankByText(
   context: SearchContext,
-  plan: TextPlan,
+  { score: plan }: TextPlan,
   limit: number,
   blocks: readonly JobBlock[],
 ): SearchOutcome {
-  const terms = context.textIndexes.analyzerOf(plan.settings).tokenize(plan.query);
-  if (terms.length > queryLimits.queryTermCountMax) {
-    throw invalidArgument('query text has too many terms', {
-      attribute: plan.attribute,
-      count: terms.length,
-      countMax: queryLimits.queryTermCountMax,
-    });
-  }
-  const texts = indexBlocks(context, plan, blocks);
-  const statistics = sumStatistics(texts);
-  const postings = texts.map(({ index }) => new Map(terms.map((term) => [term, index.postings(term)])));
-  const idfs = new Map(
-    [...new Set(terms)].map((term) => {
-      const frequency = texts.reduce((sum, text, i) => sum + liveCount(postings[i]?.get(term), text.live), 0);
-      return [term, bm25Idf(statistics.rowCount, frequency)] as const;
-    }),
-  );
-  const top = createTopRows(limit, createIdOrder(blocks));
-  const scorer = createScorer(Math.max(0, ...texts.map(({ index }) => index.rowCount)));
+  const leaves = new Map<ScorePlan, TextLeaf>();
+  openLeaves(context, plan, blocks, leaves);
+  const order = createIdOrder(blocks);
+  const top = createTopRows(limit, order);
+  const ranking = { context, plan, leaves, linear: linearClauses(plan, 1), maxScore: createMaxScore(), top, order };
   let scoredRowCount = 0;
-  for (const [i, text] of texts.entries()) {
-    for (const term of terms) {
-      const found = postings[i]?.get(term);
-      if (found !== undefined) scorer.add(text, found, idfs.get(term) ?? 0, statistics.averageLength, plan.settings);
-    }
-    scoredRowCount += scorer.take((row, score) => top.offer(-score, text.position, row));
+  let exhaustiveRowCount = 0;
+  for (const [position, block] of blocks.entries()) {
+    const count = rankBlock(ranking, block, position);
+    scoredRowCount += count.scoredRowCount;
+    exhaustiveRowCount += count.exhaustiveRowCount;
   }
   const ranked = top.takeSorted();
-  return { top: { ...ranked, scores: ranked.scores.map((score) => -score) }, scoredRowCount };
+  const scores = ranked.scores.map((score) => -score);
+  return { top: { ...ranked, scores }, scoredRowCount, exhaustiveRowCount };
 }
 
-function indexBlocks(context: SearchContext, plan: TextPlan, blocks: readonly JobBlock[]): TextBlock[] {
-  const texts: TextBlock[] = [];
-  for (const [position, { location, block, admitted }] of blocks.entries()) {
-    const stored = location.segment?.texts.find(({ attribute }) => attribute === plan.attribute);
-    if (stored !== undefined && termsKey(stored.settings) === termsKey(plan.settings)) {
-      texts.push({ position, ...openStored(context, location, stored), live: location.live, admitted });
-      continue;
-    }
-    const column = block.columns.get(plan.attribute)?.column;
-    if (column === undefined) continue;
-    if (column.kind === 'vector')
-      throw corrupt('column with full_text_search is a vector', { attribute: plan.attribute });
-    const index = context.textIndexes.indexOf(
-      location.contentId,
-      plan.attribute,
-      plan.settings,
-      block.rowCount,
-      column,
-    );
-    texts.push({ position, index, nulls: column.nulls, live: location.live, admitted });
-  }
-  return texts;
-}
-
-/** An index that was stored with its segment, and the rows that miss the attribute. */
-function openStored(
+function openLeaves(
   context: SearchContext,
-  location: BlockLocation,
-  text: StoredText,
-): Pick<TextBlock, 'index' | 'nulls'> {
-  const index = context.openText(location, text);
-  if (!text.hasNulls) return { index, nulls: undefined };
-  return { index, nulls: context.bytesAt(text).subarray(text.indexSize, text.indexSize + bitmapBytes(index.rowCount)) };
+  plan: ScorePlan,
+  blocks: readonly JobBlock[],
+  leaves: Map<ScorePlan, TextLeaf>,
+): void {
+  if (plan.kind === 'bm25') leaves.set(plan, openTextLeaf(context, plan, blocks));
+  else if ('parts' in plan) for (const part of plan.parts) openLeaves(context, part, blocks, leaves);
+  else if ('part' in plan) openLeaves(context, plan.part, blocks, leaves);
 }
 
-function sumStatistics(texts: readonly TextBlock[]): Statistics {
-  let rowCount = 0;
-  let totalLength = 0;
-  for (const { index, nulls, live } of texts) {
-    if (live === undefined && nulls === undefined) {
-      rowCount += index.rowCount;
-      totalLength += index.totalLength;
-      continue;
+function linearClauses(plan: ScorePlan, scale: number): readonly LinearClause[] | undefined {
+  switch (plan.kind) {
+    case 'bm25':
+      return [{ plan, scale }];
+    case 'product':
+      return isPlain(scale * plan.factor) ? linearClauses(plan.part, scale * plan.factor) : undefined;
+    case 'sum': {
+      const clauses: LinearClause[] = [];
+      for (const part of plan.parts) {
+        const inner = linearClauses(part, scale);
+        if (inner === undefined) return undefined;
+        clauses.push(...inner);
+      }
+      return clauses;
     }
-    for (let row = 0; row < index.rowCount; row++) {
-      if ((live !== undefined && !getBit(live, row)) || isNull(nulls, row)) continue;
-      rowCount++;
-      totalLength += index.lengths[row] as number;
-    }
+    default:
+      return undefined;
   }
-  return { rowCount, averageLength: rowCount === 0 ? 0 : totalLength / rowCount };
 }
 
-function liveCount(postings: Postings | undefined, live: Bitmap | undefined): number {
-  if (postings === undefined) return 0;
-  if (live === undefined) return postings.rows.length;
-  let count = 0;
-  for (let i = 0; i < postings.rows.length; i++) if (getBit(live, postings.rows[i] as number)) count++;
-  return count;
+/** Far from where numbers lose digits. */
+function isPlain(scale: number): boolean {
+  return scale > 1e-100 && scale < 1e100;
 }
 
-/** Sums scores per row of one block at a time; only rows that were touched are looked at again. */
-interface Scorer {
-  add(text: TextBlock, postings: Postings, idf: number, averageLength: number, settings: TextPlan['settings']): void;
-  /** Calls back with every touched row and forgets it; returns how many they were. */
-  take(visit: (row: number, score: number) => void): number;
-}
-
-function createScorer(rowCountMax: number): Scorer {
-  const scores = new Float64Array(rowCountMax);
-  const touched = new Uint32Array(rowCountMax);
-  let touchedCount = 0;
-  return {
-    add: ({ index, admitted }, { rows, frequencies }, idf, averageLength, settings) => {
-      for (let i = 0; i < rows.length; i++) {
-        const row = rows[i] as number;
-        if (admitted !== undefined && !getBit(admitted, row)) continue;
-        const score = bm25TermScore(
-          idf,
-          frequencies[i] as number,
-          index.lengths[row] as number,
-          averageLength,
-          settings,
-        );
-        if (scores[row] === 0) touched[touchedCount++] = row; // an added score is above 0
-        (scores[row] as number) += score;
-      }
+function rankBlock(ranking: Ranking, job: JobBlock, position: number): BlockCount {
+  const { context, plan, leaves, linear, maxScore } = ranking;
+  const { block, location, admitted } = job;
+  if (block.rowCount === 0) return nothing;
+  if (linear !== undefined && !linear.some((clause) => holdsTerm(leaves.get(clause.plan), position))) return nothing;
+  const cursors: ListCursor[] = [];
+  const termBounds: number[] = [];
+  const root = createScoreNode(
+    {
+      ...{ block, position, leaves, cursors, termBounds },
+      createCursor: createListCursor,
+      rangeOf: (attribute, valueAt) =>
+        context.textLists.range(`${location.blockId} ${attribute}`, () => rangeOfRows(block.rowCount, valueAt)),
     },
-    take: (visit) => {
-      const count = touchedCount;
-      for (let i = 0; i < count; i++) {
-        const row = touched[i] as number;
-        visit(row, scores[row] as number);
-        scores[row] = 0;
-      }
-      touchedCount = 0;
-      return count;
+    plan,
+  );
+  const sink = createSink(ranking, root, job, position);
+  if (linear === undefined) {
+    return collectByBounds({ root, cursors, termBounds, rowCount: block.rowCount, admitted, sink });
+  }
+  const scaled = linear.flatMap((clause) => scaledCursors(leaves.get(clause.plan), clause.scale, position));
+  return { scoredRowCount: maxScore.collect(scaled, block.rowCount, admitted, sink), exhaustiveRowCount: 0 };
+}
+
+const nothing: BlockCount = { scoredRowCount: 0, exhaustiveRowCount: 0 };
+
+function holdsTerm(leaf: TextLeaf | undefined, position: number): boolean {
+  return leaf?.terms.some(({ lists }) => lists[position] !== undefined) ?? false;
+}
+
+/** Cursors of their own: they move ahead of those that compute exact scores. */
+function scaledCursors(leaf: TextLeaf | undefined, scale: number, position: number): ListCursor[] {
+  return (leaf?.terms ?? []).flatMap(({ weight, lists }) => {
+    const list = lists[position];
+    return list === undefined ? [] : [createListCursor(list, scale * weight)];
+  });
+}
+
+/**
+ * Takes rows of one block into the heap by their exact scores. Rows come in ascending order, so where rows are in the order of
+ * ids, and the worst row kept is of a smaller id, a row must beat it: an equal score is not enough.
+ */
+function createSink({ plan, top, order }: Ranking, root: ScoreNode, { block }: JobBlock, position: number): RowSink {
+  const followsIds = block.ranks === undefined;
+  let scoreMin = 0;
+  const update = (row: number): void => {
+    const worst = top.worst;
+    if (worst === undefined) scoreMin = Number.MIN_VALUE;
+    else if (followsIds && order(worst.block, worst.row, position, row) < 0) scoreMin = nextUp(-worst.score);
+    else scoreMin = -worst.score;
+  };
+  update(0);
+  return {
+    get scoreMin() {
+      return scoreMin;
+    },
+    isExact: plan.kind === 'bm25',
+    offer: (row) => {
+      const score = root.valueAt(row);
+      if (!(score > 0)) return;
+      top.offer(-score, position, row);
+      update(row);
     },
   };
 }

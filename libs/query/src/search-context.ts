@@ -1,6 +1,6 @@
 import { assert } from '@lagoon/base';
 import { type Bitmap, getBit, openBlock, type VectorColumn } from '@lagoon/format';
-import { openTextIndex, type Postings, type TextIndex } from '@lagoon/text';
+import { openTextIndex, type TextIndex } from '@lagoon/text';
 import {
   createKernels,
   type DistanceMetric,
@@ -11,11 +11,11 @@ import {
   scratchBytes,
   type TopRows,
 } from '@lagoon/vector';
-import { type BytesLru, createBytesLru } from './bytes-lru.ts';
 import type { BlockLocation } from './job-block.ts';
 import type { RowBlock } from './row-ranks.ts';
 import { openStoredSegment, type StoredPlace, type StoredText } from './stored-segment.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
+import { createTextLists, type TextLists } from './text-lists.ts';
 
 /** What one thread keeps between jobs: opened blocks, kernels, text indexes. */
 export interface SearchContext {
@@ -25,6 +25,7 @@ export interface SearchContext {
   /** A text index that lies in the arena beside its block; opened once. */
   openText(location: BlockLocation, text: StoredText): TextIndex;
   readonly textIndexes: TextIndexCache;
+  readonly textLists: TextLists;
   /** The bytes of a part of a segment. */
   bytesAt(place: StoredPlace): Uint8Array;
   /** Forgets opened blocks that may have been evicted. */
@@ -38,21 +39,6 @@ interface OpenedBlock {
   readonly location: BlockLocation;
   readonly block: RowBlock;
   readonly texts: Map<string, TextIndex>;
-}
-
-/** The same index, which keeps the postings that were unpacked. Block ids are never used again, so they name them. */
-function withPostings(index: TextIndex, name: string, kept: BytesLru<Postings>): TextIndex {
-  return {
-    ...index,
-    postings: (term) => {
-      const key = `${name} ${term}`;
-      const known = kept.get(key);
-      if (known !== undefined) return known;
-      const found = index.postings(term);
-      if (found !== undefined) kept.set(key, found, found.rows.byteLength + found.frequencies.byteLength);
-      return found;
-    },
-  };
 }
 
 /** Parts only ever come. */
@@ -98,7 +84,6 @@ export function createSearchContext(
 ): SearchContext {
   const scanners = new Map<number, MemoryScanner>();
   const blocks = new Map<number, OpenedBlock>();
-  const postings = createBytesLru<Postings>(options.textIndexBytesMax);
   const scannerOf = (memoryIndex: number): MemoryScanner => {
     const known = scanners.get(memoryIndex);
     if (known !== undefined) return known;
@@ -125,17 +110,14 @@ export function createSearchContext(
       assert(opened !== undefined, 'a block is opened before its text');
       const known = opened.texts.get(text.attribute);
       if (known !== undefined) return known;
-      const index = withPostings(
-        openTextIndex(bytesAt(text).subarray(0, text.indexSize)),
-        `${location.blockId} ${text.attribute}`,
-        postings,
-      );
+      const index = openTextIndex(bytesAt(text).subarray(0, text.indexSize));
       opened.texts.set(text.attribute, index);
       return index;
     },
     bytesAt,
     scanVectors: (memoryIndex, column, scan) => scannerOf(memoryIndex).scan(column, scan),
     textIndexes: createTextIndexCache(options.textIndexBytesMax),
+    textLists: createTextLists(options.textIndexBytesMax),
     forgetBlocks: (blockIds) => {
       for (const blockId of blockIds) blocks.delete(blockId);
     },

@@ -16,7 +16,7 @@ function textSchema(): { schema: Schema; attributes: Map<string, AttributeSchema
 }
 
 const search = (query: string): QuerySpec => ({
-  rankBy: { kind: 'text', attribute: 'text', query },
+  rankBy: { kind: 'text', expression: { kind: 'bm25', attribute: 'text', query, lastAsPrefix: false } },
   limit: 10,
   projection: { kind: 'include', names: ['text'] },
 });

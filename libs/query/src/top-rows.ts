@@ -9,6 +9,8 @@ export interface TopRowsHeap {
   offer(score: number, block: number, row: number): void;
   /** No row with a score above it can enter: Infinity while there is room. */
   readonly scoreBound: number;
+  /** The row that goes next; undefined while there is room. */
+  readonly worst: { readonly score: number; readonly block: number; readonly row: number } | undefined;
   /** Empties the heap. */
   takeSorted(): RankedRows;
 }
@@ -73,6 +75,10 @@ export function createTopRows(limit: number, order: RowOrder): TopRowsHeap {
   return {
     get scoreBound() {
       return count < limit ? Infinity : (scores[0] as number);
+    },
+    get worst() {
+      if (count < limit) return undefined;
+      return { score: scores[0] as number, block: blocks[0] as number, row: rows[0] as number };
     },
     offer: (score, block, row) => {
       if (count < limit) {

@@ -15,10 +15,25 @@ export interface Analyzer {
   tokenize(text: string): string[];
   /** The terms of several texts in order: the value of a []string attribute, or a query given as tokens. */
   tokenizeAll(texts: readonly string[]): string[];
+  /** As `tokenizeAll`, but the last word stands for all words that begin with it. */
+  splitPrefix(texts: readonly string[]): SplitPrefix;
   /** Calls back with each term and the position of its word; dropped words count as positions. */
   forEachTerm(text: string, visit: (term: string, position: number) => void): void;
   /** The term of one word as it stands in a text; undefined where it is dropped (too long, stopword). */
   termOf(word: string): string | undefined;
+}
+
+/** `prefix` is undefined where there is no last word that could begin another. */
+export interface SplitPrefix {
+  readonly words: string[];
+  readonly prefix:
+    | {
+        /** How the terms begin: in their case and characters, but neither stemmed nor dropped as a stopword. */
+        readonly start: string;
+        /** The term of the last word as a whole, which may be shorter. */
+        readonly term: string | undefined;
+      }
+    | undefined;
 }
 
 /**
@@ -40,7 +55,16 @@ export function createAnalyzer(config: AnalyzerConfig): Analyzer {
     for (const text of texts) forEachTerm(text, (term) => terms.push(term));
     return terms;
   };
-  return { preTokenized, tokenize: (text) => tokenizeAll([text]), tokenizeAll, forEachTerm, termOf };
+  const startOf = preTokenized ? termOf : createTermFilter({ ...config, stemming: false, removeStopwords: false });
+  const splitPrefix = (texts: readonly string[]): SplitPrefix => {
+    const words = texts.flatMap((text) => split(text));
+    const last = words.pop();
+    const start = last === undefined ? undefined : startOf(last);
+    const terms = words.flatMap((word) => termOf(word) ?? []);
+    const prefix = last === undefined || start === undefined ? undefined : { start, term: termOf(last) };
+    return { words: terms, prefix };
+  };
+  return { splitPrefix, preTokenized, tokenize: (text) => tokenizeAll([text]), tokenizeAll, forEachTerm, termOf };
 }
 
 type TermFilter = (word: string) => string | undefined;

@@ -18,6 +18,14 @@ export function bm25Idf(rowCount: number, documentFrequency: number): number {
   return Math.log(1 + (rowCount - documentFrequency + 0.5) / (documentFrequency + 0.5));
 }
 
+/** How much repeating a term in a query counts: 1 for one, 9 at most. */
+const k3 = 8;
+
+/** What a term of a query weighs that is there `queryFrequency` times. */
+export function bm25Weight(idf: number, queryFrequency: number, { k1 }: Bm25Parameters): number {
+  return idf * (k1 + 1) * (((k3 + 1) * queryFrequency) / (k3 + queryFrequency));
+}
+
 /** What the length of a text costs; ≥ 0. */
 export function bm25Norm(length: number, averageLength: number, { k1, b }: Bm25Parameters): number {
   return k1 * (1 - b + (b * length) / averageLength);
@@ -26,16 +34,4 @@ export function bm25Norm(length: number, averageLength: number, { k1, b }: Bm25P
 /** In (0, 1], for a frequency of at least 1. */
 export function bm25Gain(frequency: number, norm: number): number {
   return 1 / (1 + norm / frequency);
-}
-
-/** What one term adds to the score of a row: `frequency` times in a text of `length` terms. 0 for frequency 0. */
-export function bm25TermScore(
-  idf: number,
-  frequency: number,
-  length: number,
-  averageLength: number,
-  parameters: Bm25Parameters,
-): number {
-  if (frequency === 0) return 0;
-  return idf * (parameters.k1 + 1) * bm25Gain(frequency, bm25Norm(length, averageLength, parameters));
 }

@@ -1,10 +1,10 @@
 export { type Analyzer, createAnalyzer } from './analyzer.ts';
 export type { AnalyzerConfig } from './analyzer-config.ts';
-export { type Bm25Parameters, bm25Idf, bm25TermScore } from './bm25.ts';
-export { createListCursor, gainOfRow, type ListCursor } from './list-cursor.ts';
+export { type Bm25Parameters, bm25Gain, bm25Idf, bm25Norm, bm25Weight } from './bm25.ts';
+export { createListCursor, forEachRowInWindow, gainOfRow, type ListCursor, moveToWindow } from './list-cursor.ts';
 export { createMaxScore, type MaxScore, type RowSink } from './max-score.ts';
 export { nextUp } from './next-up.ts';
-export type { PostingsBlocks } from './postings-blocks.ts';
+export { cutPostings, type PostingsBlocks } from './postings-blocks.ts';
 export { type Bm25Norms, createBm25List, createBm25Norms, type ScoreList } from './score-list.ts';
 export { encodeTextIndex, openTextIndex, type TermedTextIndex } from './stored-text.v1.ts';
 export type { Postings, TextIndex } from './text-index.ts';

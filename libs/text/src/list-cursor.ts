@@ -34,6 +34,34 @@ export function moveToWindow(cursor: ListCursor, from: number, to: number): void
   cursor.windowBound = cursor.weight * gain;
 }
 
+/** Calls back with the rows of the list in [from, to), the window that the cursor was moved to. */
+export function forEachRowInWindow(cursor: ListCursor, from: number, to: number, visit: (row: number) => void): void {
+  const { list, windowBlock } = cursor;
+  for (let block = windowBlock; block < list.lastRows.length; block++) {
+    if (block > windowBlock && (list.lastRows[block - 1] as number) + 1 >= to) return;
+    if (list.loaded[block] === 0) list.load(block);
+    const end = Math.min((block + 1) * blockRowCount, list.count);
+    for (let i = firstInBlock(list, block, from); i < end; i++) {
+      const row = list.rows[i] as number;
+      if (row >= to) return;
+      visit(row);
+    }
+  }
+}
+
+/** The first posting of a block whose row is at least `row`. */
+export function firstInBlock({ rows, count }: ScoreList, block: number, row: number): number {
+  let low = block * blockRowCount;
+  if ((rows[low] as number) >= row) return low;
+  let high = Math.min(low + blockRowCount, count);
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rows[middle] as number) < row) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** The gain of a row, 0 where the list does not have it. Rows must not descend from call to call. */
 export function gainOfRow(cursor: ListCursor, row: number): number {
   const { list } = cursor;
@@ -45,14 +73,8 @@ export function gainOfRow(cursor: ListCursor, row: number): number {
   }
   if (block >= lastRows.length) return 0;
   if (list.loaded[block] === 0) list.load(block);
-  let low = block * blockRowCount;
-  let high = Math.min(low + blockRowCount, list.count);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rows[middle] as number) < row) low = middle + 1;
-    else high = middle;
-  }
-  return low < list.count && rows[low] === row ? (list.gains[low] as number) : 0;
+  const at = firstInBlock(list, block, row);
+  return at < list.count && rows[at] === row ? (list.gains[at] as number) : 0;
 }
 
 /** The first index from `start` whose value is at least `wanted`, by galloping; the length where there is none. */

@@ -1,5 +1,5 @@
 import { blockRowCount } from './block-row-count.ts';
-import { gainOfRow, type ListCursor, moveToWindow } from './list-cursor.ts';
+import { firstInBlock, gainOfRow, type ListCursor, moveToWindow } from './list-cursor.ts';
 
 /**
  * Block-max MaxScore (Turtle and Flood 1995; Ding and Suel 2011) over windows of rows, as bulk scoring in Lucene does it.
@@ -67,7 +67,7 @@ export function createMaxScore(): MaxScore {
       if (list.loaded[block] === 0) list.load(block);
       let needed = sink.scoreMin * allowance - others;
       const end = Math.min((block + 1) * blockRowCount, list.count);
-      for (let i = firstInWindow(list, block, from); i < end; i++) {
+      for (let i = firstInBlock(list, block, from); i < end; i++) {
         const row = rows[i] as number;
         if (row >= to) return;
         scoredRowCount++;
@@ -85,7 +85,7 @@ export function createMaxScore(): MaxScore {
       if (block > windowBlock && (lastRows[block - 1] as number) + 1 >= to) return;
       if (list.loaded[block] === 0) list.load(block);
       const end = Math.min((block + 1) * blockRowCount, list.count);
-      for (let i = firstInWindow(list, block, from); i < end; i++) {
+      for (let i = firstInBlock(list, block, from); i < end; i++) {
         const row = rows[i] as number;
         if (row >= to) return;
         const at = row - from;
@@ -192,18 +192,6 @@ function firstAbove(bounds: Float64Array, score: number): number {
   let count = 0;
   while (count + 1 < bounds.length && (bounds[count + 1] as number) < score) count++;
   return count;
-}
-
-function firstInWindow({ rows, count }: ListCursor['list'], block: number, from: number): number {
-  let low = block * blockRowCount;
-  if ((rows[low] as number) >= from) return low;
-  let high = Math.min(low + blockRowCount, count);
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rows[middle] as number) < from) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function isAdmitted(admitted: Uint8Array | undefined, row: number): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Analyzer, createAnalyzer } from './analyzer.ts';
-import { bm25Idf, bm25TermScore } from './bm25.ts';
+import { bm25Gain, bm25Idf, bm25Norm, bm25Weight } from './bm25.ts';
 import type { TextIndex } from './text-index.ts';
 import { buildTextIndex, type TextColumn } from './text-index-builder.ts';
 import { createWordTable } from './word-table.ts';
@@ -54,10 +54,10 @@ function scoreByIndex(index: TextIndex, query: readonly string[]): number[] {
   for (const term of query) {
     const postings = index.postings(term);
     if (postings === undefined) continue;
-    const idf = bm25Idf(index.rowCount, postings.rows.length);
+    const weight = bm25Weight(bm25Idf(index.rowCount, postings.rows.length), 1, parameters);
     for (const [i, row] of postings.rows.entries()) {
-      const length = index.lengths[row] as number;
-      (scores[row] as number) += bm25TermScore(idf, postings.frequencies[i] as number, length, average, parameters);
+      const norm = bm25Norm(index.lengths[row] as number, average, parameters);
+      (scores[row] as number) += weight * bm25Gain(postings.frequencies[i] as number, norm);
     }
   }
   return scores;

@@ -60,7 +60,15 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
     case 'vector':
       return readVectorRank(kind.value);
     case 'text':
-      return { kind: 'text', attribute: kind.value.attribute, query: kind.value.query };
+      return {
+        kind: 'text',
+        expression: {
+          kind: 'bm25',
+          attribute: kind.value.attribute,
+          query: kind.value.query,
+          lastAsPrefix: false,
+        },
+      };
     case 'orderBy':
       return {
         kind: 'order',
