@@ -1,5 +1,6 @@
 import { type Clock, createRandomId, type Log, type Metrics, type Random } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
+import { createPartCache, type ManifestSource } from './manifest-reader.ts';
 import { createTimeKeeper, type TimeKeeper } from './proof.ts';
 
 export interface NamespaceLogDeps {
@@ -12,8 +13,7 @@ export interface NamespaceLogDeps {
 }
 
 /** What the parts of a namespace log share. */
-export interface LogContext {
-  readonly store: ObjectStore;
+export interface LogContext extends ManifestSource {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -32,6 +32,7 @@ export function createLogContext(
 ): LogContext {
   return {
     store: deps.store,
+    manifestParts: createPartCache(),
     clock: deps.clock,
     random: deps.random,
     log: deps.log,

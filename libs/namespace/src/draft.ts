@@ -14,11 +14,11 @@ import {
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import type { LogContext } from './context.ts';
 import { decodeEntry, encodeEntry, layoutParts } from './entry.v1.ts';
-import { readManifest } from './entry-body.ts';
 import type { ReadEntry } from './entry-reader.ts';
 import { fold } from './fold.ts';
 import { instantToStored } from './instant-codec.ts';
 import { bodyKey, logKey, parseKeyAs } from './keys.ts';
+import { readManifest } from './manifest-reader.ts';
 import { isRevoked } from './manifest-retention.ts';
 import type { BatchDraft, EntryDraft } from './namespace-log.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
@@ -255,5 +255,5 @@ async function manifestOf(
   const generation = view.generation + 1;
   if (draft.manifest !== undefined) return { ...draft.manifest, generation };
   const reference = referenceFromStored('manifest entry', decodeManifestEntry(draft.message).body);
-  return readManifest(context.store, view.name, reference, generation, signal);
+  return readManifest(context, view.name, reference, generation, signal);
 }

@@ -3,11 +3,9 @@ import type { GetOptions, ObjectStore } from '@lagoon/object-store';
 import type { BatchEntry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { layoutParts } from './entry.v1.ts';
 import { namespacePrefix } from './keys.ts';
-import { checkManifest } from './manifest.ts';
-import { decodeManifest } from './manifest-codec.ts';
 import { referenceFromStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
-import type { Manifest, ObjectReference } from './view.ts';
+import type { ObjectReference } from './view.ts';
 
 /** Largest body of a batch or a manifest that a reader takes. */
 export const bodyBytesMax = 512 << 20;
@@ -32,23 +30,6 @@ export async function readVerified<R>(
       if (fetchCount >= fetchCountMax || !isLagoonError(error, 'corrupt')) throw error;
     }
   }
-}
-
-export async function readManifest(
-  store: ObjectStore,
-  name: string,
-  reference: ObjectReference,
-  generation: number,
-  signal?: AbortSignal,
-): Promise<Manifest> {
-  return manifestFromBytes(reference, await readBody(store, name, reference, signal), generation);
-}
-
-/** A manifest out of bytes that are verified already. */
-export function manifestFromBytes(reference: ObjectReference, bytes: Uint8Array, generation: number): Manifest {
-  const manifest = decodeManifest(reference.key, bytes, generation);
-  checkManifest(manifest);
-  return manifest;
 }
 
 /** The parts of a batch that lie in a body; `within` is the key of its entry. */

@@ -1,10 +1,11 @@
 import type { GetOptions, ObjectStore, Stamp } from '@lagoon/object-store';
 import type { LogContext } from './context.ts';
 import { batchOf, type DecodedEntry, decodeEntry } from './entry.v1.ts';
-import { aligned, readBatchBody, readManifest, readVerified } from './entry-body.ts';
+import { aligned, readBatchBody, readVerified } from './entry-body.ts';
 import { type FoldEntry, isForeignManifest } from './fold.ts';
 import { readInheritance } from './inheritance.ts';
 import { logKey } from './keys.ts';
+import { type ManifestSource, readManifest } from './manifest-reader.ts';
 import { referenceFromStored } from './object-reference.ts';
 import type { Proof } from './view.ts';
 
@@ -40,7 +41,7 @@ export async function readEntry(
   context.time.answered(stamp);
   if (decoded === undefined) return { entry: undefined, sent, stamp };
   const source = { name, generation, key, manifestsKnownThrough };
-  return { entry: await completeEntry(context.store, source, decoded, signal), sent, stamp };
+  return { entry: await completeEntry(context, source, decoded, signal), sent, stamp };
 }
 
 interface EntrySource {
@@ -52,7 +53,7 @@ interface EntrySource {
 
 /** Reads what a decoded entry names. */
 async function completeEntry(
-  store: ObjectStore,
+  from: ManifestSource,
   source: EntrySource,
   decoded: DecodedEntry,
   signal?: AbortSignal,
@@ -64,12 +65,12 @@ async function completeEntry(
     const isKnown = generation <= source.manifestsKnownThrough;
     if (isKnown || isForeignManifest(header, header.kind.value)) return entry;
     const reference = referenceFromStored(key, header.kind.value.body);
-    return { ...entry, manifest: await readManifest(store, name, reference, generation, signal) };
+    return { ...entry, manifest: await readManifest(from, name, reference, generation, signal) };
   }
-  const own = await withOwnParts(store, source, entry, signal);
+  const own = await withOwnParts(from.store, source, entry, signal);
   if (header.kind.case !== 'birth' || header.kind.value.origin === undefined) return own;
   const wantsManifest = generation >= source.manifestsKnownThrough;
-  const inheritance = await readInheritance(store, { name, generation, key, wantsManifest }, header, signal);
+  const inheritance = await readInheritance(from, { name, generation, key, wantsManifest }, header, signal);
   const { manifest, tail } = inheritance;
   return {
     ...own,

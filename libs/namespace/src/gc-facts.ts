@@ -1,11 +1,13 @@
-import { fromBinary, type Message } from '@bufbuild/protobuf';
+import type { Message } from '@bufbuild/protobuf';
 import { corrupt, equalBytes, isLagoonError, sha256 } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
-import { type Entry, type Instant, ManifestSchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
+import type { Entry, Instant, ManifestPart } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { batchOf, decodeEntry, decodeEntryHeader } from './entry.v1.ts';
 import { isForeignManifest } from './fold.ts';
+import { parseKeyAs } from './keys.ts';
 import { namedKeys } from './manifest.ts';
-import { decodeManifest } from './manifest-codec.ts';
+import { decodeStoredManifest } from './manifest-codec.ts';
+import { createPartCache, type ManifestSource, manifestOf, readParts } from './manifest-reader.ts';
 import { referenceFromStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { createRecent } from './recent.ts';
@@ -69,6 +71,7 @@ const fetchCountMax = 3;
 export function createFactReader(store: ObjectStore): FactReader {
   const entries = createRecent<EntryFacts>(entryCountMax);
   const manifests = createRecent<ManifestFacts>(manifestCountMax);
+  const source = { store, manifestParts: createPartCache() };
   return {
     entry: async (key, signal) => {
       const present = entries.get(key);
@@ -82,7 +85,7 @@ export function createFactReader(store: ObjectStore): FactReader {
     manifest: async (reference, signal) => {
       const present = manifests.get(reference.key);
       if (present !== undefined) return present;
-      const facts = await untilIntact(() => readManifestFacts(store, reference, signal));
+      const facts = await untilIntact(() => readManifestFacts(source, reference, signal));
       manifests.set(reference.key, facts);
       return facts;
     },
@@ -148,17 +151,21 @@ export function requireKnown(key: string, message: Message): void {
 }
 
 async function readManifestFacts(
-  store: ObjectStore,
+  source: ManifestSource,
   reference: ObjectReference,
   signal?: AbortSignal,
 ): Promise<ManifestFacts> {
   const { key } = reference;
-  const object = await store.get(key, undefined, signal);
+  const object = await source.store.get(key, undefined, signal);
   if (object === undefined) throw corrupt('a manifest that is needed is missing', { key });
   if (!equalBytes(sha256(object.bytes), reference.sha256)) throw corrupt('body does not match its hash', { key });
-  const manifest = decodeManifest(key, object.bytes, 0);
-  const stored = fromBinary(ManifestSchema, object.bytes);
-  for (const message of [stored, ...stored.segments, ...stored.obsolete]) requireKnown(key, message);
+  const stored = decodeStoredManifest(key, object.bytes);
+  const inspect = (partKey: string, part: ManifestPart) => {
+    for (const message of [part, ...part.segments]) requireKnown(partKey, message);
+  };
+  const parts = await readParts(source, parseKeyAs(key, 'body').name, key, stored, inspect, signal);
+  const manifest = manifestOf(key, stored, 0, parts);
+  for (const message of [stored, ...stored.segments, ...stored.obsolete, ...stored.parts]) requireKnown(key, message);
   const isConsumed = manifest.indexedThrough >= manifest.birthGeneration;
   return {
     incarnation: manifest.incarnation,

@@ -3,11 +3,12 @@ import { corrupt, emptyBytes, equalBytes, sha256 } from '@lagoon/base';
 import { type Head, HeadSchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import type { LogContext } from './context.ts';
 import { decodeEntry } from './entry.v1.ts';
-import { checkBody, manifestFromBytes, readManifest } from './entry-body.ts';
+import { checkBody } from './entry-body.ts';
 import type { ReadEntry } from './entry-reader.ts';
 import { isForeignManifest } from './fold.ts';
 import { headKey, logKey } from './keys.ts';
-import { encodeManifest } from './manifest-codec.ts';
+import { decodeStoredManifest, encodeManifest } from './manifest-codec.ts';
+import { completeManifest, manifestOf, readManifest } from './manifest-reader.ts';
 import { referenceFromStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { Manifest, NamespaceView } from './view.ts';
@@ -25,6 +26,8 @@ export interface HeadHint {
   readonly manifestGeneration: number;
   /** The manifest's entry, decoded and verified; its body only where it is inlined. */
   readonly manifestEntry: ReadEntry | undefined;
+  /** Verified bytes of the body, inlined, of a manifest whose parts are to be read. */
+  readonly manifestRoot?: Uint8Array;
 }
 
 /** Whether whoever appended from `before` to `after` should write the hint, beside its answer. */
@@ -58,19 +61,25 @@ export function decodeHint(name: string, bytes: Uint8Array): HeadHint {
   const manifestGeneration = toSafeNumber(head.manifestGeneration);
   if (generation < 1 || manifestGeneration > generation) throw corrupt('head hint out of range');
   if (manifestGeneration === 0) return { generation, manifestGeneration, manifestEntry: undefined };
-  return { generation, manifestGeneration, manifestEntry: decodeHintedEntry(name, head, manifestGeneration) };
+  return { generation, manifestGeneration, ...decodeHintedEntry(name, head, manifestGeneration) };
 }
 
-function decodeHintedEntry(name: string, head: Head, generation: number): ReadEntry {
+function decodeHintedEntry(
+  name: string,
+  head: Head,
+  generation: number,
+): Pick<HeadHint, 'manifestEntry' | 'manifestRoot'> {
   const key = logKey(name, generation);
   const { header, hash, sizeBytes } = decodeEntry(key, head.manifestEntryObject);
   if (header.kind.case !== 'manifest' || isForeignManifest(header, header.kind.value)) throw corrupt('not a manifest');
   const entry = { generation, header, hash, sizeBytes, parts: [] };
-  if (head.manifestBody.byteLength === 0) return entry;
+  if (head.manifestBody.byteLength === 0) return { manifestEntry: entry };
   const reference = referenceFromStored(key, header.kind.value.body);
   if (!reference.key.startsWith(`${headKey(name).slice(0, -'head'.length)}body/`)) throw corrupt('foreign body');
   checkBody(reference, head.manifestBody);
-  return { ...entry, manifest: manifestFromBytes(reference, head.manifestBody, generation) };
+  const stored = decodeStoredManifest(reference.key, head.manifestBody);
+  if (stored.parts.length > 0) return { manifestEntry: entry, manifestRoot: head.manifestBody };
+  return { manifestEntry: { ...entry, manifest: manifestOf(reference.key, stored, generation, []) } };
 }
 
 /** Best effort: a failure is logged. One PUT, and a GET where the manifest's entry is not at hand. */
@@ -115,15 +124,20 @@ function inlineBody(view: NamespaceView, manifest: Manifest, entryObject: Uint8A
   return isSame ? body : emptyBytes;
 }
 
-/** The hinted manifest with its body, read where it is not inlined. */
+/** The hinted manifest with its body, read where it is not inlined, and its parts. */
 export async function completeHintedManifest(
   context: LogContext,
   name: string,
   entry: ReadEntry,
+  root: Uint8Array | undefined,
   signal?: AbortSignal,
 ): Promise<ReadEntry & { readonly manifest: Manifest }> {
   if (entry.manifest !== undefined) return { ...entry, manifest: entry.manifest };
   if (entry.header.kind.case !== 'manifest') throw corrupt('not a manifest', { namespace: name });
   const reference = referenceFromStored(logKey(name, entry.generation), entry.header.kind.value.body);
-  return { ...entry, manifest: await readManifest(context.store, name, reference, entry.generation, signal) };
+  const manifest =
+    root === undefined
+      ? await readManifest(context, name, reference, entry.generation, signal)
+      : await completeManifest(context, name, reference, root, entry.generation, signal);
+  return { ...entry, manifest };
 }

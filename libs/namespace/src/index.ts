@@ -114,6 +114,7 @@ export type {
   LiveNamespace,
   LogRange,
   Manifest,
+  ManifestPart,
   NamespaceView,
   ObjectReference,
   ObsoleteObject,

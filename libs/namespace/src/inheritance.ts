@@ -3,10 +3,11 @@ import type { Schema } from '@lagoon/format';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { BirthEntry, Entry } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { batchOf, type DecodedEntry, decodeEntry } from './entry.v1.ts';
-import { aligned, manifestFromBytes, readBatchBody, readBody, readVerified } from './entry-body.ts';
+import { aligned, readBatchBody, readVerified } from './entry-body.ts';
 import { instantFromStored } from './instant-codec.ts';
 import { logKey, parseKeyAs } from './keys.ts';
 import { emptyManifest } from './manifest.ts';
+import { type ManifestSource, readManifest } from './manifest-reader.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored } from './schema-codec.ts';
 import type { Instant, LogRange, Manifest } from './view.ts';
@@ -41,7 +42,7 @@ const entriesAtOnceMax = 32;
 
 /** Reads what the birth entry says that its incarnation begins as. Throws `corrupt`, also where something of it is missing. */
 export async function readInheritance(
-  store: ObjectStore,
+  source: ManifestSource,
   heir: Heir,
   header: Entry,
   signal?: AbortSignal,
@@ -51,7 +52,7 @@ export async function readInheritance(
   }
   const birth: BirthEntry = header.kind.value;
   const origin = instantFromStored(heir.key, header.kind.value.origin);
-  const tail = await readTail(store, origin.tail, signal);
+  const tail = await readTail(source.store, origin.tail, signal);
   if (!heir.wantsManifest) return { manifest: undefined, tail };
   const identity = {
     incarnation: header.incarnation,
@@ -59,18 +60,18 @@ export async function readInheritance(
     birthGeneration: heir.generation,
     createdAtMs: toSafeNumber(header.writtenAtMs),
   };
-  return { manifest: await readInheritedManifest(store, origin, tail, identity, signal), tail };
+  return { manifest: await readInheritedManifest(source, origin, tail, identity, signal), tail };
 }
 
 /** The instant's manifest as the child's own before its first: with its ids, and nothing that belongs to one incarnation only. */
 async function readInheritedManifest(
-  store: ObjectStore,
+  source: ManifestSource,
   origin: Instant,
   tail: InheritedTail,
   identity: Pick<Manifest, 'incarnation' | 'family' | 'birthGeneration' | 'createdAtMs'>,
   signal?: AbortSignal,
 ): Promise<Manifest> {
-  const inherited = await readInstantManifest(store, origin, signal);
+  const inherited = await readInstantManifest(source, origin, signal);
   const schema = inherited?.schema ?? tail.schema;
   if (schema === undefined) throw corrupt('an origin without a schema', { namespace: origin.namespace });
   const empty = emptyManifest({ ...identity, schema });
@@ -86,14 +87,14 @@ async function readInheritedManifest(
 
 /** As the source's own; undefined where nothing was indexed. Its generation is not known and not needed. */
 export async function readInstantManifest(
-  store: ObjectStore,
+  source: ManifestSource,
   instant: Instant,
   signal?: AbortSignal,
 ): Promise<Manifest | undefined> {
   const reference = instant.manifestBody;
   if (reference === undefined) return undefined;
   const owner = parseKeyAs(reference.key, 'body').name;
-  return manifestFromBytes(reference, await readBody(store, owner, reference, signal), 0);
+  return readManifest(source, owner, reference, 0, signal);
 }
 
 /** Batches of the ranges, in order. */

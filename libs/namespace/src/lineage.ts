@@ -129,7 +129,7 @@ export function createLineage(deps: NamespaceLogDeps): Lineage {
     endLease: (namespace, random) => removePin(context, { name: namespace, pin: leaseName, random, ok: false }),
 
     readInstant: async (instant, signal) => {
-      const manifest = await readInstantManifest(context.store, instant, signal);
+      const manifest = await readInstantManifest(context, instant, signal);
       const tail = await readTail(context.store, instant.tail, signal);
       const schema = tail.schema ?? manifest?.schema;
       if (schema === undefined) {

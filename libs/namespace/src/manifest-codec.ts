@@ -1,31 +1,48 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { corrupt, LagoonError } from '@lagoon/base';
+import { assert, corrupt, LagoonError } from '@lagoon/base';
 import {
   DeleteVectorReferenceSchema,
   IdempotencyPartReferenceSchema,
+  ManifestPartReferenceSchema,
+  ManifestPartSchema,
   ManifestSchema,
   ObsoleteObjectSchema,
   RowAccountingSchema,
   SegmentReferenceSchema,
   type DeleteVectorReference as StoredDeleteVector,
   type Manifest as StoredManifest,
+  type ManifestPart as StoredPart,
   type SegmentReference as StoredSegment,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { instantFromStored, instantToStored } from './instant-codec.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored, schemaToStored } from './schema-codec.ts';
-import type { DeleteVectorReference, Manifest, Revocation, RowAccounting, SegmentReference } from './view.ts';
+import type {
+  DeleteVectorReference,
+  Manifest,
+  ManifestPart,
+  ObjectReference,
+  Revocation,
+  RowAccounting,
+  SegmentReference,
+} from './view.ts';
 
-/** A manifest's body. Its generation is not in it: the entry that names the body gives it. */
+/** A manifest's body, or its root where it has parts. Its generation is not in it: the entry that names the body gives it. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
+  const parts = manifest.parts ?? [];
+  const countInParts = parts.reduce((sum, part) => sum + part.segments.length, 0);
+  assert(countInParts <= manifest.segments.length, 'parts hold the first segments');
   const message = create(ManifestSchema, {
     incarnation: manifest.incarnation,
     family: manifest.family,
     birthGeneration: BigInt(manifest.birthGeneration),
     schema: schemaToStored(manifest.schema),
     indexedThrough: BigInt(manifest.indexedThrough),
-    segments: manifest.segments.map(segmentToStored),
+    segments: manifest.segments.slice(countInParts).map(segmentToStored),
+    parts: parts.map(({ object, segments }) =>
+      create(ManifestPartReferenceSchema, { object: referenceToStored(object), segmentCount: segments.length }),
+    ),
     rows: create(RowAccountingSchema, {
       added: BigInt(manifest.rows.added),
       superseded: BigInt(manifest.rows.superseded),
@@ -55,13 +72,49 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return toBinary(ManifestSchema, message);
 }
 
-/** Throws `corrupt`; the caller has verified the bytes against the entry's hash and checks the invariants behind. */
-export function decodeManifest(key: string, bytes: Uint8Array, generation: number): Manifest {
-  let stored: StoredManifest;
+/** A part's object. */
+export function encodePart(segments: readonly SegmentReference[]): Uint8Array {
+  return toBinary(ManifestPartSchema, create(ManifestPartSchema, { segments: segments.map(segmentToStored) }));
+}
+
+/** Throws `corrupt`; the caller has verified the bytes against their hash. */
+export function decodeStoredManifest(key: string, bytes: Uint8Array): StoredManifest {
   try {
-    stored = fromBinary(ManifestSchema, bytes);
+    return fromBinary(ManifestSchema, bytes);
   } catch (cause) {
     throw new LagoonError('corrupt', 'manifest does not decode', { context: { key }, cause });
+  }
+}
+
+/** As `decodeStoredManifest`. */
+export function decodeStoredPart(key: string, bytes: Uint8Array): StoredPart {
+  try {
+    return fromBinary(ManifestPartSchema, bytes);
+  } catch (cause) {
+    throw new LagoonError('corrupt', 'part of a manifest does not decode', { context: { key }, cause });
+  }
+}
+
+export function partFromStored(object: ObjectReference, stored: StoredPart): ManifestPart {
+  return { object, segments: stored.segments.map((segment) => segmentFromStored(object.key, segment)) };
+}
+
+/** As `manifestFromStored`, of a manifest without parts. */
+export function decodeManifest(key: string, bytes: Uint8Array, generation: number): Manifest {
+  return manifestFromStored(key, decodeStoredManifest(key, bytes), generation, []);
+}
+
+/** Throws `corrupt`; the caller has read the parts that it names, and checks the invariants behind. */
+export function manifestFromStored(
+  key: string,
+  stored: StoredManifest,
+  generation: number,
+  parts: readonly ManifestPart[],
+): Manifest {
+  if (stored.parts.length !== parts.length) throw corrupt('manifest without its parts', { key });
+  for (const [index, part] of parts.entries()) {
+    if (part.segments.length === stored.parts[index]?.segmentCount) continue;
+    throw corrupt('a part of another count', { key, part: part.object.key });
   }
   if (stored.schema === undefined || stored.rows === undefined) throw corrupt('manifest lacks a field', { key });
   return {
@@ -71,7 +124,10 @@ export function decodeManifest(key: string, bytes: Uint8Array, generation: numbe
     birthGeneration: toSafeNumber(stored.birthGeneration, { key }),
     schema: schemaFromStored(stored.schema),
     indexedThrough: toSafeNumber(stored.indexedThrough, { key }),
-    segments: stored.segments.map((segment) => segmentFromStored(key, segment)),
+    segments: [
+      ...parts.flatMap((part) => part.segments),
+      ...stored.segments.map((segment) => segmentFromStored(key, segment)),
+    ],
     rows: rowsFromStored(key, stored.rows),
     recentCommitIds: stored.recentCommitIds,
     idempotencyParts: stored.idempotencyParts.map((part) => ({
@@ -87,6 +143,7 @@ export function decodeManifest(key: string, bytes: Uint8Array, generation: numbe
     createdAtMs: toSafeNumber(stored.createdAtMs, { key }),
     lastWriteAtMs: toSafeNumber(stored.lastWriteAtMs, { key }),
     ...(stored.origin === undefined ? {} : { origin: instantFromStored(key, stored.origin) }),
+    ...(parts.length === 0 ? {} : { parts }),
   };
 }
 

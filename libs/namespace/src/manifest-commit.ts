@@ -1,15 +1,16 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type Clock, createRandomId, LagoonError, type Log, type Random } from '@lagoon/base';
+import { type Clock, createRandomId, LagoonError, type Log, mapBounded, type Random } from '@lagoon/base';
 import type { ObjectStore } from '@lagoon/object-store';
 import { type ManifestEntry, ManifestEntrySchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
-import { createBody } from './body.ts';
+import { type BodyPlace, createBody } from './body.ts';
 import { checkManifest, withCommitId } from './manifest.ts';
-import { encodeManifest } from './manifest-codec.ts';
+import { encodeManifest, encodePart } from './manifest-codec.ts';
+import { layOut } from './manifest-layout.ts';
 import { isRevoked, withoutPastObsolete, withRevocations } from './manifest-retention.ts';
 import type { EntryDraft, NamespaceLog } from './namespace-log.ts';
 import { referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
-import type { LiveNamespace, Manifest, NamespaceView } from './view.ts';
+import type { LiveNamespace, Manifest, ManifestPart, NamespaceView } from './view.ts';
 
 /** A manifest entry that is ready to be appended by whoever can: its message (ManifestEntry) and its commit id. */
 export interface PreparedManifest {
@@ -76,9 +77,10 @@ export function createManifestCommitter(
       const commitId = createRandomId(deps.random);
       const startedAtMs = Math.round(job.startedAtMs);
       const remembered = withRevocations(edited, live.revokedJobs, startedAtMs);
-      const manifest = withCommitId(withoutPastObsolete(remembered, startedAtMs, obsoleteKeepMs), commitId);
-      checkManifest(manifest);
+      const edit = withCommitId(withoutPastObsolete(remembered, startedAtMs, obsoleteKeepMs), commitId);
       const place = { name: view.name, incarnation: live.incarnation, job: job.job };
+      checkManifest(edit);
+      const manifest = await writeParts(deps, place, edit, signal);
       const body = await createBody(deps, place, encodeManifest(manifest), signal);
       const message = create(ManifestEntrySchema, {
         body: referenceToStored(body),
@@ -114,6 +116,28 @@ export function createManifestCommitter(
       return { outcome: outcome === 'superseded' ? 'superseded' : 'refused', view: result.view };
     },
   };
+}
+
+const partsAtOnceMax = 16;
+
+/** Writes the parts that the edit changed; the others are those of the manifest that it edits. */
+async function writeParts(
+  deps: ManifestCommitterDeps,
+  place: BodyPlace,
+  { parts: before = [], ...edit }: Manifest,
+  signal?: AbortSignal,
+): Promise<Manifest> {
+  const layout = layOut({ segments: edit.segments, parts: before });
+  const parts = await mapBounded(
+    layout.parts,
+    partsAtOnceMax,
+    async (part, _, inner): Promise<ManifestPart> =>
+      part.object === undefined
+        ? { ...part, object: await createBody(deps, place, encodePart(part.segments), inner) }
+        : part,
+    signal,
+  );
+  return parts.length === 0 ? edit : { ...edit, parts };
 }
 
 type Resolution = 'append' | 'committed' | 'superseded' | 'refused';

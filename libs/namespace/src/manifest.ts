@@ -18,12 +18,14 @@ import type {
  * - an origin is in use only while indexed_through is before the birth; what was inherited is from the generation before the birth;
  * - no key is named twice, and nothing that is obsolete is named.
  *
+ * Parts of a manifest that is being edited are those of the one before; whoever commits it lays it out anew.
+ *
  * They are checked before a commit and after every read.
  */
 export const recentCommitIdCountMax = 64;
 /** Whoever revokes jobs waits while there are as many. */
 export const revocationCountMax = 10_000;
-export const segmentCountMax = 5_000;
+export const segmentCountMax = 1_000_000;
 
 /** What an index job did: rows of the tail up to `indexedThrough` are in segments now. */
 export interface IndexEdit {
@@ -191,6 +193,7 @@ export function namedKeys(manifest: Manifest): string[] {
     if (segment.deleteVector?.kind === 'object') keys.push(segment.deleteVector.object.key);
   }
   for (const part of manifest.idempotencyParts) keys.push(part.object.key);
+  for (const part of manifest.parts ?? []) keys.push(part.object.key);
   return keys;
 }
 

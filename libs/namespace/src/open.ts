@@ -82,7 +82,7 @@ async function findStart(
   const afterFloor = survey.floor + (survey.floor === 0 ? 0 : 1);
   const listed = Math.max(survey.listedGeneration, afterFloor);
   if (hint?.manifestEntry !== undefined) {
-    const manifestEntry = await completeHintedManifest(context, name, hint.manifestEntry, signal);
+    const manifestEntry = await completeHintedManifest(context, name, hint.manifestEntry, hint.manifestRoot, signal);
     return startAt(name, manifestEntry, manifestEntry.manifest, Math.max(listed, hint.generation));
   }
   const seen = Math.max(listed, hint?.generation ?? 0);

@@ -94,6 +94,14 @@ export interface Manifest {
    * has reached the birth; then they have been consumed, and only the lineage is left.
    */
   readonly origin?: Instant;
+  /** The first segments of a large manifest as they lie in objects of their own; what was changed since is in `segments` only. */
+  readonly parts?: readonly ManifestPart[];
+}
+
+/** An immutable run of segments that manifests share. */
+export interface ManifestPart {
+  readonly object: ObjectReference;
+  readonly segments: readonly SegmentReference[];
 }
 
 /** A namespace at one generation: by name, everything that reading it takes. */

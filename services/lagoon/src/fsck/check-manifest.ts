@@ -3,6 +3,7 @@ import {
   type BodyReference,
   IdempotencyPartSchema,
   type Manifest,
+  ManifestPartSchema,
   ManifestSchema,
   type SegmentReference,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
@@ -24,8 +25,11 @@ export async function checkManifestBody(
     return undefined;
   }
   run.counts.manifests++;
-  for (const problem of accountingProblems(manifest)) run.report(key, problem);
-  for (const segment of manifest.segments) await checkSegment(run, key, segment);
+  const segments = await segmentsOf(run, key, manifest);
+  if (segments !== undefined) {
+    for (const problem of accountingProblems(manifest, segments)) run.report(key, problem);
+    for (const segment of segments) await checkSegment(run, key, segment);
+  }
   for (const part of manifest.idempotencyParts) {
     await checkReferenced(run, part.object, key, (found) =>
       decodeOr(() => fromBinary(IdempotencyPartSchema, found)) === undefined
@@ -36,8 +40,23 @@ export async function checkManifestBody(
   return manifest;
 }
 
-function accountingProblems(manifest: Manifest): string[] {
-  const { rows, segments } = manifest;
+/** Those in parts of their own, then its own. Undefined where one of them cannot be read. */
+async function segmentsOf(run: FsckRun, key: string, manifest: Manifest): Promise<SegmentReference[] | undefined> {
+  const segments: SegmentReference[] = [];
+  let isWhole = true;
+  for (const { object, segmentCount } of manifest.parts) {
+    const bytes = await readReferenced(run, object, key);
+    const part = bytes === undefined ? undefined : decodeOr(() => fromBinary(ManifestPartSchema, bytes));
+    if (bytes !== undefined && part?.segments.length !== segmentCount) {
+      run.report(object?.key ?? key, 'is not the part of a manifest that is named');
+    }
+    if (part === undefined) isWhole = false;
+    else segments.push(...part.segments);
+  }
+  return isWhole ? segments.concat(manifest.segments) : undefined;
+}
+
+function accountingProblems({ rows }: Manifest, segments: readonly SegmentReference[]): string[] {
   if (rows === undefined) return ['has no row accounting'];
   const problems: string[] = [];
   if (rows.added - rows.superseded - rows.deleted !== rows.live) {

@@ -692,6 +692,13 @@ export declare type Manifest = Message<"lagoon.storage.v1.Manifest"> & {
    * @generated from field: repeated int64 revoked_at_ms = 15;
    */
   revokedAtMs: bigint[];
+
+  /**
+   * The oldest segments of a large manifest, in order: those in `segments` come behind them.
+   *
+   * @generated from field: repeated lagoon.storage.v1.ManifestPartReference parts = 16;
+   */
+  parts: ManifestPartReference[];
 };
 
 /**
@@ -699,6 +706,45 @@ export declare type Manifest = Message<"lagoon.storage.v1.Manifest"> & {
  * Use `create(ManifestSchema)` to create a new message.
  */
 export declare const ManifestSchema: GenMessage<Manifest>;
+
+/**
+ * A run of segments in an object of its own, which manifests share until one of them changes.
+ *
+ * @generated from message lagoon.storage.v1.ManifestPartReference
+ */
+export declare type ManifestPartReference = Message<"lagoon.storage.v1.ManifestPartReference"> & {
+  /**
+   * @generated from field: lagoon.storage.v1.BodyReference object = 1;
+   */
+  object?: BodyReference | undefined;
+
+  /**
+   * @generated from field: uint32 segment_count = 2;
+   */
+  segmentCount: number;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.ManifestPartReference.
+ * Use `create(ManifestPartReferenceSchema)` to create a new message.
+ */
+export declare const ManifestPartReferenceSchema: GenMessage<ManifestPartReference>;
+
+/**
+ * @generated from message lagoon.storage.v1.ManifestPart
+ */
+export declare type ManifestPart = Message<"lagoon.storage.v1.ManifestPart"> & {
+  /**
+   * @generated from field: repeated lagoon.storage.v1.SegmentReference segments = 1;
+   */
+  segments: SegmentReference[];
+};
+
+/**
+ * Describes the message lagoon.storage.v1.ManifestPart.
+ * Use `create(ManifestPartSchema)` to create a new message.
+ */
+export declare const ManifestPartSchema: GenMessage<ManifestPart>;
 
 /**
  * @generated from message lagoon.storage.v1.SegmentReference
