@@ -19,7 +19,8 @@ import { createEngineMeter } from './engine-meter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { type Search, searchPer } from './limit-per.ts';
 import { planQuery } from './plan.ts';
-import { allNeeds, needsOf } from './query-needs.ts';
+import { prepareSearch } from './prepare-search.ts';
+import { allNeeds } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { QueryResult, QueryStatistics } from './query-result.ts';
 import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
@@ -139,16 +140,20 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     }
   > => {
     const { snapshot } = held;
-    await withRoom(() => held.ensure(needsOf(snapshot.schema, plan), signal));
     const { limit, limitPer, filter } = plan;
-    const request = {
-      rank: plan.rank,
-      blocks: snapshot.locations,
-      snapshotId: snapshot.snapshotId,
-      affinity: plan.rank.kind === 'text' ? replica.name : undefined,
+    const run: Search = async (rowCount, rowFilter) => {
+      const { indexed, hold } = await prepareSearch(held, { ...plan, filter: rowFilter }, withRoom, signal);
+      const request = {
+        rank: plan.rank,
+        filter: rowFilter,
+        indexed,
+        limit: rowCount,
+        blocks: snapshot.locations,
+        snapshotId: snapshot.snapshotId,
+        affinity: plan.rank.kind === 'text' ? replica.name : undefined,
+      };
+      return await pool.run(request, hold, signal);
     };
-    const run: Search = (rowCount, rowFilter) =>
-      pool.run({ ...request, limit: rowCount, filter: rowFilter }, held.share(), signal);
     const outcome =
       limitPer === undefined ? await run(limit, filter) : await searchPer(run, snapshot, limitPer, limit, filter);
     return {

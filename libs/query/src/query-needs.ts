@@ -1,18 +1,21 @@
-import type { FullTextSearch, Schema } from '@lagoon/format';
+import type { AttributeType, FullTextSearch, Schema } from '@lagoon/format';
 import type { FilterPlan, QueryPlan, ScorePlan } from './query-plan.ts';
 
 /** What of a segment must lie in the arena before a query runs. */
 export interface QueryNeeds {
   readonly columns: ReadonlySet<string>;
+  /** Columns that are only needed where an attribute's values have no index. */
+  readonly filtered: ReadonlyMap<string, AttributeType>;
   /** Attributes that are searched as text, with the settings that make their terms. */
   readonly texts: ReadonlyMap<string, FullTextSearch>;
 }
 
-export const noNeeds: QueryNeeds = { columns: new Set(), texts: new Map() };
+export const noNeeds: QueryNeeds = { columns: new Set(), filtered: new Map(), texts: new Map() };
 
 /** Vectors that are answered too: other answered attributes are read from the documents. */
 export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: QueryPlan): QueryNeeds {
   const columns = new Set<string>();
+  const filtered = new Map<string, AttributeType>();
   const texts = new Map<string, FullTextSearch>();
   switch (rank.kind) {
     case 'vector':
@@ -29,10 +32,10 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
         if (attribute !== undefined) columns.add(attribute);
       }
   }
-  if (filter !== undefined) addFiltered(columns, filter);
+  if (filter !== undefined) addFiltered({ columns, filtered }, filter);
   for (const name of limitPer?.attributes ?? []) columns.add(name);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
-  return { columns, texts };
+  return { columns, filtered, texts };
 }
 
 /** Everything that a query may need without another read of columns. */
@@ -43,15 +46,20 @@ export function allNeeds(schema: Schema): QueryNeeds {
     if (fullTextSearch !== undefined) texts.set(name, fullTextSearch);
     if (fullTextSearch === undefined || filterable) columns.add(name);
   }
-  return { columns, texts };
+  return { columns, filtered: new Map(), texts };
 }
 
 export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
   const covered =
     [...b.columns].every((name) => a.columns.has(name)) &&
+    [...b.filtered.keys()].every((name) => a.filtered.has(name)) &&
     [...b.texts].every(([name, settings]) => a.texts.get(name) === settings);
   if (covered) return a;
-  return { columns: new Set([...a.columns, ...b.columns]), texts: new Map([...a.texts, ...b.texts]) };
+  return {
+    columns: new Set([...a.columns, ...b.columns]),
+    filtered: new Map([...a.filtered, ...b.filtered]),
+    texts: new Map([...a.texts, ...b.texts]),
+  };
 }
 
 function addScored(columns: Set<string>, texts: Map<string, FullTextSearch>, score: ScorePlan): void {
@@ -64,7 +72,7 @@ function addScored(columns: Set<string>, texts: Map<string, FullTextSearch>, sco
       for (const part of score.parts) addScored(columns, texts, part);
       return;
     case 'filter':
-      addFiltered(columns, score.filter);
+      addColumns(columns, score.filter);
       return;
     case 'attribute':
       columns.add(score.attribute);
@@ -77,20 +85,34 @@ function addScored(columns: Set<string>, texts: Map<string, FullTextSearch>, sco
   }
 }
 
-function addFiltered(columns: Set<string>, filter: FilterPlan): void {
+/** Of a filter that is evaluated over columns alone. */
+function addColumns(columns: Set<string>, filter: FilterPlan): void {
+  const filtered = new Map<string, AttributeType>();
+  addFiltered({ columns, filtered }, filter);
+  for (const name of filtered.keys()) columns.add(name);
+}
+
+interface FilterNeeds {
+  readonly columns: Set<string>;
+  readonly filtered: Map<string, AttributeType>;
+}
+
+function addFiltered(needs: FilterNeeds, filter: FilterPlan): void {
   switch (filter.kind) {
     case 'and':
     case 'or':
-      for (const inner of filter.filters) addFiltered(columns, inner);
+      for (const inner of filter.filters) addFiltered(needs, inner);
       return;
     case 'not':
-      addFiltered(columns, filter.filter);
+      addFiltered(needs, filter.filter);
       return;
     case 'missing':
     case 'any':
-    case 'equalArray':
     case 'range':
-      columns.add(filter.attribute);
+      needs.filtered.set(filter.attribute, filter.type);
+      return;
+    case 'equalArray':
+      needs.columns.add(filter.attribute);
       return;
     default:
       return;

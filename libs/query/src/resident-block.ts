@@ -2,7 +2,10 @@ import { assert } from '@lagoon/base';
 import type { PinnedBlock } from '@lagoon/cache';
 import { openBlock } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
+import type { PinList } from './index-granules.ts';
+import type { IndexedFilter } from './indexed-filter.ts';
 import type { QueryNeeds } from './query-needs.ts';
+import type { FilterPlan } from './query-plan.ts';
 import type { RowBlock } from './row-ranks.ts';
 import type { StoredSegment } from './stored-segment.ts';
 
@@ -25,6 +28,8 @@ export interface ResidentBlock {
   readonly reader: SegmentReader | undefined;
   /** Brings what a query needs into the arena; nothing to do for a whole block. */
   ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
+  /** Looks up what the indexes of a segment know of a filter; undefined: nothing. What it brings into the arena is the pin list's. */
+  lookUp(filter: FilterPlan, pins: PinList, signal?: AbortSignal): Promise<IndexedFilter | undefined>;
   retain(): void;
   /** The last one unpins. */
   release(): void;
@@ -49,6 +54,7 @@ export function createResidentBlock(
     segment: undefined,
     reader: undefined,
     ensure: async () => {},
+    lookUp: async () => undefined,
     retain: () => {
       assert(holderCount > 0, 'a block that is retained is held by somebody');
       holderCount++;

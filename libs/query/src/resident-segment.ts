@@ -2,6 +2,8 @@ import { assert, corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, PinnedBlock } from '@lagoon/cache';
 import { columnSize, type FullTextSearch } from '@lagoon/format';
 import type { SegmentColumn, SegmentReader } from '@lagoon/segment';
+import { lookUpFilter } from './look-up-filter.ts';
+import { hasValueIndex, planLookup } from './plan-lookup.ts';
 import type { QueryNeeds } from './query-needs.ts';
 import type { ResidentBlock } from './resident-block.ts';
 import {
@@ -112,6 +114,10 @@ export async function createResidentSegment(
       const loads = loadsFor(reader, needs, loadColumn, loadText);
       await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
     },
+    lookUp: async (filter, lookedUp, waiting) => {
+      const lookup = planLookup(reader, filter);
+      return lookup && (await lookUpFilter(deps, key, lookup, lookedUp, waiting));
+    },
     retain: () => {
       assert(holderCount > 0, 'a block that is retained is held by somebody');
       holderCount++;
@@ -138,7 +144,9 @@ function loadsFor(
     const isStored = settings !== undefined && stored !== undefined && termsKey(settings) === termsKey(stored);
     const loads: ((signal: AbortSignal) => Promise<void>)[] = [];
     if (isStored) loads.push((signal) => loadText(column, stored, signal));
-    if (needs.columns.has(column.name) || (settings !== undefined && !isStored)) {
+    const type = needs.filtered.get(column.name);
+    const isScanned = type !== undefined && !hasValueIndex(reader, column.name, type);
+    if (needs.columns.has(column.name) || isScanned || (settings !== undefined && !isStored)) {
       loads.push((signal) => loadColumn(column, signal));
     }
     return loads;

@@ -43,8 +43,8 @@ function answer(message: Extract<ToWorker, { readonly kind: 'job' }>): void {
   try {
     const blocks = snapshots.get(message.snapshotId);
     assert(blocks !== undefined, 'a snapshot is announced before its jobs');
-    const { rank, filter, limit } = message;
-    send({ kind: 'done', outcome: runSearchJob(context, { rank, filter, limit, blocks }) });
+    const { rank, filter, limit, indexed } = message;
+    send({ kind: 'done', outcome: runSearchJob(context, { rank, filter, limit, indexed, blocks }) });
   } catch (error) {
     send({ kind: 'failed', error: toPlainError(error) });
   }

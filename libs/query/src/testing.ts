@@ -100,6 +100,7 @@ export function createTestNamespace(
     readonly store?: ObjectStore;
     readonly flat?: boolean;
     readonly orderOf?: OrderOf;
+    readonly indexedRowCountMin?: number;
   } = {},
 ): TestNamespace {
   const clock = options.clock ?? createSystemClock();
@@ -172,7 +173,15 @@ export function createTestNamespace(
         const written =
           options.flat === true
             ? undefined
-            : await writeSegment(block, schema, { incarnation, ...generations }, order === undefined ? {} : { order });
+            : await writeSegment(
+                block,
+                schema,
+                { incarnation, ...generations },
+                {
+                  indexedRowCountMin: options.indexedRowCountMin ?? 0,
+                  ...(order === undefined ? {} : { order }),
+                },
+              );
         const bytes = written?.bytes ?? merged;
         await store.create(key, bytes);
         added.push({

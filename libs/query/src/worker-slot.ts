@@ -108,8 +108,8 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
       running ??= start();
       const { worker } = running;
       announce(running, request);
-      const { rank, filter, limit, snapshotId } = request;
-      const message: ToWorker = { kind: 'job', snapshotId, rank, filter, limit };
+      const { rank, filter, limit, indexed, snapshotId } = request;
+      const message: ToWorker = { kind: 'job', snapshotId, rank, filter, limit, indexed };
       return new Promise((resolve, reject) => {
         job = { resolve, reject };
         worker.ref();

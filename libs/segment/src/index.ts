@@ -7,6 +7,7 @@ export {
   type KeyRange,
   nullPostings,
   type PostingsRange,
+  type ReadIndexGranules,
 } from './look-up.ts';
 export { type MergeSegmentsOptions, mergeSegments, type SegmentToMerge } from './merge-segments.ts';
 export { gramKeysOf } from './ngrams.ts';
