@@ -20,6 +20,7 @@ export {
   type RankBy,
 } from './query-spec.ts';
 export { createRowMatcher, type RowMatcher } from './row-matcher.ts';
+export type { ScoreExpression } from './score-expression.ts';
 export { type SearchContextOptions, searchScratchBytes } from './search-context.ts';
 export { createInlinePool, type SearchPool, type SearchRequest } from './search-pool.ts';
 export { createTailIndex, type TailIndex } from './tail-index.ts';

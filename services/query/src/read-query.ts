@@ -21,6 +21,7 @@ import {
   queryLimits,
   type RankBy,
 } from '@lagoon/query';
+import { readScore, readText } from './read-score.ts';
 import { readValue } from './read-value.ts';
 
 /** A query as it came, as the engine's plain values; `invalid_argument` for messages that say nothing. */
@@ -60,15 +61,9 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
     case 'vector':
       return readVectorRank(kind.value);
     case 'text':
-      return {
-        kind: 'text',
-        expression: {
-          kind: 'bm25',
-          attribute: kind.value.attribute,
-          query: kind.value.query,
-          lastAsPrefix: false,
-        },
-      };
+      return { kind: 'text', expression: readText(kind.value) };
+    case 'score':
+      return { kind: 'text', expression: readScore(kind.value, (filter) => readFilter(filter, 1)) };
     case 'orderBy':
       return {
         kind: 'order',

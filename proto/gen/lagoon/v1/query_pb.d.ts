@@ -195,6 +195,12 @@ export declare type RankBy = Message<"lagoon.v1.RankBy"> & {
      */
     value: OrderBy;
     case: "orderBy";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreExpression score = 4;
+     */
+    value: ScoreExpression;
+    case: "score";
   } | { case: undefined; value?: undefined };
 };
 
@@ -203,6 +209,174 @@ export declare type RankBy = Message<"lagoon.v1.RankBy"> & {
  * Use `create(RankBySchema)` to create a new message.
  */
 export declare const RankBySchema: GenMessage<RankBy>;
+
+/**
+ * Ranks rows by score, highest first; a row that scores 0 or less is left out.
+ *
+ * @generated from message lagoon.v1.ScoreExpression
+ */
+export declare type ScoreExpression = Message<"lagoon.v1.ScoreExpression"> & {
+  /**
+   * @generated from oneof lagoon.v1.ScoreExpression.kind
+   */
+  kind: {
+    /**
+     * @generated from field: lagoon.v1.TextRank text = 1;
+     */
+    value: TextRank;
+    case: "text";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreList sum = 2;
+     */
+    value: ScoreList;
+    case: "sum";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreList max = 3;
+     */
+    value: ScoreList;
+    case: "max";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreProduct product = 4;
+     */
+    value: ScoreProduct;
+    case: "product";
+  } | {
+    /**
+     * 1 where it matches, else 0.
+     *
+     * @generated from field: lagoon.v1.Filter filter = 5;
+     */
+    value: Filter;
+    case: "filter";
+  } | {
+    /**
+     * The value of a number, bool or datetime (ms).
+     *
+     * @generated from field: string attribute = 6;
+     */
+    value: string;
+    case: "attribute";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreCurve saturate = 7;
+     */
+    value: ScoreCurve;
+    case: "saturate";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreCurve decay = 8;
+     */
+    value: ScoreCurve;
+    case: "decay";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ScoreDistance dist = 9;
+     */
+    value: ScoreDistance;
+    case: "dist";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message lagoon.v1.ScoreExpression.
+ * Use `create(ScoreExpressionSchema)` to create a new message.
+ */
+export declare const ScoreExpressionSchema: GenMessage<ScoreExpression>;
+
+/**
+ * @generated from message lagoon.v1.ScoreList
+ */
+export declare type ScoreList = Message<"lagoon.v1.ScoreList"> & {
+  /**
+   * @generated from field: repeated lagoon.v1.ScoreExpression parts = 1;
+   */
+  parts: ScoreExpression[];
+};
+
+/**
+ * Describes the message lagoon.v1.ScoreList.
+ * Use `create(ScoreListSchema)` to create a new message.
+ */
+export declare const ScoreListSchema: GenMessage<ScoreList>;
+
+/**
+ * @generated from message lagoon.v1.ScoreProduct
+ */
+export declare type ScoreProduct = Message<"lagoon.v1.ScoreProduct"> & {
+  /**
+   * @generated from field: double factor = 1;
+   */
+  factor: number;
+
+  /**
+   * @generated from field: lagoon.v1.ScoreExpression part = 2;
+   */
+  part?: ScoreExpression | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.ScoreProduct.
+ * Use `create(ScoreProductSchema)` to create a new message.
+ */
+export declare const ScoreProductSchema: GenMessage<ScoreProduct>;
+
+/**
+ * saturate: x^e / (x^e + m^e); decay: m^e / (x^e + m^e).
+ *
+ * @generated from message lagoon.v1.ScoreCurve
+ */
+export declare type ScoreCurve = Message<"lagoon.v1.ScoreCurve"> & {
+  /**
+   * @generated from field: lagoon.v1.ScoreExpression part = 1;
+   */
+  part?: ScoreExpression | undefined;
+
+  /**
+   * m, above 0; of a distance of datetimes in ms.
+   *
+   * @generated from field: double midpoint = 2;
+   */
+  midpoint: number;
+
+  /**
+   * e, above 0; 0 stands for 1.
+   *
+   * @generated from field: double exponent = 3;
+   */
+  exponent: number;
+};
+
+/**
+ * Describes the message lagoon.v1.ScoreCurve.
+ * Use `create(ScoreCurveSchema)` to create a new message.
+ */
+export declare const ScoreCurveSchema: GenMessage<ScoreCurve>;
+
+/**
+ * |x - origin|
+ *
+ * @generated from message lagoon.v1.ScoreDistance
+ */
+export declare type ScoreDistance = Message<"lagoon.v1.ScoreDistance"> & {
+  /**
+   * @generated from field: lagoon.v1.ScoreExpression part = 1;
+   */
+  part?: ScoreExpression | undefined;
+
+  /**
+   * @generated from field: lagoon.v1.Value origin = 2;
+   */
+  origin?: Value | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.ScoreDistance.
+ * Use `create(ScoreDistanceSchema)` to create a new message.
+ */
+export declare const ScoreDistanceSchema: GenMessage<ScoreDistance>;
 
 /**
  * @generated from message lagoon.v1.VectorRank
@@ -235,6 +409,8 @@ export declare type VectorRank = Message<"lagoon.v1.VectorRank"> & {
 export declare const VectorRankSchema: GenMessage<VectorRank>;
 
 /**
+ * BM25.
+ *
  * @generated from message lagoon.v1.TextRank
  */
 export declare type TextRank = Message<"lagoon.v1.TextRank"> & {
@@ -247,6 +423,20 @@ export declare type TextRank = Message<"lagoon.v1.TextRank"> & {
    * @generated from field: string query = 2;
    */
   query: string;
+
+  /**
+   * Instead of one text: several, one token each where the attribute is pre-tokenized.
+   *
+   * @generated from field: repeated string tokens = 3;
+   */
+  tokens: string[];
+
+  /**
+   * The last word stands for all words that begin with it.
+   *
+   * @generated from field: bool last_as_prefix = 4;
+   */
+  lastAsPrefix: boolean;
 };
 
 /**

@@ -11,7 +11,7 @@ import { file_lagoon_v1_value } from "./value_pb.js";
  * Describes the file lagoon/v1/query.proto.
  */
 export const file_lagoon_v1_query = /*@__PURE__*/
-  fileDesc("ChVsYWdvb24vdjEvcXVlcnkucHJvdG8SCWxhZ29vbi52MSKkAgoMUXVlcnlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIiCgdyYW5rX2J5GAIgASgLMhEubGFnb29uLnYxLlJhbmtCeRIhCgZmaWx0ZXIYAyABKAsyES5sYWdvb24udjEuRmlsdGVyEg0KBWxpbWl0GAQgASgNEikKCnByb2plY3Rpb24YBSABKAsyFS5sYWdvb24udjEuUHJvamVjdGlvbhIrCgtjb25zaXN0ZW5jeRgGIAEoCzIWLmxhZ29vbi52MS5Db25zaXN0ZW5jeRIrCgthZ2dyZWdhdGlvbhgUIAEoCzIWLmxhZ29vbi52MS5BZ2dyZWdhdGlvbhImCglsaW1pdF9wZXIYFSABKAsyEy5sYWdvb24udjEuTGltaXRQZXIiLQoITGltaXRQZXISEgoKYXR0cmlidXRlcxgBIAMoCRINCgVsaW1pdBgCIAEoDSJeCgtBZ2dyZWdhdGlvbhIoCgphZ2dyZWdhdGVzGAEgAygLMhQubGFnb29uLnYxLkFnZ3JlZ2F0ZRIlCghncm91cF9ieRgCIAMoCzITLmxhZ29vbi52MS5Hcm91cEtleSJwCglBZ2dyZWdhdGUSDQoFbGFiZWwYASABKAkSLgoIZnVuY3Rpb24YAiABKA4yHC5sYWdvb24udjEuQWdncmVnYXRlRnVuY3Rpb24SFgoJYXR0cmlidXRlGAMgASgJSACIAQFCDAoKX2F0dHJpYnV0ZSJCCghHcm91cEtleRINCgVsYWJlbBgBIAEoCRIRCglhdHRyaWJ1dGUYAiABKAkSFAoMZWFjaF9lbGVtZW50GAMgASgIIoYBCgZSYW5rQnkSJwoGdmVjdG9yGAEgASgLMhUubGFnb29uLnYxLlZlY3RvclJhbmtIABIjCgR0ZXh0GAIgASgLMhMubGFnb29uLnYxLlRleHRSYW5rSAASJgoIb3JkZXJfYnkYAyABKAsyEi5sYWdvb24udjEuT3JkZXJCeUgAQgYKBGtpbmQiPQoKVmVjdG9yUmFuaxIRCglhdHRyaWJ1dGUYASABKAkSDQoFcXVlcnkYAiABKAwSDQoFZXhhY3QYAyABKAgiLAoIVGV4dFJhbmsSEQoJYXR0cmlidXRlGAEgASgJEg0KBXF1ZXJ5GAIgASgJIiwKB09yZGVyQnkSIQoEa2V5cxgBIAMoCzITLmxhZ29vbi52MS5PcmRlcktleSIxCghPcmRlcktleRIRCglhdHRyaWJ1dGUYASABKAkSEgoKZGVzY2VuZGluZxgCIAEoCCKqAQoGRmlsdGVyEiQKA2FuZBgBIAEoCzIVLmxhZ29vbi52MS5GaWx0ZXJMaXN0SAASIwoCb3IYAiABKAsyFS5sYWdvb24udjEuRmlsdGVyTGlzdEgAEiAKA25vdBgDIAEoCzIRLmxhZ29vbi52MS5GaWx0ZXJIABIrCgpjb21wYXJpc29uGAQgASgLMhUubGFnb29uLnYxLkNvbXBhcmlzb25IAEIGCgRraW5kIjAKCkZpbHRlckxpc3QSIgoHZmlsdGVycxgBIAMoCzIRLmxhZ29vbi52MS5GaWx0ZXIicgoKQ29tcGFyaXNvbhIRCglhdHRyaWJ1dGUYASABKAkSLwoIb3BlcmF0b3IYAiABKA4yHS5sYWdvb24udjEuQ29tcGFyaXNvbk9wZXJhdG9yEiAKBnZhbHVlcxgDIAMoCzIQLmxhZ29vbi52MS5WYWx1ZSJzCgpQcm9qZWN0aW9uEg0KA2FsbBgBIAEoCEgAEiYKB2luY2x1ZGUYAiABKAsyEy5sYWdvb24udjEuTmFtZUxpc3RIABImCgdleGNsdWRlGAMgASgLMhMubGFnb29uLnYxLk5hbWVMaXN0SABCBgoEa2luZCIZCghOYW1lTGlzdBINCgVuYW1lcxgBIAMoCSK7AQoLQ29uc2lzdGVuY3kSKwoFbGV2ZWwYASABKA4yHC5sYWdvb24udjEuQ29uc2lzdGVuY3kuTGV2ZWwSGAoQc3RhbGVuZXNzX21zX21heBgCIAEoDRIfChdtaW5fbWFuaWZlc3RfZ2VuZXJhdGlvbhgDIAEoBCJECgVMZXZlbBIVChFMRVZFTF9VTlNQRUNJRklFRBAAEhAKDExFVkVMX1NUUk9ORxABEhIKDkxFVkVMX0VWRU5UVUFMEAIiqwEKDVF1ZXJ5UmVzcG9uc2USIgoEcm93cxgBIAMoCzIULmxhZ29vbi52MS5SZXN1bHRSb3cSGwoTbWFuaWZlc3RfZ2VuZXJhdGlvbhgCIAEoBBIuCgpzdGF0aXN0aWNzGAMgASgLMhoubGFnb29uLnYxLlF1ZXJ5U3RhdGlzdGljcxIpCgZncm91cHMYFCADKAsyGS5sYWdvb24udjEuQWdncmVnYXRlR3JvdXAiWgoOQWdncmVnYXRlR3JvdXASIgoEa2V5cxgBIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGUSJAoGdmFsdWVzGAIgAygLMhQubGFnb29uLnYxLkF0dHJpYnV0ZSKgAQoRTXVsdGlRdWVyeVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEigKB3F1ZXJpZXMYAiADKAsyFy5sYWdvb24udjEuUXVlcnlSZXF1ZXN0EisKC2NvbnNpc3RlbmN5GAMgASgLMhYubGFnb29uLnYxLkNvbnNpc3RlbmN5EiEKBmZ1c2lvbhgEIAEoCzIRLmxhZ29vbi52MS5GdXNpb24iiwEKBkZ1c2lvbhI6Cg9yZWNpcHJvY2FsX3JhbmsYASABKAsyHy5sYWdvb24udjEuUmVjaXByb2NhbFJhbmtGdXNpb25IABIuCgx3ZWlnaHRlZF9zdW0YAiABKAsyFi5sYWdvb24udjEuV2VpZ2h0ZWRTdW1IABINCgVsaW1pdBgDIAEoDUIGCgRraW5kIj4KFFJlY2lwcm9jYWxSYW5rRnVzaW9uEhUKDXJhbmtfY29uc3RhbnQYASABKAESDwoHd2VpZ2h0cxgCIAMoASJPCgtXZWlnaHRlZFN1bRIPCgd3ZWlnaHRzGAEgAygBEi8KDW5vcm1hbGl6YXRpb24YAiABKA4yGC5sYWdvb24udjEuTm9ybWFsaXphdGlvbiJcChJNdWx0aVF1ZXJ5UmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLmxhZ29vbi52MS5RdWVyeVJlc3BvbnNlEhsKE21hbmlmZXN0X2dlbmVyYXRpb24YAiABKAQibAoJUmVzdWx0Um93EhkKAmlkGAEgASgLMg0ubGFnb29uLnYxLklkEhEKBGRpc3QYAiABKAFIAIgBARIoCgphdHRyaWJ1dGVzGAMgAygLMhQubGFnb29uLnYxLkF0dHJpYnV0ZUIHCgVfZGlzdCLmAQoPUXVlcnlTdGF0aXN0aWNzEg0KBWV4YWN0GAEgASgIEhgKEHNjb3JlZF9yb3dfY291bnQYAiABKAQSHAoUZXhoYXVzdGl2ZV9yb3dfY291bnQYAyABKAQSEQoJcm93X2NvdW50GAQgASgEEhsKE3N0b3JlX3JlcXVlc3RfY291bnQYBSABKAQSEwoLc3RvcmVfYnl0ZXMYBiABKAQSFwoPY2FjaGVfaGl0X2NvdW50GAcgASgEEhgKEGNhY2hlX21pc3NfY291bnQYCCABKAQSFAoMZXhlY3V0aW9uX21zGAkgASgBKnEKEUFnZ3JlZ2F0ZUZ1bmN0aW9uEiIKHkFHR1JFR0FURV9GVU5DVElPTl9VTlNQRUNJRklFRBAAEhwKGEFHR1JFR0FURV9GVU5DVElPTl9DT1VOVBABEhoKFkFHR1JFR0FURV9GVU5DVElPTl9TVU0QAiqjAgoSQ29tcGFyaXNvbk9wZXJhdG9yEiMKH0NPTVBBUklTT05fT1BFUkFUT1JfVU5TUEVDSUZJRUQQABIaChZDT01QQVJJU09OX09QRVJBVE9SX0VREAESHgoaQ09NUEFSSVNPTl9PUEVSQVRPUl9OT1RfRVEQAhIaChZDT01QQVJJU09OX09QRVJBVE9SX0lOEAMSHgoaQ09NUEFSSVNPTl9PUEVSQVRPUl9OT1RfSU4QBBIaChZDT01QQVJJU09OX09QRVJBVE9SX0xUEAUSGwoXQ09NUEFSSVNPTl9PUEVSQVRPUl9MVEUQBhIaChZDT01QQVJJU09OX09QRVJBVE9SX0dUEAcSGwoXQ09NUEFSSVNPTl9PUEVSQVRPUl9HVEUQCCp8Cg1Ob3JtYWxpemF0aW9uEh0KGU5PUk1BTElaQVRJT05fVU5TUEVDSUZJRUQQABIWChJOT1JNQUxJWkFUSU9OX05PTkUQARIZChVOT1JNQUxJWkFUSU9OX01JTl9NQVgQAhIZChVOT1JNQUxJWkFUSU9OX1pfU0NPUkUQA2IGcHJvdG8z", [file_lagoon_v1_value]);
+  fileDesc("ChVsYWdvb24vdjEvcXVlcnkucHJvdG8SCWxhZ29vbi52MSKkAgoMUXVlcnlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIiCgdyYW5rX2J5GAIgASgLMhEubGFnb29uLnYxLlJhbmtCeRIhCgZmaWx0ZXIYAyABKAsyES5sYWdvb24udjEuRmlsdGVyEg0KBWxpbWl0GAQgASgNEikKCnByb2plY3Rpb24YBSABKAsyFS5sYWdvb24udjEuUHJvamVjdGlvbhIrCgtjb25zaXN0ZW5jeRgGIAEoCzIWLmxhZ29vbi52MS5Db25zaXN0ZW5jeRIrCgthZ2dyZWdhdGlvbhgUIAEoCzIWLmxhZ29vbi52MS5BZ2dyZWdhdGlvbhImCglsaW1pdF9wZXIYFSABKAsyEy5sYWdvb24udjEuTGltaXRQZXIiLQoITGltaXRQZXISEgoKYXR0cmlidXRlcxgBIAMoCRINCgVsaW1pdBgCIAEoDSJeCgtBZ2dyZWdhdGlvbhIoCgphZ2dyZWdhdGVzGAEgAygLMhQubGFnb29uLnYxLkFnZ3JlZ2F0ZRIlCghncm91cF9ieRgCIAMoCzITLmxhZ29vbi52MS5Hcm91cEtleSJwCglBZ2dyZWdhdGUSDQoFbGFiZWwYASABKAkSLgoIZnVuY3Rpb24YAiABKA4yHC5sYWdvb24udjEuQWdncmVnYXRlRnVuY3Rpb24SFgoJYXR0cmlidXRlGAMgASgJSACIAQFCDAoKX2F0dHJpYnV0ZSJCCghHcm91cEtleRINCgVsYWJlbBgBIAEoCRIRCglhdHRyaWJ1dGUYAiABKAkSFAoMZWFjaF9lbGVtZW50GAMgASgIIrMBCgZSYW5rQnkSJwoGdmVjdG9yGAEgASgLMhUubGFnb29uLnYxLlZlY3RvclJhbmtIABIjCgR0ZXh0GAIgASgLMhMubGFnb29uLnYxLlRleHRSYW5rSAASJgoIb3JkZXJfYnkYAyABKAsyEi5sYWdvb24udjEuT3JkZXJCeUgAEisKBXNjb3JlGAQgASgLMhoubGFnb29uLnYxLlNjb3JlRXhwcmVzc2lvbkgAQgYKBGtpbmQi6wIKD1Njb3JlRXhwcmVzc2lvbhIjCgR0ZXh0GAEgASgLMhMubGFnb29uLnYxLlRleHRSYW5rSAASIwoDc3VtGAIgASgLMhQubGFnb29uLnYxLlNjb3JlTGlzdEgAEiMKA21heBgDIAEoCzIULmxhZ29vbi52MS5TY29yZUxpc3RIABIqCgdwcm9kdWN0GAQgASgLMhcubGFnb29uLnYxLlNjb3JlUHJvZHVjdEgAEiMKBmZpbHRlchgFIAEoCzIRLmxhZ29vbi52MS5GaWx0ZXJIABITCglhdHRyaWJ1dGUYBiABKAlIABIpCghzYXR1cmF0ZRgHIAEoCzIVLmxhZ29vbi52MS5TY29yZUN1cnZlSAASJgoFZGVjYXkYCCABKAsyFS5sYWdvb24udjEuU2NvcmVDdXJ2ZUgAEigKBGRpc3QYCSABKAsyGC5sYWdvb24udjEuU2NvcmVEaXN0YW5jZUgAQgYKBGtpbmQiNgoJU2NvcmVMaXN0EikKBXBhcnRzGAEgAygLMhoubGFnb29uLnYxLlNjb3JlRXhwcmVzc2lvbiJICgxTY29yZVByb2R1Y3QSDgoGZmFjdG9yGAEgASgBEigKBHBhcnQYAiABKAsyGi5sYWdvb24udjEuU2NvcmVFeHByZXNzaW9uIloKClNjb3JlQ3VydmUSKAoEcGFydBgBIAEoCzIaLmxhZ29vbi52MS5TY29yZUV4cHJlc3Npb24SEAoIbWlkcG9pbnQYAiABKAESEAoIZXhwb25lbnQYAyABKAEiWwoNU2NvcmVEaXN0YW5jZRIoCgRwYXJ0GAEgASgLMhoubGFnb29uLnYxLlNjb3JlRXhwcmVzc2lvbhIgCgZvcmlnaW4YAiABKAsyEC5sYWdvb24udjEuVmFsdWUiPQoKVmVjdG9yUmFuaxIRCglhdHRyaWJ1dGUYASABKAkSDQoFcXVlcnkYAiABKAwSDQoFZXhhY3QYAyABKAgiVAoIVGV4dFJhbmsSEQoJYXR0cmlidXRlGAEgASgJEg0KBXF1ZXJ5GAIgASgJEg4KBnRva2VucxgDIAMoCRIWCg5sYXN0X2FzX3ByZWZpeBgEIAEoCCIsCgdPcmRlckJ5EiEKBGtleXMYASADKAsyEy5sYWdvb24udjEuT3JkZXJLZXkiMQoIT3JkZXJLZXkSEQoJYXR0cmlidXRlGAEgASgJEhIKCmRlc2NlbmRpbmcYAiABKAgiqgEKBkZpbHRlchIkCgNhbmQYASABKAsyFS5sYWdvb24udjEuRmlsdGVyTGlzdEgAEiMKAm9yGAIgASgLMhUubGFnb29uLnYxLkZpbHRlckxpc3RIABIgCgNub3QYAyABKAsyES5sYWdvb24udjEuRmlsdGVySAASKwoKY29tcGFyaXNvbhgEIAEoCzIVLmxhZ29vbi52MS5Db21wYXJpc29uSABCBgoEa2luZCIwCgpGaWx0ZXJMaXN0EiIKB2ZpbHRlcnMYASADKAsyES5sYWdvb24udjEuRmlsdGVyInIKCkNvbXBhcmlzb24SEQoJYXR0cmlidXRlGAEgASgJEi8KCG9wZXJhdG9yGAIgASgOMh0ubGFnb29uLnYxLkNvbXBhcmlzb25PcGVyYXRvchIgCgZ2YWx1ZXMYAyADKAsyEC5sYWdvb24udjEuVmFsdWUicwoKUHJvamVjdGlvbhINCgNhbGwYASABKAhIABImCgdpbmNsdWRlGAIgASgLMhMubGFnb29uLnYxLk5hbWVMaXN0SAASJgoHZXhjbHVkZRgDIAEoCzITLmxhZ29vbi52MS5OYW1lTGlzdEgAQgYKBGtpbmQiGQoITmFtZUxpc3QSDQoFbmFtZXMYASADKAkiuwEKC0NvbnNpc3RlbmN5EisKBWxldmVsGAEgASgOMhwubGFnb29uLnYxLkNvbnNpc3RlbmN5LkxldmVsEhgKEHN0YWxlbmVzc19tc19tYXgYAiABKA0SHwoXbWluX21hbmlmZXN0X2dlbmVyYXRpb24YAyABKAQiRAoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIQCgxMRVZFTF9TVFJPTkcQARISCg5MRVZFTF9FVkVOVFVBTBACIqsBCg1RdWVyeVJlc3BvbnNlEiIKBHJvd3MYASADKAsyFC5sYWdvb24udjEuUmVzdWx0Um93EhsKE21hbmlmZXN0X2dlbmVyYXRpb24YAiABKAQSLgoKc3RhdGlzdGljcxgDIAEoCzIaLmxhZ29vbi52MS5RdWVyeVN0YXRpc3RpY3MSKQoGZ3JvdXBzGBQgAygLMhkubGFnb29uLnYxLkFnZ3JlZ2F0ZUdyb3VwIloKDkFnZ3JlZ2F0ZUdyb3VwEiIKBGtleXMYASADKAsyFC5sYWdvb24udjEuQXR0cmlidXRlEiQKBnZhbHVlcxgCIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGUioAEKEU11bHRpUXVlcnlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIoCgdxdWVyaWVzGAIgAygLMhcubGFnb29uLnYxLlF1ZXJ5UmVxdWVzdBIrCgtjb25zaXN0ZW5jeRgDIAEoCzIWLmxhZ29vbi52MS5Db25zaXN0ZW5jeRIhCgZmdXNpb24YBCABKAsyES5sYWdvb24udjEuRnVzaW9uIosBCgZGdXNpb24SOgoPcmVjaXByb2NhbF9yYW5rGAEgASgLMh8ubGFnb29uLnYxLlJlY2lwcm9jYWxSYW5rRnVzaW9uSAASLgoMd2VpZ2h0ZWRfc3VtGAIgASgLMhYubGFnb29uLnYxLldlaWdodGVkU3VtSAASDQoFbGltaXQYAyABKA1CBgoEa2luZCI+ChRSZWNpcHJvY2FsUmFua0Z1c2lvbhIVCg1yYW5rX2NvbnN0YW50GAEgASgBEg8KB3dlaWdodHMYAiADKAEiTwoLV2VpZ2h0ZWRTdW0SDwoHd2VpZ2h0cxgBIAMoARIvCg1ub3JtYWxpemF0aW9uGAIgASgOMhgubGFnb29uLnYxLk5vcm1hbGl6YXRpb24iXAoSTXVsdGlRdWVyeVJlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC5sYWdvb24udjEuUXVlcnlSZXNwb25zZRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEImwKCVJlc3VsdFJvdxIZCgJpZBgBIAEoCzINLmxhZ29vbi52MS5JZBIRCgRkaXN0GAIgASgBSACIAQESKAoKYXR0cmlidXRlcxgDIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGVCBwoFX2Rpc3Qi5gEKD1F1ZXJ5U3RhdGlzdGljcxINCgVleGFjdBgBIAEoCBIYChBzY29yZWRfcm93X2NvdW50GAIgASgEEhwKFGV4aGF1c3RpdmVfcm93X2NvdW50GAMgASgEEhEKCXJvd19jb3VudBgEIAEoBBIbChNzdG9yZV9yZXF1ZXN0X2NvdW50GAUgASgEEhMKC3N0b3JlX2J5dGVzGAYgASgEEhcKD2NhY2hlX2hpdF9jb3VudBgHIAEoBBIYChBjYWNoZV9taXNzX2NvdW50GAggASgEEhQKDGV4ZWN1dGlvbl9tcxgJIAEoASpxChFBZ2dyZWdhdGVGdW5jdGlvbhIiCh5BR0dSRUdBVEVfRlVOQ1RJT05fVU5TUEVDSUZJRUQQABIcChhBR0dSRUdBVEVfRlVOQ1RJT05fQ09VTlQQARIaChZBR0dSRUdBVEVfRlVOQ1RJT05fU1VNEAIqowIKEkNvbXBhcmlzb25PcGVyYXRvchIjCh9DT01QQVJJU09OX09QRVJBVE9SX1VOU1BFQ0lGSUVEEAASGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9FURABEh4KGkNPTVBBUklTT05fT1BFUkFUT1JfTk9UX0VREAISGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9JThADEh4KGkNPTVBBUklTT05fT1BFUkFUT1JfTk9UX0lOEAQSGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9MVBAFEhsKF0NPTVBBUklTT05fT1BFUkFUT1JfTFRFEAYSGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9HVBAHEhsKF0NPTVBBUklTT05fT1BFUkFUT1JfR1RFEAgqfAoNTm9ybWFsaXphdGlvbhIdChlOT1JNQUxJWkFUSU9OX1VOU1BFQ0lGSUVEEAASFgoSTk9STUFMSVpBVElPTl9OT05FEAESGQoVTk9STUFMSVpBVElPTl9NSU5fTUFYEAISGQoVTk9STUFMSVpBVElPTl9aX1NDT1JFEANiBnByb3RvMw", [file_lagoon_v1_value]);
 
 /**
  * Describes the message lagoon.v1.QueryRequest.
@@ -56,80 +56,115 @@ export const RankBySchema = /*@__PURE__*/
   messageDesc(file_lagoon_v1_query, 5);
 
 /**
+ * Describes the message lagoon.v1.ScoreExpression.
+ * Use `create(ScoreExpressionSchema)` to create a new message.
+ */
+export const ScoreExpressionSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 6);
+
+/**
+ * Describes the message lagoon.v1.ScoreList.
+ * Use `create(ScoreListSchema)` to create a new message.
+ */
+export const ScoreListSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 7);
+
+/**
+ * Describes the message lagoon.v1.ScoreProduct.
+ * Use `create(ScoreProductSchema)` to create a new message.
+ */
+export const ScoreProductSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 8);
+
+/**
+ * Describes the message lagoon.v1.ScoreCurve.
+ * Use `create(ScoreCurveSchema)` to create a new message.
+ */
+export const ScoreCurveSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 9);
+
+/**
+ * Describes the message lagoon.v1.ScoreDistance.
+ * Use `create(ScoreDistanceSchema)` to create a new message.
+ */
+export const ScoreDistanceSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 10);
+
+/**
  * Describes the message lagoon.v1.VectorRank.
  * Use `create(VectorRankSchema)` to create a new message.
  */
 export const VectorRankSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 6);
+  messageDesc(file_lagoon_v1_query, 11);
 
 /**
  * Describes the message lagoon.v1.TextRank.
  * Use `create(TextRankSchema)` to create a new message.
  */
 export const TextRankSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 7);
+  messageDesc(file_lagoon_v1_query, 12);
 
 /**
  * Describes the message lagoon.v1.OrderBy.
  * Use `create(OrderBySchema)` to create a new message.
  */
 export const OrderBySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 8);
+  messageDesc(file_lagoon_v1_query, 13);
 
 /**
  * Describes the message lagoon.v1.OrderKey.
  * Use `create(OrderKeySchema)` to create a new message.
  */
 export const OrderKeySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 9);
+  messageDesc(file_lagoon_v1_query, 14);
 
 /**
  * Describes the message lagoon.v1.Filter.
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 10);
+  messageDesc(file_lagoon_v1_query, 15);
 
 /**
  * Describes the message lagoon.v1.FilterList.
  * Use `create(FilterListSchema)` to create a new message.
  */
 export const FilterListSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 11);
+  messageDesc(file_lagoon_v1_query, 16);
 
 /**
  * Describes the message lagoon.v1.Comparison.
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export const ComparisonSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 12);
+  messageDesc(file_lagoon_v1_query, 17);
 
 /**
  * Describes the message lagoon.v1.Projection.
  * Use `create(ProjectionSchema)` to create a new message.
  */
 export const ProjectionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 13);
+  messageDesc(file_lagoon_v1_query, 18);
 
 /**
  * Describes the message lagoon.v1.NameList.
  * Use `create(NameListSchema)` to create a new message.
  */
 export const NameListSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 14);
+  messageDesc(file_lagoon_v1_query, 19);
 
 /**
  * Describes the message lagoon.v1.Consistency.
  * Use `create(ConsistencySchema)` to create a new message.
  */
 export const ConsistencySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 15);
+  messageDesc(file_lagoon_v1_query, 20);
 
 /**
  * Describes the enum lagoon.v1.Consistency.Level.
  */
 export const Consistency_LevelSchema = /*@__PURE__*/
-  enumDesc(file_lagoon_v1_query, 15, 0);
+  enumDesc(file_lagoon_v1_query, 20, 0);
 
 /**
  * @generated from enum lagoon.v1.Consistency.Level
@@ -142,63 +177,63 @@ export const Consistency_Level = /*@__PURE__*/
  * Use `create(QueryResponseSchema)` to create a new message.
  */
 export const QueryResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 16);
+  messageDesc(file_lagoon_v1_query, 21);
 
 /**
  * Describes the message lagoon.v1.AggregateGroup.
  * Use `create(AggregateGroupSchema)` to create a new message.
  */
 export const AggregateGroupSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 17);
+  messageDesc(file_lagoon_v1_query, 22);
 
 /**
  * Describes the message lagoon.v1.MultiQueryRequest.
  * Use `create(MultiQueryRequestSchema)` to create a new message.
  */
 export const MultiQueryRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 18);
+  messageDesc(file_lagoon_v1_query, 23);
 
 /**
  * Describes the message lagoon.v1.Fusion.
  * Use `create(FusionSchema)` to create a new message.
  */
 export const FusionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 19);
+  messageDesc(file_lagoon_v1_query, 24);
 
 /**
  * Describes the message lagoon.v1.ReciprocalRankFusion.
  * Use `create(ReciprocalRankFusionSchema)` to create a new message.
  */
 export const ReciprocalRankFusionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 20);
+  messageDesc(file_lagoon_v1_query, 25);
 
 /**
  * Describes the message lagoon.v1.WeightedSum.
  * Use `create(WeightedSumSchema)` to create a new message.
  */
 export const WeightedSumSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 21);
+  messageDesc(file_lagoon_v1_query, 26);
 
 /**
  * Describes the message lagoon.v1.MultiQueryResponse.
  * Use `create(MultiQueryResponseSchema)` to create a new message.
  */
 export const MultiQueryResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 22);
+  messageDesc(file_lagoon_v1_query, 27);
 
 /**
  * Describes the message lagoon.v1.ResultRow.
  * Use `create(ResultRowSchema)` to create a new message.
  */
 export const ResultRowSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 23);
+  messageDesc(file_lagoon_v1_query, 28);
 
 /**
  * Describes the message lagoon.v1.QueryStatistics.
  * Use `create(QueryStatisticsSchema)` to create a new message.
  */
 export const QueryStatisticsSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 24);
+  messageDesc(file_lagoon_v1_query, 29);
 
 /**
  * Describes the enum lagoon.v1.AggregateFunction.

@@ -7,12 +7,15 @@ import {
   type MultiQueryRequest,
   type QueryRequest,
   type RankBy,
+  type ScoreExpression,
+  type TextRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { wrongValue } from '../json/shape.ts';
 import { aggregationLimits } from '../query/parse-aggregation.ts';
 import { filterLimits } from '../query/parse-filter.ts';
 import { queryCountMax } from '../query/parse-multi-query.ts';
 import { rankLimits } from '../query/parse-rank-by.ts';
+import { scoreLimits } from '../query/parse-score.ts';
 import { readVector } from '../write/vector-values.ts';
 
 /** The bounds that the HTTP parser keeps while it reads, for a query that comes as a message. */
@@ -54,11 +57,12 @@ function checkRankBy(rankBy: RankBy | undefined): void {
     case 'vector':
       readVector(kind.value.query, 'rank_by.vector.query');
       return;
-    case 'text': {
-      const bytes = Buffer.byteLength(kind.value.query);
-      if (bytes <= rankLimits.queryTextBytesMax) return;
-      throw invalidArgument('the query text is too long', { bytes, bytesMax: rankLimits.queryTextBytesMax });
-    }
+    case 'text':
+      checkText(kind.value);
+      return;
+    case 'score':
+      checkScore(kind.value, 'rank_by.score', { nodeCount: 0 }, 1);
+      return;
     case 'orderBy': {
       const found = kind.value.keys.length;
       if (found >= 1 && found <= rankLimits.orderKeyCountMax) return;
@@ -66,6 +70,47 @@ function checkRankBy(rankBy: RankBy | undefined): void {
     }
     default:
       throw invalidArgument('rank_by is missing');
+  }
+}
+
+function checkText({ query, tokens }: TextRank): void {
+  const { queryTextBytesMax: bytesMax, tokenCountMax: countMax } = scoreLimits;
+  const bytes = tokens.reduce((sum, token) => sum + Buffer.byteLength(token), Buffer.byteLength(query));
+  if (bytes <= bytesMax && tokens.length <= countMax) return;
+  throw invalidArgument('the query text is too long', { bytes, bytesMax, countMax });
+}
+
+function checkScore(
+  score: ScoreExpression | undefined,
+  path: string,
+  budget: { nodeCount: number },
+  depth: number,
+): void {
+  if (depth > scoreLimits.depthMax || ++budget.nodeCount > scoreLimits.nodeCountMax) {
+    throw wrongValue(path, 'the expression is too deep or has too many parts');
+  }
+  const kind = score?.kind;
+  switch (kind?.case) {
+    case 'text':
+      checkText(kind.value);
+      return;
+    case 'sum':
+    case 'max':
+      for (const part of kind.value.parts) checkScore(part, `${path}.${kind.case}`, budget, depth + 1);
+      return;
+    case 'filter':
+      checkFilter(kind.value, `${path}.filter`);
+      return;
+    case 'attribute':
+      return;
+    case 'product':
+    case 'saturate':
+    case 'decay':
+    case 'dist':
+      checkScore(kind.value.part, `${path}.${kind.case}.part`, budget, depth + 1);
+      return;
+    default:
+      throw wrongValue(path, 'the expression is empty');
   }
 }
 

@@ -236,7 +236,6 @@ describe('query: bad input', () => {
     expect(backends.queries).toHaveLength(0);
   });
 
-  const filter = ['a', 'Eq', 1];
   test.each<[string, Record<string, unknown>]>([
     ['compute_attributes', { rank_by: order, compute_attributes: {} }],
     ['rerank_by with a model', { queries: [{ rank_by: order }], rerank_by: { model: 'm' } }],
@@ -244,18 +243,7 @@ describe('query: bad input', () => {
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],
     ['SparseKNN', { rank_by: ['a', 'SparseKNN', { '1': 2 }] }],
-    ['Sum', { rank_by: ['Sum', [['a', 'BM25', 'x']]] }],
-    ['Max', { rank_by: ['Max', [['a', 'BM25', 'x']]] }],
-    ['Product', { rank_by: ['Product', 2, ['a', 'BM25', 'x']] }],
-    ['Attribute', { rank_by: ['Attribute', 'a'] }],
-    ['Saturate', { rank_by: ['Saturate', ['a', 'BM25', 'x'], { midpoint: 1 }] }],
-    ['Decay', { rank_by: ['Decay', ['a', 'BM25', 'x'], { midpoint: 1 }] }],
-    ['Dist', { rank_by: ['Dist', ['Attribute', 'a'], 1] }],
-    ['And', { rank_by: ['And', [filter]] }],
-    ['Eq', { rank_by: filter }],
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],
-    ['list of tokens', { rank_by: ['a', 'BM25', ['x', 'y']] }],
-    ['last_as_prefix', { rank_by: ['a', 'BM25', 'x', { last_as_prefix: true }] }],
     ...[
       'Contains',
       'NotContains',
