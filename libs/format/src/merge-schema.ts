@@ -12,6 +12,7 @@ import {
   type FullTextSearch,
   fullTextSearchDefaults,
   type IdKind,
+  type ListCodec,
   limits,
   type PatternSetting,
   patternSettings,
@@ -136,12 +137,13 @@ function applyDeclaration(
   const fullTextSearch = mergeFullTextSearch(before?.fullTextSearch, declaration, type);
   const patterns = mergePatterns(before, declaration, type);
   const distanceMetric = mergeMetric(before, type, declaration, metricDefault);
+  const codec = mergeCodec(before, declaration);
   const merged: AttributeSchema = {
     type,
     filterable: declaration.filterable ?? filterableDefault(before, { ...patterns, fullTextSearch }),
     ...patterns,
     ...(fullTextSearch === undefined ? {} : { fullTextSearch }),
-    ...(distanceMetric === undefined ? {} : { ann: { distanceMetric } }),
+    ...(distanceMetric === undefined ? {} : { ann: { distanceMetric, ...(codec === undefined ? {} : { codec }) } }),
   };
   return before !== undefined && equalAttributes(before, merged) ? before : merged;
 }
@@ -214,6 +216,11 @@ function mergeMetric(
   return asked ?? 'cosine_distance';
 }
 
+function mergeCodec(before: AttributeSchema | undefined, { ann }: AttributeDeclaration): ListCodec | undefined {
+  const asked = typeof ann === 'object' ? ann.codec : undefined;
+  return asked === 'auto' ? undefined : (asked ?? before?.ann?.codec);
+}
+
 function checkAgainst(
   { name, type, column }: NamedColumn,
   before: AttributeSchema,
@@ -255,6 +262,7 @@ function equalAttributes(a: AttributeSchema, b: AttributeSchema): boolean {
     a.filterable === b.filterable &&
     patternSettings.every((name) => a[name] === b[name]) &&
     a.ann?.distanceMetric === b.ann?.distanceMetric &&
+    a.ann?.codec === b.ann?.codec &&
     equalFullTextSearch(a.fullTextSearch, b.fullTextSearch)
   );
 }

@@ -1,4 +1,4 @@
-import type { AttributeType, DistanceMetric, FullTextSearch, IdKind } from './schema.ts';
+import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ListCodec } from './schema.ts';
 
 /** What a request declares beside its data. A field that is absent leaves what is there, or takes its default. */
 export interface SchemaDeclaration {
@@ -17,5 +17,8 @@ export interface AttributeDeclaration {
   /** true: the defaults, or the settings it already has. */
   readonly fullTextSearch?: FullTextSearch | boolean | undefined;
   /** Only vectors, which have it by default. */
-  readonly ann?: { readonly distanceMetric?: DistanceMetric | undefined } | boolean | undefined;
+  readonly ann?:
+    | { readonly distanceMetric?: DistanceMetric | undefined; readonly codec?: ListCodec | 'auto' | undefined }
+    | boolean
+    | undefined;
 }

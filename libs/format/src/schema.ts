@@ -74,6 +74,16 @@ export interface FullTextSearch {
 export const patternSettings = ['glob', 'regex', 'fuzzy'] as const;
 export type PatternSetting = (typeof patternSettings)[number];
 
+/** How lists of an ANN index keep vectors. */
+export const listCodecs = ['flat', 'int8', 'pq4'] as const;
+export type ListCodec = (typeof listCodecs)[number];
+
+export interface AnnSettings {
+  readonly distanceMetric: DistanceMetric;
+  /** Absent: chosen for each segment by its size and the dimensions. */
+  readonly codec?: ListCodec;
+}
+
 export interface AttributeSchema {
   readonly type: AttributeType;
   /** Compared by value: Eq, In, Lt, Contains, … and Glob. */
@@ -84,8 +94,8 @@ export interface AttributeSchema {
   readonly fuzzy?: true;
   /** Only string and []string attributes. */
   readonly fullTextSearch?: FullTextSearch;
-  /** Only vector attributes: searched by ANN with this metric. */
-  readonly ann?: { readonly distanceMetric: DistanceMetric };
+  /** Only vector attributes: searched by ANN. */
+  readonly ann?: AnnSettings;
 }
 
 export interface Schema {

@@ -7,7 +7,9 @@ import {
   distanceMetrics,
   type FullTextSearch,
   type IdKind,
+  type ListCodec,
   limits,
+  listCodecs,
   type Schema,
   scalarTypes,
   type VectorElement,
@@ -48,6 +50,7 @@ function attributeToStored(name: string, attribute: AttributeSchema): StoredAttr
     regex: attribute.regex ?? false,
     fuzzy: attribute.fuzzy ?? false,
     annDistanceMetric: attribute.ann?.distanceMetric ?? '',
+    annCodec: attribute.ann?.codec ?? '',
     ...(attribute.fullTextSearch === undefined
       ? {}
       : { fullTextSearch: create(StoredFullTextSearchSchema, attribute.fullTextSearch) }),
@@ -65,9 +68,16 @@ function attributeFromStored(stored: StoredAttribute): AttributeSchema {
     ...(stored.glob ? { glob: true } : {}),
     ...(stored.regex ? { regex: true } : {}),
     ...(stored.fuzzy ? { fuzzy: true } : {}),
-    ...(metric === '' ? {} : { ann: { distanceMetric: metric as DistanceMetric } }),
+    ...(metric === '' ? {} : { ann: { distanceMetric: metric as DistanceMetric, ...codecFromStored(stored) } }),
     ...(stored.fullTextSearch === undefined ? {} : { fullTextSearch: fullTextFromStored(stored.fullTextSearch) }),
   };
+}
+
+function codecFromStored({ name, annCodec }: StoredAttribute): { readonly codec?: ListCodec } {
+  if (annCodec === '') return {};
+  const codec = listCodecs.find((known) => known === annCodec);
+  if (codec === undefined) throw corrupt('unknown codec of lists', { attribute: name, codec: annCodec });
+  return { codec };
 }
 
 function fullTextFromStored(stored: FullTextSearch): FullTextSearch {

@@ -36,6 +36,8 @@ export interface SearchOutcome {
   readonly groups?: readonly AggregateGroup[];
   /** Of these, rows that no index led to; undefined: all of them. */
   readonly exhaustiveRowCount?: number;
+  /** False: an index may have left rows out. */
+  readonly isExact?: boolean;
 }
 
 /** Ties are broken by id, ascending. */

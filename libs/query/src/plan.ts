@@ -41,7 +41,7 @@ function planLimitPer(schema: Schema, { limitPer, rankBy }: QuerySpec): LimitPer
 function planRank(schema: Schema, rankBy: RankBy): RankPlan {
   switch (rankBy.kind) {
     case 'vector':
-      return planVector(rankedAttribute(schema, rankBy.attribute), rankBy.attribute, rankBy.query);
+      return planVector(rankedAttribute(schema, rankBy.attribute), rankBy);
     case 'text':
       return { kind: 'text', score: planScore(schema, rankBy.expression) };
     case 'order':
@@ -57,7 +57,13 @@ function rankedAttribute(schema: Schema, name: string): AttributeSchema {
   return attribute;
 }
 
-function planVector(attribute: AttributeSchema, name: string, query: Float32Array): RankPlan {
+/** Of ANN queries that name none. */
+const recallDefault = 0.95;
+
+function planVector(
+  attribute: AttributeSchema,
+  { attribute: name, query, exact, recall = recallDefault }: Extract<RankBy, { readonly kind: 'vector' }>,
+): RankPlan {
   const { type } = attribute;
   if (type.kind !== 'vector') {
     throw invalidArgument('attribute is not a vector', { attribute: name, type: formatAttributeType(type) });
@@ -70,7 +76,9 @@ function planVector(attribute: AttributeSchema, name: string, query: Float32Arra
     });
   }
   checkFinite(query, name);
-  return { kind: 'vector', attribute: name, metric: attribute.ann?.distanceMetric ?? 'cosine_distance', query };
+  if (!(recall > 0 && recall <= 1)) throw invalidArgument('recall out of range', { recall, above: 0, max: 1 });
+  const metric = attribute.ann?.distanceMetric ?? 'cosine_distance';
+  return { kind: 'vector', attribute: name, metric, query, recall: exact || recall === 1 ? undefined : recall };
 }
 
 /** A squared norm that f32 cannot hold would make distances that are not numbers. */

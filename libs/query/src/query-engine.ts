@@ -322,13 +322,12 @@ function usageSince(before: ReadUsage, after: ReadUsage): ReadUsage {
   };
 }
 
-/** Every query is exact at this stage. */
 function toStatistics(
   outcome: SearchOutcome,
   rowCount: number,
   executionMs: number,
 ): Omit<QueryStatistics, keyof ReadUsage> {
   const { scoredRowCount } = outcome;
-  const { exhaustiveRowCount = scoredRowCount } = outcome;
-  return { exact: true, scoredRowCount, exhaustiveRowCount, rowCount, executionMs };
+  const { exhaustiveRowCount = scoredRowCount, isExact = true } = outcome;
+  return { exact: isExact, scoredRowCount, exhaustiveRowCount, rowCount, executionMs };
 }

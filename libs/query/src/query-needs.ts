@@ -8,18 +8,22 @@ export interface QueryNeeds {
   readonly filtered: ReadonlyMap<string, AttributeType>;
   /** Attributes that are searched as text, with the settings that make their terms. */
   readonly texts: ReadonlyMap<string, FullTextSearch>;
+  /** Vector attributes whose lists are searched, beside their columns. */
+  readonly lists: ReadonlySet<string>;
 }
 
-export const noNeeds: QueryNeeds = { columns: new Set(), filtered: new Map(), texts: new Map() };
+export const noNeeds: QueryNeeds = { columns: new Set(), filtered: new Map(), texts: new Map(), lists: new Set() };
 
 /** Vectors that are answered too: other answered attributes are read from the documents. */
 export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: QueryPlan): QueryNeeds {
   const columns = new Set<string>();
   const filtered = new Map<string, AttributeType>();
   const texts = new Map<string, FullTextSearch>();
+  const lists = new Set<string>();
   switch (rank.kind) {
     case 'vector':
       columns.add(rank.attribute);
+      if (rank.recall !== undefined) lists.add(rank.attribute);
       break;
     case 'text':
       addScored(columns, texts, rank.score);
@@ -35,23 +39,26 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
   if (filter !== undefined) addFiltered({ columns, filtered }, filter);
   for (const name of limitPer?.attributes ?? []) columns.add(name);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
-  return { columns, filtered, texts };
+  return { columns, filtered, texts, lists };
 }
 
 /** Everything that a query may need without another read of columns. */
 export function allNeeds(schema: Schema): QueryNeeds {
   const columns = new Set<string>();
   const texts = new Map<string, FullTextSearch>();
-  for (const [name, { filterable, fullTextSearch }] of schema.attributes) {
+  const lists = new Set<string>();
+  for (const [name, { filterable, fullTextSearch, ann }] of schema.attributes) {
+    if (ann !== undefined) lists.add(name);
     if (fullTextSearch !== undefined) texts.set(name, fullTextSearch);
     if (fullTextSearch === undefined || filterable) columns.add(name);
   }
-  return { columns, filtered: new Map(), texts };
+  return { columns, filtered: new Map(), texts, lists };
 }
 
 export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
   const covered =
     [...b.columns].every((name) => a.columns.has(name)) &&
+    [...b.lists].every((name) => a.lists.has(name)) &&
     [...b.filtered.keys()].every((name) => a.filtered.has(name)) &&
     [...b.texts].every(([name, settings]) => a.texts.get(name) === settings);
   if (covered) return a;
@@ -59,6 +66,7 @@ export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
     columns: new Set([...a.columns, ...b.columns]),
     filtered: new Map([...a.filtered, ...b.filtered]),
     texts: new Map([...a.texts, ...b.texts]),
+    lists: new Set([...a.lists, ...b.lists]),
   };
 }
 

@@ -20,6 +20,8 @@ export type RankPlan =
       readonly attribute: string;
       readonly metric: DistanceMetric;
       readonly query: Float32Array;
+      /** Share of the true answer that lists are to find; undefined: exact. */
+      readonly recall: number | undefined;
     }
   | { readonly kind: 'text'; readonly score: ScorePlan }
   | { readonly kind: 'order'; readonly keys: readonly OrderKeyPlan[] }

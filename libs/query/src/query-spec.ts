@@ -12,7 +12,13 @@ export interface QuerySpec {
 }
 
 export type RankBy =
-  | { readonly kind: 'vector'; readonly attribute: string; readonly query: Float32Array; readonly exact: boolean }
+  | {
+      readonly kind: 'vector';
+      readonly attribute: string;
+      readonly query: Float32Array;
+      readonly exact: boolean;
+      readonly recall?: number;
+    }
   | { readonly kind: 'text'; readonly expression: ScoreExpression }
   | { readonly kind: 'order'; readonly keys: readonly OrderKey[] }
   /** No rows but numbers over them: `limit` counts groups. */

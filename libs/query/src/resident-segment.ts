@@ -1,7 +1,7 @@
 import { assert, corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, PinnedBlock } from '@lagoon/cache';
 import { columnSize, type FullTextSearch } from '@lagoon/format';
-import type { SegmentColumn, SegmentReader } from '@lagoon/segment';
+import type { SegmentColumn, SegmentLists, SegmentPart, SegmentReader } from '@lagoon/segment';
 import { lookUpFilter } from './look-up-filter.ts';
 import { hasValueIndex, planLookup } from './plan-lookup.ts';
 import type { QueryNeeds } from './query-needs.ts';
@@ -11,7 +11,9 @@ import {
   idPartSize,
   layOutIds,
   openStoredSegment,
+  partCount,
   type StoredColumn,
+  type StoredLists,
   type StoredPlace,
   type StoredSegment,
   type StoredText,
@@ -44,6 +46,7 @@ export async function createResidentSegment(
   const pins: PinnedBlock[] = [];
   const columns: StoredColumn[] = [];
   const texts: StoredText[] = [];
+  const lists: StoredLists[] = [];
   let holderCount = 1;
 
   const acquire = async (
@@ -62,12 +65,12 @@ export async function createResidentSegment(
     return pinned;
   };
   /** The part is the segment's from now on, unless it came too late or twice. */
-  const keep = (pinned: PinnedBlock, isThere: boolean): boolean => {
+  const keep = (loaded: readonly PinnedBlock[], isThere: boolean): boolean => {
     if (holderCount > 0 && !isThere) {
-      pins.push(pinned);
+      pins.push(...loaded);
       return true;
     }
-    pinned[Symbol.dispose]();
+    for (const pinned of loaded) pinned[Symbol.dispose]();
     if (holderCount === 0) throw new LagoonError('unavailable', 'segment was put out of memory', { context: { key } });
     return false;
   };
@@ -77,7 +80,7 @@ export async function createResidentSegment(
     const columnShape = reader.shapeOf(column);
     const read = (inner: AbortSignal): Promise<Uint8Array> => reader.readColumn(column, inner);
     const pinned = await acquire(`column ${column.name}`, columnSize(columnShape), read, waiting);
-    if (!keep(pinned, isThere())) return;
+    if (!keep([pinned], isThere())) return;
     const stored = { ...placeOf(pinned), name: column.name, shape: columnShape };
     columns.push(stored);
     addColumn(block.columns, stored, pinned.block.bytes);
@@ -89,15 +92,41 @@ export async function createResidentSegment(
     assert(size !== undefined && indexSize !== undefined, 'a text that is loaded is in the segment');
     const read = (inner: AbortSignal): Promise<Uint8Array> => reader.readText(column, inner);
     const pinned = await acquire(`text ${column.name}`, size, read, waiting);
-    if (!keep(pinned, isThere())) return;
+    if (!keep([pinned], isThere())) return;
     texts.push({ ...placeOf(pinned), attribute: column.name, settings, indexSize, hasNulls: column.hasNulls });
+  };
+
+  /** All parts or none: a scorer wants them together. */
+  const loadLists = async (column: SegmentColumn, parts: SegmentLists, waiting?: AbortSignal): Promise<void> => {
+    const isThere = (): boolean => lists.some(({ attribute }) => attribute === column.name);
+    if (isThere()) return;
+    const load = (name: string, part: SegmentPart): Promise<PinnedBlock> =>
+      acquire(`${name} ${column.name}`, part.size, (inner) => part.read(inner), waiting);
+    const loaded: PinnedBlock[] = [];
+    try {
+      for (const name of ['clusters', 'codes', 'rows'] as const) {
+        const part = parts[name];
+        if (part !== undefined) loaded.push(await load(name, part));
+      }
+    } catch (error) {
+      for (const pinned of loaded) pinned[Symbol.dispose]();
+      throw error;
+    }
+    if (!keep(loaded, isThere())) return;
+    const placeAt = (name: 'codes' | 'rows'): StoredPlace | undefined => {
+      const at = name === 'rows' ? loaded.length - 1 : 1;
+      return parts[name] === undefined ? undefined : placeOf(loaded[at] as PinnedBlock);
+    };
+    const [clusters] = loaded;
+    assert(clusters !== undefined, 'lists have clusters');
+    lists.push({ attribute: column.name, clusters: placeOf(clusters), codes: placeAt('codes'), rows: placeAt('rows') });
   };
 
   const readIds = async (inner: AbortSignal): Promise<Uint8Array> => layOutIds(shape, await reader.readIdRows(inner));
   const ids = await acquire('ids', idPartSize(shape), readIds, signal);
   pins.push(ids);
-  const block = openStoredSegment({ ...shape, columns, texts }, placeOf(ids), () => ids.block.bytes);
-  let described: StoredSegment = { ...shape, columns: [], texts: [] };
+  const block = openStoredSegment({ ...shape, columns, texts, lists }, placeOf(ids), () => ids.block.bytes);
+  let described: StoredSegment = { ...shape, columns: [], texts: [], lists: [] };
   return {
     blockId,
     contentId: key,
@@ -105,13 +134,13 @@ export async function createResidentSegment(
     block,
     reader,
     get segment() {
-      if (described.columns.length + described.texts.length < columns.length + texts.length) {
-        described = { ...shape, columns: [...columns], texts: [...texts] };
+      if (partCount(described) < columns.length + texts.length + lists.length) {
+        described = { ...shape, columns: [...columns], texts: [...texts], lists: [...lists] };
       }
       return described;
     },
     ensure: async (needs, waiting) => {
-      const loads = loadsFor(reader, needs, loadColumn, loadText);
+      const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists);
       await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
     },
     lookUp: async (filter, lookedUp, waiting) => {
@@ -137,12 +166,15 @@ function loadsFor(
   needs: QueryNeeds,
   loadColumn: (column: SegmentColumn, signal: AbortSignal) => Promise<void>,
   loadText: (column: SegmentColumn, settings: FullTextSearch, signal: AbortSignal) => Promise<void>,
+  loadLists: (column: SegmentColumn, parts: SegmentLists, signal: AbortSignal) => Promise<void>,
 ): ((signal: AbortSignal) => Promise<void>)[] {
   return reader.footer.columns.flatMap((column) => {
     const settings = needs.texts.get(column.name);
     const stored = column.fullTextSearch;
     const isStored = settings !== undefined && stored !== undefined && termsKey(settings) === termsKey(stored);
     const loads: ((signal: AbortSignal) => Promise<void>)[] = [];
+    const lists = needs.lists.has(column.name) ? reader.lists(column) : undefined;
+    if (lists !== undefined) loads.push((signal) => loadLists(column, lists, signal));
     if (isStored) loads.push((signal) => loadText(column, stored, signal));
     const type = needs.filtered.get(column.name);
     const isScanned = type !== undefined && !hasValueIndex(reader, column.name, type);

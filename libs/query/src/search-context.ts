@@ -1,19 +1,23 @@
-import { assert } from '@lagoon/base';
+import { alignUp, assert } from '@lagoon/base';
 import { type Bitmap, getBit, openBlock, type VectorColumn } from '@lagoon/format';
 import { openTextIndex, type TextIndex } from '@lagoon/text';
 import {
   createKernels,
+  createListScorer,
   type DistanceMetric,
   type Kernels,
   kernelDimsMax,
   kernelTopMax,
+  type ListScorer,
+  listScratchBytes,
   type ScratchRegion,
   scratchBytes,
   type TopRows,
 } from '@lagoon/vector';
 import type { BlockLocation } from './job-block.ts';
+import { type OpenedLists, openLists } from './opened-lists.ts';
 import type { RowBlock } from './row-ranks.ts';
-import { openStoredSegment, type StoredPlace, type StoredText } from './stored-segment.ts';
+import { openStoredSegment, partCount, type StoredLists, type StoredPlace, type StoredText } from './stored-segment.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
 import { createTextLists, type TextLists } from './text-lists.ts';
 
@@ -26,6 +30,9 @@ export interface SearchContext {
   openText(location: BlockLocation, text: StoredText): TextIndex;
   readonly textIndexes: TextIndexCache;
   readonly textLists: TextLists;
+  /** The lists of a vector column; opened once. */
+  openLists(location: BlockLocation, lists: StoredLists): OpenedLists;
+  readonly listScorer: ListScorer;
   /** The bytes of a part of a segment. */
   bytesAt(place: StoredPlace): Uint8Array;
   /** Forgets opened blocks that may have been evicted. */
@@ -39,11 +46,11 @@ interface OpenedBlock {
   readonly location: BlockLocation;
   readonly block: RowBlock;
   readonly texts: Map<string, TextIndex>;
+  readonly lists: Map<string, OpenedLists>;
 }
 
-/** Parts only ever come. */
 function countParts({ segment }: BlockLocation): number {
-  return segment === undefined ? 0 : segment.columns.length + segment.texts.length;
+  return segment === undefined ? 0 : partCount(segment);
 }
 
 export interface BlockScan {
@@ -68,8 +75,11 @@ export interface SearchMemory {
 const scanRowCountMax = 1 << 20;
 const maskBytes = scanRowCountMax / 8;
 
+const kernelBytes = alignUp(scratchBytes(kernelDimsMax, kernelTopMax), 16);
+const listBytes = alignUp(listScratchBytes(), 16);
+
 /** Bytes of scratch in each memory for one thread. */
-export const searchScratchBytes = maskBytes + scratchBytes(kernelDimsMax, kernelTopMax);
+export const searchScratchBytes = maskBytes + kernelBytes + listBytes;
 
 export interface SearchContextOptions {
   /** Bytes of derived text indexes that the thread may keep; and as many of postings that it has unpacked. */
@@ -84,6 +94,7 @@ export function createSearchContext(
 ): SearchContext {
   const scanners = new Map<number, MemoryScanner>();
   const blocks = new Map<number, OpenedBlock>();
+  let scorer: ListScorer | undefined;
   const scannerOf = (memoryIndex: number): MemoryScanner => {
     const known = scanners.get(memoryIndex);
     if (known !== undefined) return known;
@@ -102,7 +113,12 @@ export function createSearchContext(
         segment === undefined
           ? openBlock(bytesAt(location), { verify: false })
           : openStoredSegment(segment, location, bytesAt);
-      blocks.set(location.blockId, { location, block, texts: known?.texts ?? new Map() });
+      blocks.set(location.blockId, {
+        location,
+        block,
+        texts: known?.texts ?? new Map(),
+        lists: known?.lists ?? new Map(),
+      });
       return block;
     },
     openText: (location, text) => {
@@ -114,6 +130,19 @@ export function createSearchContext(
       opened.texts.set(text.attribute, index);
       return index;
     },
+    openLists: (location, stored) => {
+      const opened = blocks.get(location.blockId);
+      assert(opened !== undefined, 'a block is opened before its lists');
+      const known = opened.lists.get(stored.attribute);
+      if (known !== undefined) return known;
+      const lists = openLists(stored, bytesAt);
+      opened.lists.set(stored.attribute, lists);
+      return lists;
+    },
+    get listScorer() {
+      scorer ??= createListScorer(module, (memoryIndex) => scorerMemory(memoryAt(memoryIndex)));
+      return scorer;
+    },
     bytesAt,
     scanVectors: (memoryIndex, column, scan) => scannerOf(memoryIndex).scan(column, scan),
     textIndexes: createTextIndexCache(options.textIndexBytesMax),
@@ -121,8 +150,16 @@ export function createSearchContext(
     forgetBlocks: (blockIds) => {
       for (const blockId of blockIds) blocks.delete(blockId);
     },
-    forgetMemory: (memoryIndex) => void scanners.delete(memoryIndex),
+    forgetMemory: (memoryIndex) => {
+      scanners.delete(memoryIndex);
+      scorer = undefined;
+    },
   };
+}
+
+/** The part of the scratch region behind those of the mask and of the kernels. */
+function scorerMemory({ memory, scratch }: SearchMemory): SearchMemory {
+  return { memory, scratch: { offset: scratch.offset + maskBytes + kernelBytes, size: listBytes } };
 }
 
 interface MemoryScanner {
@@ -134,7 +171,7 @@ function createMemoryScanner(module: WebAssembly.Module, { memory, scratch }: Se
   assert(scratch.size >= searchScratchBytes, 'a search thread has its whole scratch region');
   const kernels = createKernels(module, memory, {
     offset: scratch.offset + maskBytes,
-    size: scratch.size - maskBytes,
+    size: kernelBytes,
   });
   return {
     memory,

@@ -25,6 +25,7 @@ export interface StoredSegment {
   readonly permuted: boolean;
   readonly columns: readonly StoredColumn[];
   readonly texts: readonly StoredText[];
+  readonly lists: readonly StoredLists[];
 }
 
 export interface StoredPlace {
@@ -36,6 +37,14 @@ export interface StoredPlace {
 export interface StoredColumn extends StoredPlace {
   readonly name: string;
   readonly shape: ColumnShape;
+}
+
+/** Lists of a vector column: clusters; codes but for flat lists; the row of each position where positions are no rows. */
+export interface StoredLists {
+  readonly attribute: string;
+  readonly clusters: StoredPlace;
+  readonly codes: StoredPlace | undefined;
+  readonly rows: StoredPlace | undefined;
 }
 
 /** A text index, and behind it the nulls of its attribute where it has some. */
@@ -75,6 +84,11 @@ function openRanks(part: IdPart, bytes: Uint8Array): RowRanks | undefined {
     rowOf: new Uint32Array(bytes.buffer, start, part.rowCount),
     rankOf: new Uint32Array(bytes.buffer, start + ranksSize(part), part.rowCount),
   };
+}
+
+/** Parts beside the ids that are there; they only ever come. */
+export function partCount({ columns, texts, lists }: Pick<StoredSegment, 'columns' | 'texts' | 'lists'>): number {
+  return columns.length + texts.length + lists.length;
 }
 
 /** How ids lie in the arena: as a column of their own. */

@@ -26,7 +26,14 @@ import {
   type SegmentReference,
 } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
-import { planDeleteVectors, readDeleteVector, readSegmentRows, writeSegment } from '@lagoon/segment';
+import {
+  type ClusterOptions,
+  clusterRows,
+  planDeleteVectors,
+  readDeleteVector,
+  readSegmentRows,
+  writeSegment,
+} from '@lagoon/segment';
 import { type Arena, createArena } from '@lagoon/vector';
 import { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './query-engine.ts';
 import { searchScratchBytes } from './search-context.ts';
@@ -101,6 +108,7 @@ export function createTestNamespace(
     readonly flat?: boolean;
     readonly orderOf?: OrderOf;
     readonly indexedRowCountMin?: number;
+    readonly cluster?: ClusterOptions;
   } = {},
 ): TestNamespace {
   const clock = options.clock ?? createSystemClock();
@@ -170,6 +178,10 @@ export function createTestNamespace(
         const generations = { generationFirst: manifest.indexedThrough + 1, generationLast: last.generation };
         const { incarnation } = manifest;
         const order = options.orderOf?.(rowCount);
+        const clustered =
+          options.cluster === undefined
+            ? {}
+            : await clusterRows(block, schema, { incarnation: manifest.incarnation, ...generations }, options.cluster);
         const written =
           options.flat === true
             ? undefined
@@ -179,7 +191,7 @@ export function createTestNamespace(
                 { incarnation, ...generations },
                 {
                   indexedRowCountMin: options.indexedRowCountMin ?? 0,
-                  ...(order === undefined ? {} : { order }),
+                  ...(order === undefined ? clustered : { order }),
                 },
               );
         const bytes = written?.bytes ?? merged;

@@ -1,3 +1,5 @@
+export { type ClusterOptions, clusterRows } from './cluster-rows.ts';
+export { type Clusters, decodeClusters } from './clusters.v1.ts';
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
 export type { GranuleRange, IndexRoot } from './index-root.v1.ts';
 export {
@@ -11,7 +13,14 @@ export {
 } from './look-up.ts';
 export { type MergeSegmentsOptions, mergeSegments, type SegmentToMerge } from './merge-segments.ts';
 export { gramKeysOf } from './ngrams.ts';
-export { openSegment, type SegmentIds, type SegmentPlace, type SegmentReader } from './open-segment.ts';
+export {
+  openSegment,
+  type SegmentIds,
+  type SegmentLists,
+  type SegmentPart,
+  type SegmentPlace,
+  type SegmentReader,
+} from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
 export { createRangeReader, type ReadRange, wholeIfSmall } from './read-range.ts';
@@ -25,4 +34,4 @@ export {
 } from './read-segment.ts';
 export type { SegmentColumn, SegmentFooter, SegmentIdentity } from './segment-footer.v1.ts';
 export { valueKey } from './value-key.ts';
-export { type WriteSegmentOptions, type WrittenSegment, writeSegment } from './write-segment.v1.ts';
+export { type VectorLists, type WriteSegmentOptions, type WrittenSegment, writeSegment } from './write-segment.v1.ts';

@@ -67,6 +67,8 @@ export interface SegmentReader {
   valueIndex(column: SegmentColumn): AttributeIndex | undefined;
   /** The index of the n-grams of an attribute's texts; undefined where there is none. */
   ngramIndex(column: SegmentColumn): AttributeIndex | undefined;
+  /** The lists of a vector column; undefined where it has none. */
+  lists(column: SegmentColumn): SegmentLists | undefined;
   /** Which block of documents holds a row, and its first row. */
   documentBlockOf(row: number): DocumentBlockPlace;
   /** The stored attributes of the rows of one block: row r is row r − `firstRow` of the result. One read. */
@@ -85,6 +87,21 @@ export interface SegmentIds {
   readonly ids: IdColumn;
   /** Row per id, a permutation; undefined: id r is that of row r. */
   readonly rows: Uint32Array | undefined;
+}
+
+/** Parts of the lists of a vector column, each read on its own. */
+export interface SegmentLists {
+  /** To be opened by `decodeClusters`. */
+  readonly clusters: SegmentPart;
+  /** Undefined: the lists are the rows of the column themselves. */
+  readonly codes: SegmentPart | undefined;
+  /** u32, the row of each position; undefined: positions are rows. */
+  readonly rows: SegmentPart | undefined;
+}
+
+export interface SegmentPart {
+  readonly size: number;
+  read(signal?: AbortSignal): Promise<Uint8Array>;
 }
 
 export interface DocumentBlockPlace {
@@ -264,6 +281,14 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     readText: (column, signal) => readWhole(required(key, findSection(footer, 'text', indexOf(column))), signal),
     valueIndex: (column) => openIndex('valueIndex', column),
     ngramIndex: (column) => openIndex('ngramIndex', column),
+    lists: (column) => {
+      const partOf = (kind: 'clusters' | 'codes' | 'listRows'): SegmentPart | undefined => {
+        const section = findSection(footer, kind, indexOf(column));
+        return section && { size: section.length, read: (signal) => readWhole(section, signal) };
+      };
+      const clusters = partOf('clusters');
+      return clusters && { clusters, codes: partOf('codes'), rows: partOf('listRows') };
+    },
     documentBlockOf: (row) => {
       const index = lastAtMost(firstRows, row);
       return { index, firstRow: firstRows[index] as number };

@@ -8,7 +8,7 @@ export const trailerSize = 16;
 /** Sections begin at multiples of it. */
 export const sectionAlignment = 16;
 
-/** Numbers are for ever. 16 and above are reserved: clusters 16, codes 17, sparse 18. */
+/** Numbers are for ever. 18 is reserved: sparse. */
 export const sectionKind = {
   ids: 1,
   idFilter: 2,
@@ -18,6 +18,9 @@ export const sectionKind = {
   documents: 6,
   valueIndex: 7,
   ngramIndex: 8,
+  clusters: 16,
+  codes: 17,
+  listRows: 19,
 } as const;
 
 export type SectionKind = keyof typeof sectionKind;

@@ -10,9 +10,11 @@ import {
   shapeOf,
 } from '@lagoon/format';
 import { type Analyzer, createAnalyzer, createTextIndexBuilder, encodeTextIndex } from '@lagoon/text';
+import type { IvfIndex } from '@lagoon/vector';
 import type { EncodedIndex } from './attribute-index.v1.ts';
 import { createAttributeIndexBuilder } from './build-attribute-index.ts';
 import { buildNgramIndex } from './build-ngram-index.ts';
+import { encodeClusters } from './clusters.v1.ts';
 import { cutDocuments, encodeDocuments } from './document-blocks.v1.ts';
 import { cutByParts, cutEvenly, type Granules } from './granules.ts';
 import { encodeFirstIds, encodeIdBlocks } from './id-blocks.v1.ts';
@@ -36,8 +38,16 @@ export interface WriteSegmentOptions {
   readonly order?: Uint32Array;
   /** Segments of fewer rows have no attribute indexes: their columns are scanned. */
   readonly indexedRowCountMin?: number;
+  /** Lists of vector columns, by attribute. */
+  readonly lists?: ReadonlyMap<string, VectorLists>;
   /** Lets other work of the thread run. */
   readonly breathe?: () => Promise<void>;
+}
+
+/** Lists of one vector column. Its positions are the segment's first rows, unless `rows` says which row each position is. */
+export interface VectorLists {
+  readonly index: IvfIndex;
+  readonly rows: Uint32Array | undefined;
 }
 
 export interface WrittenSegment {
@@ -88,6 +98,7 @@ export async function writeSegment(
   }
   const documents = await documentsOf(columns, rowCount, breathe);
   sections.add('documents', undefined, cutByParts(documents.map((written) => written.compressed)));
+  addLists(sections, described, options.lists ?? new Map());
   return assemble(sections, (list) =>
     encodeFooter({
       ...identity,
@@ -102,6 +113,26 @@ export async function writeSegment(
       documentRawSizes: documents.map((written) => written.rawSize),
     }),
   );
+}
+
+/** Clusters come last: right before the footer, so that one read can take both. */
+function addLists(
+  sections: SectionList,
+  columns: readonly SegmentColumn[],
+  lists: ReadonlyMap<string, VectorLists>,
+): void {
+  const indexed = columns.flatMap(({ name }, column) => {
+    const of = lists.get(name);
+    return of === undefined ? [] : [{ column, ...of }];
+  });
+  assert(indexed.length === lists.size, 'lists are of columns that the segment has');
+  for (const { column, index, rows } of indexed) {
+    if (rows !== undefined) sections.add('listRows', column, cutEvenly(bytesOf(rows), smallGranuleBytes));
+    if (index.code.codec !== 'flat') sections.add('codes', column, cutEvenly(index.codes, smallGranuleBytes));
+  }
+  for (const { column, index, rows } of indexed) {
+    sections.add('clusters', column, cutEvenly(encodeClusters(index, rows !== undefined), largeGranuleBytes));
+  }
 }
 
 /** Long texts that are only searched and answered lie in their postings and in the documents. */

@@ -6,11 +6,12 @@ import {
   distanceMetrics,
   formatAttributeType,
   type IdKind,
+  listCodecs,
   parseAttributeType,
   type Schema,
   type SchemaDeclaration,
 } from '@lagoon/format';
-import type { AttributeSchema, Schema as SchemaMessage, SchemaSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import type { Ann, AttributeSchema, Schema as SchemaMessage, SchemaSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 
 const idKinds: readonly IdKind[] = ['u64', 'uuid', 'string'];
 
@@ -39,7 +40,7 @@ export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSch
       regex: attribute.regex ?? false,
       fuzzy: attribute.fuzzy ?? false,
       ...(attribute.fullTextSearch === undefined ? {} : { fullTextSearch: { ...attribute.fullTextSearch } }),
-      ...(attribute.ann === undefined ? {} : { ann: { distanceMetric: attribute.ann.distanceMetric } }),
+      ...(attribute.ann === undefined ? {} : { ann: { ...attribute.ann } }),
     })),
   };
 }
@@ -60,6 +61,12 @@ function readAttribute(message: AttributeSchema): AttributeDeclaration {
     regex: message.regex,
     fuzzy: message.fuzzy,
     fullTextSearch: message.fullTextSearch,
-    ann: message.ann === undefined ? undefined : { distanceMetric: readDistanceMetric(message.ann.distanceMetric) },
+    ann: message.ann === undefined ? undefined : readAnn(message.ann),
   };
+}
+
+function readAnn({ distanceMetric, codec }: Ann): AttributeDeclaration['ann'] {
+  const known = [...listCodecs, 'auto' as const].find((name) => name === codec);
+  if (codec !== '' && known === undefined) throw invalidArgument('unknown codec of an ann index', { codec });
+  return { distanceMetric: readDistanceMetric(distanceMetric), codec: known };
 }

@@ -60,7 +60,7 @@ export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSch
       regex: regex ?? false,
       fuzzy: fuzzy ?? false,
       ...(fullTextSearch === undefined ? {} : { fullTextSearch: { ...fullTextSearch } }),
-      ...(ann === undefined ? {} : { ann: { distanceMetric: ann.distanceMetric } }),
+      ...(ann === undefined ? {} : { ann: { ...ann } }),
     })),
   };
 }

@@ -345,6 +345,13 @@ export declare type Ann = Message<"lagoon.v1.Ann"> & {
    * @generated from field: string distance_metric = 1;
    */
   distanceMetric: string;
+
+  /**
+   * How lists keep vectors: "flat", "int8", "pq4", or "auto" for what suits size and dimensions. Empty in a declaration: as it is.
+   *
+   * @generated from field: string codec = 2;
+   */
+  codec: string;
 };
 
 /**

@@ -1,4 +1,4 @@
-import type { AttributeSchema, Schema } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import type { Ann, AttributeSchema, Schema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import { type DeclaredSchema, parseSchema } from '../schema/parse-schema.ts';
 
 /** A schema that comes as a message goes through the same checks, and gets the same defaults, as one that comes as JSON. */
@@ -32,10 +32,13 @@ function toSettings(attribute: AttributeSchema): Record<string, unknown> {
             k1: text.k1 === 0 ? undefined : text.k1,
             b: text.b === 0 ? undefined : text.b,
           },
-    ann: attribute.ann === undefined ? undefined : annSettings(attribute.ann.distanceMetric),
+    ann: attribute.ann === undefined ? undefined : annSettings(attribute.ann),
   };
 }
 
-function annSettings(distanceMetric: string): unknown {
-  return distanceMetric === '' ? true : { distance_metric: distanceMetric };
+function annSettings({ distanceMetric, codec }: Ann): unknown {
+  return {
+    distance_metric: distanceMetric === '' ? undefined : distanceMetric,
+    codec: codec === '' ? undefined : codec,
+  };
 }

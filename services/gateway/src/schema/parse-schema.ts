@@ -6,6 +6,7 @@ import {
   distanceMetrics,
   type IdKind,
   limits,
+  listCodecs,
   parseAttributeType,
   patternSettings,
 } from '@lagoon/format';
@@ -134,19 +135,29 @@ function refuseUnserved(value: JsonObject, path: string): void {
   if (isGiven(value.embed)) throw wrongValue(at(path, 'embed'), 'embedding on the server is not supported');
 }
 
-const annFields = new Set(['distance_metric', 'late_interaction']);
+/** Empty: none was named. */
+interface ParsedAnn {
+  readonly distanceMetric: string;
+  readonly codec: string;
+}
 
-function parseAnn(value: unknown, type: AttributeType, path: string): { readonly distanceMetric: string } | undefined {
+const annCodecs = [...listCodecs, 'auto'] as const;
+const annFields = new Set(['distance_metric', 'codec', 'late_interaction']);
+
+function parseAnn(value: unknown, type: AttributeType, path: string): ParsedAnn | undefined {
   if (!isGiven(value) || value === false) return undefined;
   if (type.kind !== 'vector') throw wrongValue(path, 'only vector attributes have it');
-  if (value === true) return { distanceMetric: '' };
+  if (value === true) return { distanceMetric: '', codec: '' };
   if (!isObject(value)) throw wrongShape(path, 'a boolean or an object', value);
   refuseUnknownFields(value, path, annFields);
   if (isGiven(value.late_interaction) && asBoolean(value.late_interaction, at(path, 'late_interaction'))) {
     throw wrongValue(at(path, 'late_interaction'), 'lists of vectors per row are not supported');
   }
-  if (!isGiven(value.distance_metric)) return { distanceMetric: '' };
-  return { distanceMetric: parseDistanceMetric(value.distance_metric, at(path, 'distance_metric')) };
+  const metric = value.distance_metric;
+  return {
+    distanceMetric: isGiven(metric) ? parseDistanceMetric(metric, at(path, 'distance_metric')) : '',
+    codec: isGiven(value.codec) ? asOneOf(value.codec, at(path, 'codec'), annCodecs) : '',
+  };
 }
 
 export function parseDistanceMetric(value: unknown, path: string): DistanceMetric {

@@ -29,6 +29,9 @@ function attributeToJson(attribute: AttributeSchema): JsonObject {
       b: text.b,
     };
   }
-  if (attribute.ann !== undefined) out.ann = { distance_metric: attribute.ann.distanceMetric };
+  const { ann } = attribute;
+  if (ann !== undefined) {
+    out.ann = { distance_metric: ann.distanceMetric, ...(ann.codec === '' ? {} : { codec: ann.codec }) };
+  }
   return out;
 }

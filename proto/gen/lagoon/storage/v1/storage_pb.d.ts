@@ -541,6 +541,13 @@ export declare type StoredAttribute = Message<"lagoon.storage.v1.StoredAttribute
    * @generated from field: bool fuzzy = 8;
    */
   fuzzy: boolean;
+
+  /**
+   * Of the ANN index: "flat", "int8" or "pq4"; empty: chosen per segment.
+   *
+   * @generated from field: string ann_codec = 9;
+   */
+  annCodec: string;
 };
 
 /**

@@ -1,0 +1,137 @@
+import type { Bitmap } from '@lagoon/format';
+import type { Clusters } from '@lagoon/segment';
+import type { NearestLeaves } from '@lagoon/vector';
+import { budgetFor } from './ann-budget.ts';
+import { countBitsBetween } from './bit-count.ts';
+import { rowCountOf, startOf } from './opened-lists.ts';
+
+/** One segment's lists with the rows that may be answered. */
+export interface IndexedRows {
+  readonly clusters: Clusters;
+  /** Admitted positions; undefined: all. */
+  readonly admitted: Bitmap | undefined;
+  /** How many they are; above 0. */
+  readonly matchCount: number;
+  /** Of a row's code, and of its vector. */
+  readonly codeBytes: number;
+  readonly rowBytes: number;
+}
+
+/**
+ * How the lists of all segments are searched, as one: exactly over the matching rows; by the nearest leaves; or by the codes of
+ * all matching rows. The reason is for people.
+ */
+export type AnnAccess =
+  | { readonly kind: 'exact'; readonly reason: string }
+  | {
+      readonly kind: 'probe' | 'scan';
+      readonly reason: string;
+      readonly candidateCount: number;
+      /** Nearest leaves that are visited, from the first on, where they have matching rows. */
+      readonly visitedCount: number;
+      /** Matching rows in them. */
+      readonly rowCount: number;
+    };
+
+/** What was learned for the k and the recall, summed over segments: their leaves compete for one budget. */
+export interface AnnBudget {
+  readonly leafCount: number;
+  readonly candidateCount: number;
+}
+
+/** Most candidates of one query. */
+const candidateCountMax = 20_000;
+
+/** `nearest` gives the leaves of all segments by distance, and is not asked where exact search is cheaper. */
+export function planAnn(
+  rows: readonly IndexedRows[],
+  limit: number,
+  recall: number,
+  nearest: () => NearestLeaves,
+): AnnAccess {
+  const budget = sumBudgets(rows, limit, recall);
+  if (budget === undefined) return { kind: 'exact', reason: 'recall above what was learned' };
+  const matchCount = sum(rows, (one) => one.matchCount);
+  if (matchCount <= limit) return { kind: 'exact', reason: 'no more matches than rows asked for' };
+  if (sum(rows, exactBytes) <= probeBytes(rows, budget, limit, recall)) return { kind: 'exact', reason: 'few matches' };
+  return visitLeaves(rows, nearest(), budget, limit, matchCount);
+}
+
+function sumBudgets(rows: readonly IndexedRows[], limit: number, recall: number): AnnBudget | undefined {
+  let leafCount = 0;
+  let candidateCount = 2 * limit;
+  for (const { clusters } of rows) {
+    const budget = budgetFor(clusters.budgets, limit, recall);
+    if (budget === undefined) return undefined;
+    leafCount += budget.leafCount;
+    candidateCount = Math.max(candidateCount, budget.candidateCount);
+  }
+  return { leafCount, candidateCount: Math.min(candidateCount, candidateCountMax) };
+}
+
+function exactBytes({ matchCount, rowBytes }: IndexedRows): number {
+  return matchCount * rowBytes;
+}
+
+/** Centroids, codes of the rows of an unfiltered probe, vectors of the candidates. */
+function probeBytes(rows: readonly IndexedRows[], budget: AnnBudget, limit: number, recall: number): number {
+  const lists = sum(rows, ({ clusters, codeBytes }) => {
+    const leafCount = budgetFor(clusters.budgets, limit, recall)?.leafCount ?? 0;
+    const rowCount = (leafCount * clusters.positionCount) / clusters.leafEnds.length;
+    return rowCount * codeBytes + clusters.leafEnds.length * clusters.dims * 2;
+  });
+  return lists + budget.candidateCount * (rows[0]?.rowBytes ?? 0);
+}
+
+/**
+ * Leaves are visited by distance until as many matching rows were met as the budget has rows at all. Where the nearest leaves hold
+ * less than half of their share of the matches, distance to centroids says little about them: then all codes are scanned.
+ */
+function visitLeaves(
+  rows: readonly IndexedRows[],
+  leaves: NearestLeaves,
+  budget: AnnBudget,
+  limit: number,
+  matchCount: number,
+): AnnAccess {
+  const { candidateCount } = budget;
+  const all = (reason: string): AnnAccess => ({
+    kind: 'scan',
+    reason,
+    candidateCount,
+    visitedCount: leaves.leaves.length,
+    rowCount: matchCount,
+  });
+  let budgetRows = 0;
+  let budgetMatches = 0;
+  for (let i = 0; i < Math.min(budget.leafCount, leaves.leaves.length); i++) {
+    const { rowCount, matches } = leafAt(rows, leaves, i);
+    budgetRows += rowCount;
+    budgetMatches += matches;
+  }
+  const share = matchCount / sum(rows, ({ clusters }) => clusters.positionCount);
+  const nearShare = budgetRows === 0 ? 0 : budgetMatches / budgetRows;
+  if (nearShare < share / 2) return all('matches are far from the query');
+  const wanted = Math.max(limit, Math.ceil(budgetRows / Math.min(1, nearShare / share)));
+  if (wanted >= matchCount) return all('the budget covers all matches');
+  let rowCount = 0;
+  let visitedCount = 0;
+  while (visitedCount < leaves.leaves.length && (rowCount < wanted || visitedCount < budget.leafCount)) {
+    rowCount += leafAt(rows, leaves, visitedCount).matches;
+    visitedCount++;
+  }
+  return { kind: 'probe', reason: 'learned budget', candidateCount, visitedCount, rowCount };
+}
+
+function leafAt(rows: readonly IndexedRows[], { blocks, leaves }: NearestLeaves, index: number) {
+  const { clusters, admitted } = rows[blocks[index] as number] as IndexedRows;
+  const leaf = leaves[index] as number;
+  const start = startOf(clusters, leaf);
+  const rowCount = rowCountOf(clusters, leaf);
+  const matches = admitted === undefined ? rowCount : countBitsBetween(admitted, start, start + rowCount);
+  return { rowCount, matches };
+}
+
+function sum<T>(items: readonly T[], amountOf: (item: T) => number): number {
+  return items.reduce((total, item) => total + amountOf(item), 0);
+}

@@ -1,0 +1,211 @@
+import type { LeafBlock, ListScorer, NearestLeaves } from '@lagoon/vector';
+import { type AnnAccess, type IndexedRows, planAnn } from './ann-plan.ts';
+import { countBitsBetween } from './bit-count.ts';
+import { columnOf } from './evaluate-filter.ts';
+import { type JobBlock, memoryIndexOf, type SearchOutcome } from './job-block.ts';
+import { type OpenedLists, rowCountOf, startOf } from './opened-lists.ts';
+import { scanRows, type VectorTarget } from './scan-rows.ts';
+import type { SearchContext } from './search-context.ts';
+import type { TopRowsHeap } from './top-rows.ts';
+
+/** A segment with lists of the ranked column. */
+interface IndexedBlock extends IndexedRows {
+  /** In the job's list. */
+  readonly position: number;
+  readonly job: JobBlock;
+  readonly lists: OpenedLists;
+  /** The full vectors. */
+  readonly memoryIndex: number;
+  readonly valuesOffset: number;
+  readonly inverseNorms: Float32Array;
+}
+
+/**
+ * The nearest admitted rows by lists: one budget for the leaves of all segments. Candidates are compared again by their vectors, with
+ * the kernel of exact search, so an answered distance does not depend on how its row was found. Blocks without lists are
+ * scanned beside them.
+ */
+export function rankByAnn(
+  context: SearchContext,
+  target: VectorTarget,
+  recall: number,
+  limit: number,
+  blocks: readonly JobBlock[],
+  top: TopRowsHeap,
+): SearchOutcome {
+  const indexed: IndexedBlock[] = [];
+  let scannedRowCount = 0;
+  for (const [position, block] of blocks.entries()) {
+    const lists = listsOf(context, target, block, position);
+    if (lists === undefined) scannedRowCount += scanRows(context, target, limit, block, position, top);
+    else if (lists.matchCount > 0) indexed.push(lists);
+  }
+  if (indexed.length === 0) return outcomeOf(top, scannedRowCount, 0, true);
+  const scorer = context.listScorer;
+  let nearest: NearestLeaves | undefined;
+  const nearestLeaves = (): NearestLeaves => {
+    nearest ??= scorer.nearestLeaves({ ...metricOf(target), leavesMax: leafCountOf(indexed) }, indexed.map(leavesOf));
+    return nearest;
+  };
+  const access = planAnn(indexed, limit, recall, nearestLeaves);
+  if (access.kind === 'exact') {
+    for (const { job, position } of indexed) scannedRowCount += scanRows(context, target, limit, job, position, top);
+    return outcomeOf(top, scannedRowCount, 0, true);
+  }
+  visit(scorer, target, indexed, access, nearestLeaves(), top);
+  return outcomeOf(top, scannedRowCount, access.rowCount, false);
+}
+
+function outcomeOf(top: TopRowsHeap, scannedCount: number, listedCount: number, isExact: boolean): SearchOutcome {
+  return {
+    top: top.takeSorted(),
+    scoredRowCount: scannedCount + listedCount,
+    exhaustiveRowCount: scannedCount,
+    isExact,
+  };
+}
+
+/** The block's lists, where they are there and of the plan's metric. */
+function listsOf(
+  context: SearchContext,
+  { attribute, metric, query }: VectorTarget,
+  job: JobBlock,
+  position: number,
+): IndexedBlock | undefined {
+  const { location, block, admitted } = job;
+  const stored = location.segment?.lists.find((one) => one.attribute === attribute);
+  const column = columnOf(block, attribute, { kind: 'vector', element: 'f32', dims: query.length });
+  if (stored === undefined || column?.kind !== 'vector') return undefined;
+  const lists = context.openLists(location, stored);
+  const { clusters, codes } = lists;
+  if (clusters.metric !== metric || clusters.dims !== query.length) return undefined;
+  const positions = lists.positionsOf(admitted);
+  const { positionCount } = clusters;
+  const rowBytes = 4 * query.length;
+  return {
+    position,
+    job,
+    lists,
+    clusters,
+    admitted: positions,
+    matchCount: positions === undefined ? positionCount : countBitsBetween(positions, 0, positionCount),
+    codeBytes: codes === undefined ? rowBytes : (stored.codes?.size ?? 0) / positionCount,
+    rowBytes,
+    memoryIndex: memoryIndexOf(location, attribute),
+    valuesOffset: column.values.byteOffset,
+    inverseNorms: column.inverseNorms,
+  };
+}
+
+function metricOf({ metric, query, queryInverseNorm }: VectorTarget) {
+  return { metric, dims: query.length, query, queryInverseNorm };
+}
+
+function leavesOf({ lists, clusters }: IndexedBlock): LeafBlock {
+  const { memoryIndex, offset } = lists.centroids;
+  return { memoryIndex, centroidsOffset: offset, leafCount: clusters.leafEnds.length };
+}
+
+function leafCountOf(indexed: readonly IndexedBlock[]): number {
+  return indexed.reduce((count, { clusters }) => count + clusters.leafEnds.length, 0);
+}
+
+type ListAccess = Exclude<AnnAccess, { readonly kind: 'exact' }>;
+
+/** Scores the lists of the visited leaves and offers the best candidates by their exact distances. */
+function visit(
+  scorer: ListScorer,
+  target: VectorTarget,
+  indexed: readonly IndexedBlock[],
+  access: ListAccess,
+  nearest: NearestLeaves,
+  top: TopRowsHeap,
+): void {
+  const bases = rowBasesOf(indexed);
+  scorer.begin({ ...metricOf(target), candidatesMax: access.candidateCount });
+  for (const [index, block] of indexed.entries()) {
+    const lists = visitedLists(block, nearest, index, access.visitedCount);
+    if (lists.starts.length === 0) continue;
+    scorer.score({
+      ...lists,
+      code: block.clusters.code,
+      element: 'f32',
+      rowBase: bases[index] as number,
+      ...(block.admitted === undefined ? {} : { positionMask: block.admitted }),
+    });
+  }
+  const { numbers } = scorer.finish();
+  const found: number[][] = indexed.map(() => []);
+  for (const number of numbers) {
+    let index = indexed.length - 1;
+    while ((bases[index] as number) > number) index--;
+    (found[index] as number[]).push(number - (bases[index] as number));
+  }
+  for (const [index, block] of indexed.entries()) rerank(scorer, target, block, found[index] as number[], top);
+}
+
+/** Numbers of candidates: the positions of all segments behind one another. */
+function rowBasesOf(indexed: readonly IndexedBlock[]): number[] {
+  let end = 0;
+  return indexed.map(({ clusters }) => {
+    const start = end;
+    end += clusters.positionCount;
+    return start;
+  });
+}
+
+/** The lists of one segment among the nearest leaves, nearest first; those without a match are left out. */
+function visitedLists(block: IndexedBlock, { blocks, leaves, distances }: NearestLeaves, index: number, count: number) {
+  const { clusters, lists, admitted } = block;
+  const { codes } = lists;
+  const starts: number[] = [];
+  const rowCounts: number[] = [];
+  const offsets: number[] = [];
+  const inverseNormOffsets: number[] = [];
+  const leafDistances: number[] = [];
+  for (let i = 0; i < count; i++) {
+    if (blocks[i] !== index) continue;
+    const leaf = leaves[i] as number;
+    const start = startOf(clusters, leaf);
+    const rowCount = rowCountOf(clusters, leaf);
+    if (admitted !== undefined && countBitsBetween(admitted, start, start + rowCount) === 0) continue;
+    starts.push(start);
+    rowCounts.push(rowCount);
+    leafDistances.push(distances[i] as number);
+    offsets.push(
+      codes === undefined ? block.valuesOffset + start * block.rowBytes : codes.offset + (codes.starts[leaf] as number),
+    );
+    if (codes === undefined) inverseNormOffsets.push(block.inverseNorms.byteOffset + 4 * start);
+  }
+  return {
+    memoryIndex: codes === undefined ? block.memoryIndex : codes.memoryIndex,
+    starts: Uint32Array.from(starts),
+    rowCounts: Uint32Array.from(rowCounts),
+    offsets: Uint32Array.from(offsets),
+    leafDistances: Float32Array.from(leafDistances),
+    ...(codes === undefined && clusters.metric === 'cosine_distance'
+      ? { inverseNormOffsets: Uint32Array.from(inverseNormOffsets) }
+      : {}),
+  };
+}
+
+function rerank(
+  scorer: ListScorer,
+  target: VectorTarget,
+  { position, lists, memoryIndex, valuesOffset, rowBytes, inverseNorms }: IndexedBlock,
+  positions: readonly number[],
+  top: TopRowsHeap,
+): void {
+  if (positions.length === 0) return;
+  const rows = Uint32Array.from(positions, lists.rowOf);
+  const distances = scorer.distancesOf({
+    ...metricOf(target),
+    element: 'f32',
+    memoryIndex,
+    offsets: rows.map((row) => valuesOffset + row * rowBytes),
+    ...(target.metric === 'cosine_distance'
+      ? { inverseNorms: Float32Array.from(rows, (row) => inverseNorms[row] as number) }
+      : {}),
+  });
+  for (let i = 0; i < rows.length; i++) top.offer(distances[i] as number, position, rows[i] as number);
+}

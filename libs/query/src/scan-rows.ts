@@ -1,0 +1,51 @@
+import { type DistanceMetric, inverseNorm } from '@lagoon/vector';
+import { columnOf } from './evaluate-filter.ts';
+import { countAdmitted, type JobBlock, memoryIndexOf, withValue } from './job-block.ts';
+import type { SearchContext } from './search-context.ts';
+import type { TopRowsHeap } from './top-rows.ts';
+
+/** What rows are compared with. */
+export interface VectorTarget {
+  readonly attribute: string;
+  readonly metric: DistanceMetric;
+  readonly query: Float32Array;
+  readonly queryInverseNorm: number;
+}
+
+export function targetOf(attribute: string, metric: DistanceMetric, query: Float32Array): VectorTarget {
+  return { attribute, metric, query, queryInverseNorm: metric === 'cosine_distance' ? inverseNorm(query) : 0 };
+}
+
+/**
+ * Offers the nearest admitted rows of a block that have the vector, by an exact scan; what the heap holds already bounds it.
+ * Returns how many rows were compared.
+ */
+export function scanRows(
+  context: SearchContext,
+  target: VectorTarget,
+  limit: number,
+  { location, block, admitted }: JobBlock,
+  position: number,
+  top: TopRowsHeap,
+): number {
+  const type = { kind: 'vector', element: 'f32', dims: target.query.length } as const;
+  const column = columnOf(block, target.attribute, type);
+  if (column?.kind !== 'vector') return 0;
+  const rows = withValue(block, admitted, column.nulls);
+  const rowCount = countAdmitted(block, rows);
+  if (rowCount === 0) return 0;
+  const found = context.scanVectors(memoryIndexOf(location, target.attribute), column, {
+    metric: target.metric,
+    query: target.query,
+    queryInverseNorm: target.queryInverseNorm,
+    k: limit,
+    distanceBound: top.scoreBound,
+    rowCount: block.rowCount,
+    admitted: rows,
+    withTies: block.ranks !== undefined,
+  });
+  for (let i = 0; i < found.rows.length; i++) {
+    top.offer(found.distances[i] as number, position, found.rows[i] as number);
+  }
+  return rowCount;
+}
