@@ -1,7 +1,7 @@
 import { corrupt, isLagoonError, LagoonError } from '@lagoon/base';
 import type { LogContext } from './context.ts';
 import { type ReadEntry, readEntry } from './entry-reader.ts';
-import { type Survey, surveyNamespace } from './floor.ts';
+import { checkFloor, type Survey, surveyNamespace } from './floor.ts';
 import { isForeignManifest } from './fold.ts';
 import { gallop } from './gallop.ts';
 import { completeHintedManifest, type HeadHint, readHint } from './hint.ts';
@@ -57,7 +57,12 @@ export async function openNamespace(context: LogContext, name: string, signal?: 
       }
       return { view: walked.view, restarted: true, events: contentOf(walked.view, walked.events) };
     } catch (error) {
-      if (usable === undefined || !isLagoonError(error, 'corrupt')) throw error;
+      if (!isLagoonError(error, 'corrupt')) throw error;
+      if (usable === undefined) {
+        // Between the listing and the reads a floor may have been raised, stood, and been collected at.
+        if ((await checkFloor(context, name, signal)).floor > survey.floor) continue;
+        throw error;
+      }
       context.log.warn('head hint led to something corrupt, trying without it', { namespace: name, error });
       mayHint = false;
     }
