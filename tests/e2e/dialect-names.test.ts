@@ -223,8 +223,6 @@ describe('endpoints', () => {
     ['POST', '/v1/namespaces/names/_debug/recall', {}],
     ['GET', '/v1/namespaces/names/_debug/warm_cache', undefined],
     ['GET', '/v1/namespaces/names/_debug/purge_cache', undefined],
-    ['POST', '/v2/namespaces/names/async?stainless_overload=startCopyFrom', { copy_from_namespace: 'x' }],
-    ['GET', '/v1/namespaces/names/operations/token', undefined],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],
     ['GET', '/v1/keys', undefined],

@@ -334,6 +334,27 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await expect(fresh().copyFrom({ source_namespace: freshName() })).rejects.toMatchObject({ status: 404 });
     });
 
+    check('a namespace is copied with a token that tells the outcome', async () => {
+      const [sourceName, copyName] = [freshName(), freshName()];
+      await client.namespace(sourceName).write({ upsert_rows: [{ id: 1 }, { id: 2 }] });
+      const at = `/v2/namespaces/${copyName}/async?stainless_overload=startCopyFrom`;
+      const outcomeOf = async (body: unknown) => {
+        const { token } = JSON.parse((await raw('POST', at, JSON.stringify(body))).text);
+        return JSON.parse((await raw('GET', `/v1/namespaces/${copyName}/operations/${token}`)).text);
+      };
+      expect(await outcomeOf({ copy_from_namespace: { source_namespace: sourceName } })).toMatchObject({
+        status: 'finished',
+        start_time: expect.stringMatching(/Z$/),
+        finish_time: expect.stringMatching(/Z$/),
+        result: { success: { status: 'OK', source_generation: 1 } },
+      });
+      expect(ids(await client.namespace(copyName).query({ rank_by: ['id', 'asc'] }))).toEqual([1, 2]);
+      expect(await outcomeOf({ copy_from_namespace: sourceName })).toMatchObject({
+        result: { error: { status_code: 400, detail: { status: 'error' } } },
+      });
+      expect((await raw('GET', `/v1/namespaces/${copyName}/operations/nothing`)).status).toBe(404);
+    });
+
     check('a snapshot outlives its namespace and is restored', async () => {
       const sourceName = freshName();
       const source = client.namespace(sourceName);

@@ -57,6 +57,7 @@ export interface NamespaceSurvey {
   readonly bodies: readonly SurveyedBody[];
   readonly hint: ListedObject | undefined;
   readonly catalogue: readonly SurveyedMarker[];
+  readonly operations: readonly ListedObject[];
   /** Of the keys that were listed. */
   readonly print: number;
 }
@@ -77,6 +78,7 @@ export async function surveyForGarbage(
   const floors: SurveyedFloor[] = [];
   const bodies: SurveyedBody[] = [];
   const logged: (ListedObject & { readonly generation: number })[] = [];
+  const operations: ListedObject[] = [];
   let hint: ListedObject | undefined;
   for (const object of listing.objects) {
     const parsed = parseKey(object.key);
@@ -84,6 +86,7 @@ export async function surveyForGarbage(
     if (parsed?.kind === 'log') logged.push({ ...object, generation: parsed.generation });
     if (parsed?.kind === 'body') bodies.push({ ...object, incarnation: parsed.incarnation, job: parsed.job });
     if (parsed?.kind === 'head') hint = object;
+    if (parsed?.kind === 'operation') operations.push(object);
   }
   const read = await mapBounded(
     logged,
@@ -98,7 +101,7 @@ export async function surveyForGarbage(
     return parsed?.kind === 'catalog' ? [{ ...object, incarnation: parsed.incarnation }] : [];
   });
   const print = printOf(markers.objects, listing.objects);
-  return { name, storeTimeMs: listing.storeTimeMs, floors, entries, bodies, hint, catalogue, print };
+  return { name, storeTimeMs: listing.storeTimeMs, floors, entries, bodies, hint, catalogue, operations, print };
 }
 
 export function largestFloor(survey: NamespaceSurvey): number {

@@ -5,7 +5,18 @@ import { largestFloor, liveIncarnation, type NamespaceSurvey } from './gc-survey
 import { logKey, parseKeyAs } from './keys.ts';
 
 /** In the order in which they are deleted: what tells whose something is goes after it. */
-export const garbageKinds = ['object', 'body', 'log', 'birth', 'floor', 'head', 'catalogue', 'pin', 'record'] as const;
+export const garbageKinds = [
+  'object',
+  'body',
+  'log',
+  'birth',
+  'floor',
+  'head',
+  'catalogue',
+  'pin',
+  'operation',
+  'record',
+] as const;
 export type GarbageKind = (typeof garbageKinds)[number];
 
 export interface Garbage extends ListedObject {
@@ -60,6 +71,7 @@ export function judgeFamily(census: FamilyCensus, options: VerdictOptions): Fami
     judgeLog(census, name, verdict);
     judgeBodies(census, name, options, verdict);
     judgeMarkers(name, verdict);
+    judgeOperations(name, verdict);
   }
   judgeData(census, members, names, verdict);
   judgePins(census, verdict);
@@ -198,6 +210,14 @@ function judgeMarkers({ survey }: NameJudge, verdict: Verdict): void {
   }
   if (live !== undefined && !survey.catalogue.some(({ incarnation }) => incarnation === live)) {
     verdict.result.unlisted.push({ name: survey.name, incarnation: live });
+  }
+}
+
+/** Records of copies are kept for a day after they were written last. */
+function judgeOperations({ survey }: NameJudge, verdict: Verdict): void {
+  for (const operation of survey.operations) {
+    if (verdict.ageMs(operation) < dayMs) verdict.wait(operation, 'an operation that may still be asked for');
+    else verdict.add(operation, 'operation', 'an operation older than a day');
   }
 }
 

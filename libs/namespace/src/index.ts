@@ -63,6 +63,7 @@ export {
   logPrefix,
   namespacePrefix,
   namespacesPrefix,
+  operationKey,
   type ParsedKey,
   type PinKey,
   parseKey,
@@ -103,6 +104,7 @@ export type {
   ReadResult,
 } from './namespace-log.ts';
 export { emptyView } from './open.ts';
+export { type CopyOperation, type FinishedCopy, readOperation, writeOperation } from './operations.ts';
 export { decodePin, type Pin } from './pin-codec.ts';
 export type { Snapshot } from './pins.ts';
 export type {

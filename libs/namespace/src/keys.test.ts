@@ -11,6 +11,7 @@ import {
   headKey,
   leaseKey,
   logKey,
+  operationKey,
   type ParsedKey,
   parseKey,
   pinKey,
@@ -30,6 +31,7 @@ const parsed: fc.Arbitrary<ParsedKey> = fc.oneof(
   fc.record({ kind: fc.constant('head' as const), name: names }),
   fc.record({ kind: fc.constant('floor' as const), name: names, generation: generations }),
   fc.record({ kind: fc.constant('pin' as const), name: names, pin: names, random: ids, ok: fc.boolean() }),
+  fc.record({ kind: fc.constant('operation' as const), name: names, token: ids }),
   fc.record({ kind: fc.constant('family' as const), family: ids, incarnation: ids }),
   fc.record({
     kind: fc.constant('data' as const),
@@ -59,6 +61,8 @@ function format(key: ParsedKey): string {
       return headKey(key.name);
     case 'floor':
       return floorKey(key.name, key.generation);
+    case 'operation':
+      return operationKey(key.name, key.token);
     case 'pin':
       return pinKey(key);
     case 'family':

@@ -22,6 +22,7 @@ export type ParsedKey =
     }
   | { readonly kind: 'head'; readonly name: string }
   | { readonly kind: 'floor'; readonly name: string; readonly generation: number }
+  | { readonly kind: 'operation'; readonly name: string; readonly token: string }
   | ({ readonly kind: 'pin' } & PinKey)
   | { readonly kind: 'family'; readonly family: string; readonly incarnation: string }
   | ({ readonly kind: 'data' } & DataKey)
@@ -72,7 +73,7 @@ export function catalogKey(name: string, incarnation: string): string {
   return `${catalogPrefix}${escapeName(name)}/${id(incarnation)}`;
 }
 
-/** Everything about a namespace but its segments; body/ < floor/ < head < log/ < pins/ in key order. */
+/** Everything about a namespace but its segments; body/ < floor/ < head < log/ < operations/ < pins/ in key order. */
 export function namespacePrefix(name: string): string {
   return `${namespacesPrefix}${escapeName(name)}/`;
 }
@@ -99,6 +100,10 @@ export function headKey(name: string): string {
 
 export function floorPrefix(name: string): string {
   return `${namespacePrefix(name)}floor/`;
+}
+
+export function operationKey(name: string, token: string): string {
+  return `${namespacePrefix(name)}operations/${id(token)}`;
 }
 
 export function pinsPrefix(name: string): string {
@@ -189,6 +194,9 @@ function parseNamespaceKey(name: string, part: string, rest: readonly string[]):
   }
   if (part === 'floor' && rest.length === 1) {
     return withGeneration(first, (generation) => ({ kind: 'floor', name, generation }));
+  }
+  if (part === 'operations' && rest.length === 1) {
+    return isId(first) ? { kind: 'operation', name, token: first } : undefined;
   }
   if (part === 'pins' && rest.length === 2) {
     const pin = pinPattern.exec(second);

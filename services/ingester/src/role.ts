@@ -18,6 +18,7 @@ import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
 import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { createBackgroundTasks } from './background-tasks.ts';
 import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
+import { createCopyOperations } from './copy-operations.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
 import { noSuchNamespace, weighTail } from './group.ts';
 import { createIngesterMetrics, type IngesterMetrics } from './ingester-metrics.ts';
@@ -133,8 +134,17 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
     },
   });
 
+  const copyOperations = createCopyOperations({
+    store: deps.store,
+    random: deps.random,
+    log: deps.log,
+    namespaceLog,
+    branch: lineageService.branch,
+  });
+
   const service: ServiceImplementation<typeof IngesterService> = {
     ...lineageService,
+    ...copyOperations,
     append: async (request, context) => {
       const answer = await write(request.namespace, readWriteRequest(request, config.blockBytesMax), context.signal);
       return appendResponse(answer);

@@ -9,7 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Schema } from "./value_pb.js";
 import type { Filter } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
-import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema } from "./lineage_pb.js";
+import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, GetOperationRequestSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema, OperationSchema, StartCopyRequestSchema, StartCopyResponseSchema } from "./lineage_pb.js";
 
 /**
  * Describes the file lagoon/v1/ingester.proto.
@@ -399,6 +399,22 @@ export declare const IngesterService: GenService<{
     methodKind: "unary";
     input: typeof BranchRequestSchema;
     output: typeof BranchResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.StartCopy
+   */
+  startCopy: {
+    methodKind: "unary";
+    input: typeof StartCopyRequestSchema;
+    output: typeof StartCopyResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.GetOperation
+   */
+  getOperation: {
+    methodKind: "unary";
+    input: typeof GetOperationRequestSchema;
+    output: typeof OperationSchema;
   },
   /**
    * @generated from rpc lagoon.v1.IngesterService.CreateSnapshot

@@ -9,7 +9,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Attribute, Document, Id, Schema } from "./value_pb.js";
 import type { Filter, MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
-import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ExportRequestSchema, ExportResponseSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema } from "./lineage_pb.js";
+import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ExportRequestSchema, ExportResponseSchema, GetOperationRequestSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema, OperationSchema, StartCopyRequestSchema, StartCopyResponseSchema } from "./lineage_pb.js";
 
 /**
  * Describes the file lagoon/v1/lagoon.proto.
@@ -291,6 +291,22 @@ export declare const LagoonService: GenService<{
     methodKind: "unary";
     input: typeof BranchRequestSchema;
     output: typeof BranchResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.StartCopy
+   */
+  startCopy: {
+    methodKind: "unary";
+    input: typeof StartCopyRequestSchema;
+    output: typeof StartCopyResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.GetOperation
+   */
+  getOperation: {
+    methodKind: "unary";
+    input: typeof GetOperationRequestSchema;
+    output: typeof OperationSchema;
   },
   /**
    * @generated from rpc lagoon.v1.LagoonService.CreateSnapshot

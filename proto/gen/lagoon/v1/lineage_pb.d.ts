@@ -293,3 +293,138 @@ export declare type ExportResponse = Message<"lagoon.v1.ExportResponse"> & {
  */
 export declare const ExportResponseSchema: GenMessage<ExportResponse>;
 
+/**
+ * Branches `namespace` off the newest generation of `source`, and keeps the outcome for a day under a token, whatever process asks.
+ *
+ * @generated from message lagoon.v1.StartCopyRequest
+ */
+export declare type StartCopyRequest = Message<"lagoon.v1.StartCopyRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string source = 2;
+   */
+  source: string;
+
+  /**
+   * The same key has the same token.
+   *
+   * @generated from field: string idempotency_key = 3;
+   */
+  idempotencyKey: string;
+};
+
+/**
+ * Describes the message lagoon.v1.StartCopyRequest.
+ * Use `create(StartCopyRequestSchema)` to create a new message.
+ */
+export declare const StartCopyRequestSchema: GenMessage<StartCopyRequest>;
+
+/**
+ * @generated from message lagoon.v1.StartCopyResponse
+ */
+export declare type StartCopyResponse = Message<"lagoon.v1.StartCopyResponse"> & {
+  /**
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message lagoon.v1.StartCopyResponse.
+ * Use `create(StartCopyResponseSchema)` to create a new message.
+ */
+export declare const StartCopyResponseSchema: GenMessage<StartCopyResponse>;
+
+/**
+ * @generated from message lagoon.v1.GetOperationRequest
+ */
+export declare type GetOperationRequest = Message<"lagoon.v1.GetOperationRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string token = 2;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message lagoon.v1.GetOperationRequest.
+ * Use `create(GetOperationRequestSchema)` to create a new message.
+ */
+export declare const GetOperationRequestSchema: GenMessage<GetOperationRequest>;
+
+/**
+ * @generated from message lagoon.v1.Operation
+ */
+export declare type Operation = Message<"lagoon.v1.Operation"> & {
+  /**
+   * @generated from field: int64 started_at_ms = 1;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * 0: it is running.
+   *
+   * @generated from field: int64 finished_at_ms = 2;
+   */
+  finishedAtMs: bigint;
+
+  /**
+   * @generated from oneof lagoon.v1.Operation.outcome
+   */
+  outcome: {
+    /**
+     * @generated from field: lagoon.v1.BranchResponse copied = 3;
+     */
+    value: BranchResponse;
+    case: "copied";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.OperationError failed = 4;
+     */
+    value: OperationError;
+    case: "failed";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message lagoon.v1.Operation.
+ * Use `create(OperationSchema)` to create a new message.
+ */
+export declare const OperationSchema: GenMessage<Operation>;
+
+/**
+ * @generated from message lagoon.v1.OperationError
+ */
+export declare type OperationError = Message<"lagoon.v1.OperationError"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * May be empty.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message lagoon.v1.OperationError.
+ * Use `create(OperationErrorSchema)` to create a new message.
+ */
+export declare const OperationErrorSchema: GenMessage<OperationError>;
+

@@ -8,7 +8,9 @@ import {
   listEverything,
   logKey,
   namespacePrefix,
+  operationKey,
   revocationCountMax,
+  writeOperation,
 } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { FamilyMemberSchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
@@ -198,6 +200,22 @@ describe('a namespace that has ended', () => {
     expect((await keysOf(world, 'data/')).every((key) => key.includes('incarnation3'))).toBe(true);
     expect((await keysOf(world, 'family/')).length).toBe(1);
   });
+});
+
+test('the record of an operation goes a day after it was written, also where nothing lives', async () => {
+  const world = createTestWorld();
+  await writeOperation(world.store, 'child', 't1', { source: testName, startedAtMs: 1, finished: undefined });
+  const collector = collectorOf(world);
+  const passOver = async (durationMs: number) => {
+    for (let passedMs = 0; passedMs < durationMs; passedMs += 660_000) {
+      expect((await collector.pass({ names: ['child'] })).report.failures).toEqual([]);
+      world.clock.advance(660_000);
+    }
+  };
+  await passOver(23 * hourMs);
+  expect(await keysOf(world)).toEqual([operationKey('child', 't1')]);
+  await passOver(4 * hourMs);
+  expect(await keysOf(world)).toEqual([]);
 });
 
 describe('births in progress', () => {

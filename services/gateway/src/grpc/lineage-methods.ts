@@ -10,7 +10,14 @@ import { checkNamespaceName } from '../http/routes.ts';
 import { checkSnapshotName } from '../lineage/parse-snapshot.ts';
 import { checkIdempotencyKey } from '../write/parse-write.ts';
 
-type LineageMethods = 'branch' | 'createSnapshot' | 'listSnapshots' | 'deleteSnapshot' | 'export';
+type LineageMethods =
+  | 'branch'
+  | 'startCopy'
+  | 'getOperation'
+  | 'createSnapshot'
+  | 'listSnapshots'
+  | 'deleteSnapshot'
+  | 'export';
 
 /** Branches and snapshots of the public gRPC service. */
 export function createLineageMethods(
@@ -27,6 +34,18 @@ export function createLineageMethods(
       if (request.snapshot !== '') checkSnapshotName(request.snapshot);
       const keyed = { ...request, ...keyOf(request) };
       return await deps.ingester(namespace).branch(keyed, options(context, config.writeTimeoutMs));
+    },
+    startCopy: async (request, context) => {
+      using _admitted = admission.enter();
+      const namespace = checkNamespaceName(request.namespace);
+      checkNamespaceName(request.source);
+      if (request.idempotencyKey !== '') checkIdempotencyKey(request.idempotencyKey);
+      return await deps.ingester(namespace).startCopy(request, options(context, config.writeTimeoutMs));
+    },
+    getOperation: async (request, context) => {
+      using _admitted = admission.enter();
+      const namespace = checkNamespaceName(request.namespace);
+      return await deps.ingester(namespace).getOperation(request, options(context, config.writeTimeoutMs));
     },
     createSnapshot: async (request, context) => {
       using _admitted = admission.enter();

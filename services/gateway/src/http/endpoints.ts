@@ -5,6 +5,7 @@ import { jsonInteger } from '../json/json-integer.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { createExportEndpoint } from '../lineage/export-endpoint.ts';
 import { createLineageEndpoints } from '../lineage/lineage-endpoints.ts';
+import { createOperationEndpoints } from '../lineage/operation-endpoints.ts';
 import { parseBranchWrite } from '../lineage/parse-branch.ts';
 import { parseListParameters } from '../namespace/list-parameters.ts';
 import { metadataToJson } from '../namespace/metadata-json.ts';
@@ -48,6 +49,7 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
   const lineage = createLineageEndpoints(deps, config, options);
   return {
     ...lineage,
+    ...createOperationEndpoints(deps, config, options),
     export: createExportEndpoint(deps, config, options),
     write: async (call) => {
       const body = parseJson(call.request.body);

@@ -41,8 +41,6 @@ describe('routes', () => {
     ['POST', '/v1/namespaces/a/_debug/recall'],
     ['GET', '/v1/namespaces/a/_debug/warm_cache'],
     ['GET', '/v1/namespaces/a/_debug/purge_cache'],
-    ['POST', '/v2/namespaces/a/async'],
-    ['GET', '/v1/namespaces/a/operations/t'],
     ['GET', '/v2/namespaces/a/changes'],
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],

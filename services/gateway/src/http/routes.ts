@@ -17,6 +17,8 @@ export type EndpointName =
   | 'listSnapshots'
   | 'deleteSnapshot'
   | 'restore'
+  | 'startCopy'
+  | 'getOperation'
   | 'export';
 
 interface Route {
@@ -41,8 +43,8 @@ const routes: readonly Route[] = [
   { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall' },
   { method: 'GET', path: 'v1/namespaces/{ns}/_debug/warm_cache' },
   { method: 'GET', path: 'v1/namespaces/{ns}/_debug/purge_cache' },
-  { method: 'POST', path: 'v2/namespaces/{ns}/async' },
-  { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/async', endpoint: 'startCopy' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}', endpoint: 'getOperation' },
   { method: 'GET', path: 'v2/namespaces/{ns}/changes' },
   { method: 'POST', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'createSnapshot' },
   { method: 'GET', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'listSnapshots' },

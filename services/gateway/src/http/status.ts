@@ -32,6 +32,14 @@ const statusOfReason = {
   idempotency_mismatch: 422,
 } as const satisfies Record<ErrorReason, number>;
 
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(statusOfCode, code);
+}
+
+export function isErrorReason(reason: string): reason is ErrorReason {
+  return Object.hasOwn(statusOfReason, reason);
+}
+
 export function statusOf(error: LagoonError): number {
   if (error.reason !== undefined) return statusOfReason[error.reason];
   if (error.code === 'conflict' && error.retryAfterMs !== undefined) return 409;

@@ -14,6 +14,9 @@ import {
   type ExportRequestSchema,
   ExportResponseSchema,
   ListSnapshotsResponseSchema,
+  OperationSchema,
+  type StartCopyRequestSchema,
+  StartCopyResponseSchema,
 } from '@lagoon/proto/lagoon/v1/lineage_pb.js';
 import {
   DeleteNamespaceResponseSchema,
@@ -43,6 +46,7 @@ export interface RecordingBackends {
   readonly schemaUpdates: MessageInitShape<typeof UpdateSchemaRequestSchema>[];
   readonly lists: MessageInitShape<typeof ListNamespacesRequestSchema>[];
   readonly branches: MessageInitShape<typeof BranchRequestSchema>[];
+  readonly copies: MessageInitShape<typeof StartCopyRequestSchema>[];
   readonly snapshots: MessageInitShape<typeof CreateSnapshotRequestSchema>[];
   readonly exports: MessageInitShape<typeof ExportRequestSchema>[];
   /** Answered one after the other. */
@@ -55,6 +59,7 @@ export interface RecordingBackends {
   multiQueryResponse: MessageInitShape<typeof MultiQueryResponseSchema>;
   metadata: MessageInitShape<typeof NamespaceMetadataSchema>;
   names: string[];
+  operation: MessageInitShape<typeof OperationSchema>;
 }
 
 export function createRecordingBackends(): RecordingBackends {
@@ -65,6 +70,7 @@ export function createRecordingBackends(): RecordingBackends {
     schemaUpdates: [],
     lists: [],
     branches: [],
+    copies: [],
     snapshots: [],
     exports: [],
     exportPages: [],
@@ -74,6 +80,7 @@ export function createRecordingBackends(): RecordingBackends {
     multiQueryResponse: {},
     metadata: {},
     names: [],
+    operation: {},
     deps: {
       clock: createSystemClock(),
       random: createSeededRandom(1),
@@ -113,6 +120,15 @@ export function createRecordingBackends(): RecordingBackends {
       backends.branches.push(request);
       await enter(options);
       return create(BranchResponseSchema, { manifestGeneration: 1n, sourceGeneration: 5n });
+    },
+    startCopy: async (request, options) => {
+      backends.copies.push(request);
+      await enter(options);
+      return create(StartCopyResponseSchema, { token: 'token1' });
+    },
+    getOperation: async (_request, options) => {
+      await enter(options);
+      return create(OperationSchema, backends.operation);
     },
     createSnapshot: async (request, options) => {
       backends.snapshots.push(request);

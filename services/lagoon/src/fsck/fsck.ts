@@ -130,6 +130,8 @@ function reasonOf(key: string, names: ReadonlyMap<string, NameKeys>): string {
       return 'garbage when it is a day old: a marker of what does not live';
     case 'family':
       return 'garbage: nothing of the member is left';
+    case 'operation':
+      return 'garbage when it is a day old: the outcome of an operation';
     case 'data':
     case 'body':
       return 'garbage when its job is revoked or its incarnation has ended: no entry above a floor names it';

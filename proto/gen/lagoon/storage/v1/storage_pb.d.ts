@@ -1438,3 +1438,64 @@ export declare type JobLease = Message<"lagoon.storage.v1.JobLease"> & {
  */
 export declare const JobLeaseSchema: GenMessage<JobLease>;
 
+/**
+ * ns/<namespace>/operations/<token>: a copy that was asked for, and what came of it. Kept for a day.
+ *
+ * @generated from message lagoon.storage.v1.CopyOperation
+ */
+export declare type CopyOperation = Message<"lagoon.storage.v1.CopyOperation"> & {
+  /**
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * In the store's time.
+   *
+   * @generated from field: int64 started_at_ms = 2;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * 0: it is running.
+   *
+   * @generated from field: int64 finished_at_ms = 3;
+   */
+  finishedAtMs: bigint;
+
+  /**
+   * Of a copy that was made.
+   *
+   * @generated from field: uint64 manifest_generation = 4;
+   */
+  manifestGeneration: bigint;
+
+  /**
+   * @generated from field: uint64 source_generation = 5;
+   */
+  sourceGeneration: bigint;
+
+  /**
+   * Of one that was refused: an error's code (empty: none), reason (may be empty) and message.
+   *
+   * @generated from field: string error_code = 6;
+   */
+  errorCode: string;
+
+  /**
+   * @generated from field: string error_reason = 7;
+   */
+  errorReason: string;
+
+  /**
+   * @generated from field: string error_message = 8;
+   */
+  errorMessage: string;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.CopyOperation.
+ * Use `create(CopyOperationSchema)` to create a new message.
+ */
+export declare const CopyOperationSchema: GenMessage<CopyOperation>;
+
