@@ -23,7 +23,7 @@ async function build() {
   const partial = `${artefact}.${process.pid}`;
   // Memory is the caller's, of any size up to 4 GiB; nothing is placed in it, so the runtime is the empty one.
   const { error, stderr } = await asc.main([
-    ...['scan.ts', 'lists.ts'].map((name) => join('assembly', name)),
+    ...['scan.ts', 'lists.ts', 'cluster.ts', 'encode.ts'].map((name) => join('assembly', name)),
     ...['--baseDir', here, '--outFile', relative(here, partial)],
     ...['--enable', 'simd,relaxed-simd,threads'],
     ...['-O3', '--noAssert', '--runtime', 'stub'],
