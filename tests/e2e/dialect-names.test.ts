@@ -221,8 +221,6 @@ describe('endpoints', () => {
     ['PATCH', '/v1/namespaces/names/metadata', { pinning: true }],
     ['POST', '/v2/namespaces/names/explain_query', {}],
     ['POST', '/v1/namespaces/names/_debug/recall', {}],
-    ['GET', '/v1/namespaces/names/_debug/warm_cache', undefined],
-    ['GET', '/v1/namespaces/names/_debug/purge_cache', undefined],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],
     ['GET', '/v1/keys', undefined],

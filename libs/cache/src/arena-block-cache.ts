@@ -133,6 +133,13 @@ export function createBlockCache(deps: BlockCacheDeps, options: BlockCacheOption
       if (signal?.aborted) leave(); // by the loader's own first step
     });
 
+  const drop = (key: string): void => {
+    const entry = entries.get(key);
+    if (entry === undefined) return;
+    entries.delete(key);
+    if (entry.pinCount === 0) release(entry);
+  };
+
   return {
     acquire: async (key, size, load, signal) => {
       signal?.throwIfAborted();
@@ -147,11 +154,9 @@ export function createBlockCache(deps: BlockCacheDeps, options: BlockCacheOption
       assert(entry.load !== undefined, 'a block that is not ready is loading');
       return wait(entry.load, entry, signal);
     },
-    drop: (key) => {
-      const entry = entries.get(key);
-      if (entry === undefined) return;
-      entries.delete(key);
-      if (entry.pinCount === 0) release(entry);
+    drop,
+    purge: (isMeant) => {
+      for (const key of [...entries.keys()]) if (isMeant(key)) drop(key);
     },
     get statistics() {
       return meter.statistics;

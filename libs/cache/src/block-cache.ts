@@ -12,6 +12,8 @@ export interface BlockCache {
   acquire(key: string, size: number, load: BlockLoader, signal?: AbortSignal): Promise<PinnedBlock>;
   /** Drops the key's block as soon as nobody pins it. Who acquires the key from now on loads it anew. */
   drop(key: string): void;
+  /** Drops all blocks whose keys are meant. */
+  purge(isMeant: (key: string) => boolean): void;
   readonly statistics: BlockCacheStatistics;
 }
 

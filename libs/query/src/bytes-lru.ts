@@ -2,6 +2,8 @@
 export interface BytesLru<V> {
   get(key: string): V | undefined;
   set(key: string, value: V, bytes: number): void;
+  /** Forgets the values whose keys are meant. */
+  purge(isMeant: (key: string) => boolean): void;
 }
 
 export function createBytesLru<V>(bytesMax: number): BytesLru<V> {
@@ -18,6 +20,9 @@ export function createBytesLru<V>(bytesMax: number): BytesLru<V> {
       entries.delete(key);
       entries.set(key, entry);
       return entry.value;
+    },
+    purge: (isMeant) => {
+      for (const key of [...entries.keys()]) if (isMeant(key)) remove(key);
     },
     set: (key, value, bytes) => {
       remove(key);

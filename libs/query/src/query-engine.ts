@@ -10,7 +10,7 @@ import {
   type Metrics,
   toLagoonError,
 } from '@lagoon/base';
-import type { BlockCache } from '@lagoon/cache';
+import type { BlockCache, DiskCache } from '@lagoon/cache';
 import type { Block, Schema } from '@lagoon/format';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
@@ -49,6 +49,11 @@ export interface QueryEngine {
   ): Promise<readonly QueryResult[]>;
   /** The namespace as of a probe sent after this call; `not_found`. */
   metadata(name: string, signal?: AbortSignal): Promise<LiveView>;
+  /**
+   * Forgets what memory and disk hold of a namespace's segments, so that the next query finds it cold: for measurements. What
+   * running queries use stays until they end.
+   */
+  purge(name: string, signal?: AbortSignal): Promise<void>;
   /** Begins to bring a namespace into memory. */
   warm(name: string): void;
   /** A hint that a generation exists: read ahead where the namespace was queried lately. */
@@ -63,6 +68,8 @@ export interface QueryEngineDeps {
   readonly store: ObjectStore;
   readonly namespaceLog: NamespaceLog;
   readonly cache: BlockCache;
+  /** Absent: segments are read from the store whenever they are not in memory. */
+  readonly diskCache?: DiskCache;
   readonly pool: SearchPool;
   readonly clock: Clock;
   readonly log: Log;
@@ -263,6 +270,16 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       const view = await readView(name, signal);
       if (view.live === undefined) throw namespaceNotFound(name);
       return { ...view, live: view.live };
+    },
+    purge: async (name, signal) => {
+      const { live } = (await deps.namespaceLog.open(name, signal)).view;
+      if (live === undefined) throw namespaceNotFound(name);
+      const replica = replicas.peek(name);
+      if (replica !== undefined) replicas.drop(name, replica);
+      const objects = new Set(live.manifest.segments.map(({ object }) => object.key));
+      deps.cache.purge((key) => objects.has(key.split('#', 1)[0] ?? key));
+      documents.purge((key) => objects.has(key.split('#', 1)[0] ?? key));
+      await deps.diskCache?.purge((key) => objects.has(key));
     },
     warm: (name) =>
       inBackground(name, (signal) =>

@@ -1,5 +1,5 @@
 import { assert, corrupt, isLagoonError, LagoonError, mapBounded } from '@lagoon/base';
-import type { BlockCache } from '@lagoon/cache';
+import type { BlockCache, DiskCache } from '@lagoon/cache';
 import { forEachCommonId, type IdColumn, type Schema, verifyBlock } from '@lagoon/format';
 import type { Manifest, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
@@ -32,6 +32,7 @@ export interface ReadUsage {
 export interface ContentDeps {
   readonly store: ObjectStore;
   readonly cache: BlockCache;
+  readonly diskCache?: DiskCache;
   /** Unique numbers for blocks and snapshots. */
   readonly nextId: () => number;
   readonly onBlockGone: (blockId: number) => void;
@@ -228,7 +229,8 @@ async function pinSegment(
       usage.storeRequestCount++;
       usage.storeBytes += byteCount;
     };
-    const read = createRangeReader(deps.store, object, onRead);
+    const stored = createRangeReader(deps.store, object, onRead);
+    const read = deps.diskCache?.reader(object, stored) ?? stored;
     const reader = await openSegment(wholeIfSmall(read, object), { key: object.key, footer }, signal);
     const resident = await createResidentSegment({ ...deps, onAcquired }, deps.nextId(), reader, signal);
     try {

@@ -7,7 +7,7 @@ import {
   sha256,
   silentLog,
 } from '@lagoon/base';
-import { type BlockCache, createBlockCache } from '@lagoon/cache';
+import { type BlockCache, createBlockCache, type DiskCache } from '@lagoon/cache';
 import {
   type AttributeValue,
   type Block,
@@ -255,6 +255,7 @@ export function createTestEngine(
     readonly clock?: Clock;
     readonly budgetBytes?: number;
     readonly store?: ObjectStore;
+    readonly diskCache?: DiskCache;
     readonly makePool?: (arena: Arena) => SearchPool;
   } = {},
 ): TestEngine {
@@ -268,6 +269,8 @@ export function createTestEngine(
   });
   const pool = options.makePool?.(arena) ?? createInlinePool(arena, { textIndexBytesMax: 64 << 20 });
   const cache = createBlockCache({ arena });
-  const engine = createQueryEngine({ ...base, namespaceLog: createNamespaceLog(base), cache, pool }, options);
+  const { diskCache } = options;
+  const caches = { cache, ...(diskCache === undefined ? {} : { diskCache }) };
+  const engine = createQueryEngine({ ...base, namespaceLog: createNamespaceLog(base), ...caches, pool }, options);
   return { engine, arena, pool, cache };
 }

@@ -1,5 +1,5 @@
 import { type Clock, invalidArgument, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
-import { createBlockCache } from '@lagoon/cache';
+import { createBlockCache, type DiskCache } from '@lagoon/cache';
 import {
   checkNamespaceName,
   createLineage,
@@ -39,6 +39,8 @@ export interface QueryDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer?: Tracer;
+  /** Its owner's: the role does not close it. */
+  readonly diskCache?: DiskCache;
   /** Where the search threads' main module lies, in a bundle; default: the source in `libs/query`. */
   readonly searchWorkerUrl?: URL;
 }
@@ -142,6 +144,12 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
         checkNamespaceName(request.namespace);
         const page = () => exportPage({ engine, lineage }, request, signal);
         return await limiter.run(request.namespace, page, signal);
+      }),
+    purge: ({ namespace }, { signal }) =>
+      accept(async () => {
+        checkNamespaceName(namespace);
+        await engine.purge(namespace, signal);
+        return {};
       }),
     warm: ({ namespace }) =>
       accept(async () => {

@@ -44,6 +44,34 @@ export declare type WarmResponse = Message<"lagoon.v1.WarmResponse"> & {
 export declare const WarmResponseSchema: GenMessage<WarmResponse>;
 
 /**
+ * @generated from message lagoon.v1.PurgeRequest
+ */
+export declare type PurgeRequest = Message<"lagoon.v1.PurgeRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+};
+
+/**
+ * Describes the message lagoon.v1.PurgeRequest.
+ * Use `create(PurgeRequestSchema)` to create a new message.
+ */
+export declare const PurgeRequestSchema: GenMessage<PurgeRequest>;
+
+/**
+ * @generated from message lagoon.v1.PurgeResponse
+ */
+export declare type PurgeResponse = Message<"lagoon.v1.PurgeResponse"> & {
+};
+
+/**
+ * Describes the message lagoon.v1.PurgeResponse.
+ * Use `create(PurgeResponseSchema)` to create a new message.
+ */
+export declare const PurgeResponseSchema: GenMessage<PurgeResponse>;
+
+/**
  * @generated from message lagoon.v1.QueryNodeNotifyRequest
  */
 export declare type QueryNodeNotifyRequest = Message<"lagoon.v1.QueryNodeNotifyRequest"> & {
@@ -131,6 +159,16 @@ export declare const QueryNodeService: GenService<{
     methodKind: "unary";
     input: typeof WarmRequestSchema;
     output: typeof WarmResponseSchema;
+  },
+  /**
+   * Forgets what is cached of a namespace, so that the next query finds it cold.
+   *
+   * @generated from rpc lagoon.v1.QueryNodeService.Purge
+   */
+  purge: {
+    methodKind: "unary";
+    input: typeof PurgeRequestSchema;
+    output: typeof PurgeResponseSchema;
   },
   /**
    * A hint that generation N exists. Losing it costs freshness of eventual reads, nothing else.

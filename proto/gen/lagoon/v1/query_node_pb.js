@@ -13,7 +13,7 @@ import { file_lagoon_v1_query } from "./query_pb.js";
  * Describes the file lagoon/v1/query_node.proto.
  */
 export const file_lagoon_v1_query_node = /*@__PURE__*/
-  fileDesc("ChpsYWdvb24vdjEvcXVlcnlfbm9kZS5wcm90bxIJbGFnb29uLnYxIiAKC1dhcm1SZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCSIOCgxXYXJtUmVzcG9uc2UiPwoWUXVlcnlOb2RlTm90aWZ5UmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSEgoKZ2VuZXJhdGlvbhgCIAEoBCIZChdRdWVyeU5vZGVOb3RpZnlSZXNwb25zZTKFBAoQUXVlcnlOb2RlU2VydmljZRI6CgVRdWVyeRIXLmxhZ29vbi52MS5RdWVyeVJlcXVlc3QaGC5sYWdvb24udjEuUXVlcnlSZXNwb25zZRJJCgpNdWx0aVF1ZXJ5EhwubGFnb29uLnYxLk11bHRpUXVlcnlSZXF1ZXN0Gh0ubGFnb29uLnYxLk11bHRpUXVlcnlSZXNwb25zZRJKCgtHZXRNZXRhZGF0YRIdLmxhZ29vbi52MS5HZXRNZXRhZGF0YVJlcXVlc3QaHC5sYWdvb24udjEuTmFtZXNwYWNlTWV0YWRhdGESVQoOTGlzdE5hbWVzcGFjZXMSIC5sYWdvb24udjEuTGlzdE5hbWVzcGFjZXNSZXF1ZXN0GiEubGFnb29uLnYxLkxpc3ROYW1lc3BhY2VzUmVzcG9uc2USPQoGRXhwb3J0EhgubGFnb29uLnYxLkV4cG9ydFJlcXVlc3QaGS5sYWdvb24udjEuRXhwb3J0UmVzcG9uc2USNwoEV2FybRIWLmxhZ29vbi52MS5XYXJtUmVxdWVzdBoXLmxhZ29vbi52MS5XYXJtUmVzcG9uc2USTwoGTm90aWZ5EiEubGFnb29uLnYxLlF1ZXJ5Tm9kZU5vdGlmeVJlcXVlc3QaIi5sYWdvb24udjEuUXVlcnlOb2RlTm90aWZ5UmVzcG9uc2ViBnByb3RvMw", [file_lagoon_v1_lineage, file_lagoon_v1_namespace, file_lagoon_v1_query]);
+  fileDesc("ChpsYWdvb24vdjEvcXVlcnlfbm9kZS5wcm90bxIJbGFnb29uLnYxIiAKC1dhcm1SZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCSIOCgxXYXJtUmVzcG9uc2UiIQoMUHVyZ2VSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCSIPCg1QdXJnZVJlc3BvbnNlIj8KFlF1ZXJ5Tm9kZU5vdGlmeVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQiGQoXUXVlcnlOb2RlTm90aWZ5UmVzcG9uc2UywQQKEFF1ZXJ5Tm9kZVNlcnZpY2USOgoFUXVlcnkSFy5sYWdvb24udjEuUXVlcnlSZXF1ZXN0GhgubGFnb29uLnYxLlF1ZXJ5UmVzcG9uc2USSQoKTXVsdGlRdWVyeRIcLmxhZ29vbi52MS5NdWx0aVF1ZXJ5UmVxdWVzdBodLmxhZ29vbi52MS5NdWx0aVF1ZXJ5UmVzcG9uc2USSgoLR2V0TWV0YWRhdGESHS5sYWdvb24udjEuR2V0TWV0YWRhdGFSZXF1ZXN0GhwubGFnb29uLnYxLk5hbWVzcGFjZU1ldGFkYXRhElUKDkxpc3ROYW1lc3BhY2VzEiAubGFnb29uLnYxLkxpc3ROYW1lc3BhY2VzUmVxdWVzdBohLmxhZ29vbi52MS5MaXN0TmFtZXNwYWNlc1Jlc3BvbnNlEj0KBkV4cG9ydBIYLmxhZ29vbi52MS5FeHBvcnRSZXF1ZXN0GhkubGFnb29uLnYxLkV4cG9ydFJlc3BvbnNlEjcKBFdhcm0SFi5sYWdvb24udjEuV2FybVJlcXVlc3QaFy5sYWdvb24udjEuV2FybVJlc3BvbnNlEjoKBVB1cmdlEhcubGFnb29uLnYxLlB1cmdlUmVxdWVzdBoYLmxhZ29vbi52MS5QdXJnZVJlc3BvbnNlEk8KBk5vdGlmeRIhLmxhZ29vbi52MS5RdWVyeU5vZGVOb3RpZnlSZXF1ZXN0GiIubGFnb29uLnYxLlF1ZXJ5Tm9kZU5vdGlmeVJlc3BvbnNlYgZwcm90bzM", [file_lagoon_v1_lineage, file_lagoon_v1_namespace, file_lagoon_v1_query]);
 
 /**
  * Describes the message lagoon.v1.WarmRequest.
@@ -30,18 +30,32 @@ export const WarmResponseSchema = /*@__PURE__*/
   messageDesc(file_lagoon_v1_query_node, 1);
 
 /**
+ * Describes the message lagoon.v1.PurgeRequest.
+ * Use `create(PurgeRequestSchema)` to create a new message.
+ */
+export const PurgeRequestSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query_node, 2);
+
+/**
+ * Describes the message lagoon.v1.PurgeResponse.
+ * Use `create(PurgeResponseSchema)` to create a new message.
+ */
+export const PurgeResponseSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query_node, 3);
+
+/**
  * Describes the message lagoon.v1.QueryNodeNotifyRequest.
  * Use `create(QueryNodeNotifyRequestSchema)` to create a new message.
  */
 export const QueryNodeNotifyRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query_node, 2);
+  messageDesc(file_lagoon_v1_query_node, 4);
 
 /**
  * Describes the message lagoon.v1.QueryNodeNotifyResponse.
  * Use `create(QueryNodeNotifyResponseSchema)` to create a new message.
  */
 export const QueryNodeNotifyResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query_node, 3);
+  messageDesc(file_lagoon_v1_query_node, 5);
 
 /**
  * @generated from service lagoon.v1.QueryNodeService

@@ -104,6 +104,10 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       await deps.queryNode(call.namespace).warm({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
       return jsonResponse(202, { status: 'ACCEPTED', message: 'warming the cache' });
     },
+    purgeCache: async (call) => {
+      await deps.queryNode(call.namespace).purge({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
+      return jsonResponse(200, { status: 'OK', message: 'nothing of the namespace is cached' });
+    },
     listNamespaces: async (call) => {
       const parameters = parseListParameters(call.request.query);
       const answer = await deps.anyQueryNode().listNamespaces(parameters, options(call, config.adminTimeoutMs));

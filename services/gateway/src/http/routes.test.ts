@@ -39,8 +39,6 @@ describe('routes', () => {
     ['PATCH', '/v1/namespaces/a/metadata'],
     ['POST', '/v2/namespaces/a/explain_query'],
     ['POST', '/v1/namespaces/a/_debug/recall'],
-    ['GET', '/v1/namespaces/a/_debug/warm_cache'],
-    ['GET', '/v1/namespaces/a/_debug/purge_cache'],
     ['GET', '/v2/namespaces/a/changes'],
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],

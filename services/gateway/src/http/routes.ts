@@ -12,6 +12,7 @@ export type EndpointName =
   | 'updateSchema'
   | 'deleteNamespace'
   | 'warmCache'
+  | 'purgeCache'
   | 'listNamespaces'
   | 'createSnapshot'
   | 'listSnapshots'
@@ -41,10 +42,10 @@ const routes: readonly Route[] = [
   { method: 'PATCH', path: 'v1/namespaces/{ns}/metadata' },
   { method: 'POST', path: 'v2/namespaces/{ns}/explain_query' },
   { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall' },
-  { method: 'GET', path: 'v1/namespaces/{ns}/_debug/warm_cache' },
-  { method: 'GET', path: 'v1/namespaces/{ns}/_debug/purge_cache' },
   { method: 'POST', path: 'v2/namespaces/{ns}/async', endpoint: 'startCopy' },
   { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}', endpoint: 'getOperation' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/_debug/warm_cache', endpoint: 'warmCache' },
+  { method: 'GET', path: 'v1/namespaces/{ns}/_debug/purge_cache', endpoint: 'purgeCache' },
   { method: 'GET', path: 'v2/namespaces/{ns}/changes' },
   { method: 'POST', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'createSnapshot' },
   { method: 'GET', path: 'v2/namespaces/{ns}/snapshots', endpoint: 'listSnapshots' },

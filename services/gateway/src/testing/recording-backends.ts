@@ -26,7 +26,11 @@ import {
   type UpdateSchemaRequestSchema,
   UpdateSchemaResponseSchema,
 } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
-import { type QueryNodeService, WarmResponseSchema } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
+import {
+  PurgeResponseSchema,
+  type QueryNodeService,
+  WarmResponseSchema,
+} from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import {
   type MultiQueryRequestSchema,
   MultiQueryResponseSchema,
@@ -171,6 +175,10 @@ export function createRecordingBackends(): RecordingBackends {
       const page = backends.exportPages.shift();
       if (page === undefined) throw new Error('no page is left');
       return create(ExportResponseSchema, page);
+    },
+    purge: async (_request, options) => {
+      await enter(options);
+      return create(PurgeResponseSchema);
     },
     warm: async (_request, options) => {
       await enter(options);

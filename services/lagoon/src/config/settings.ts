@@ -142,6 +142,19 @@ export const settings = {
     default: 2 * gibibyte,
     description: 'Memory for blocks that queries read, taken as they are needed. Past it, the least recently used go.',
   }),
+  'disk-cache-dir': text({
+    group: 'resources',
+    placeholder: 'dir',
+    description:
+      'Directory in which query nodes keep what they read of segments, across restarts; made when absent. Worth it with a bucket. Not set: no disk is used.',
+  }),
+  'disk-cache-bytes': bytes({
+    group: 'resources',
+    min: 64 * mebibyte,
+    max: 64 * 1_024 * gibibyte,
+    default: 32 * gibibyte,
+    description: 'Bytes in disk-cache-dir. Past it, the objects that were used longest ago go.',
+  }),
   'worker-count': integer({
     group: 'resources',
     placeholder: 'count',

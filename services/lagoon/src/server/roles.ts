@@ -113,10 +113,20 @@ async function createCompactor(deps: RoleDeps, { settings }: ServerConfig): Prom
 
 async function createQuery(deps: RoleDeps, { settings }: ServerConfig): Promise<RunningRole> {
   const { createQueryRole } = await import('@lagoon/query-service');
-  const role = createQueryRole(deps, { arenaBytesMax: settings['cache-bytes'], workerCount: settings['worker-count'] });
+  const { openDiskCache } = await import('@lagoon/cache');
+  const folder = settings['disk-cache-dir'];
+  const diskCache =
+    folder === undefined ? undefined : await openDiskCache(deps, { folder, bytesMax: settings['disk-cache-bytes'] });
+  const role = createQueryRole(
+    { ...deps, ...(diskCache === undefined ? {} : { diskCache }) },
+    { arenaBytesMax: settings['cache-bytes'], workerCount: settings['worker-count'] },
+  );
   return {
     services: { query: role.service },
     addTo: (server) => server.add(QueryNodeService, role.service),
-    close: () => role.close(),
+    close: async () => {
+      await role.close();
+      await diskCache?.close();
+    },
   };
 }
