@@ -4,7 +4,7 @@ const layers = [
   ['libs/text', 'libs/vector', 'libs/format', 'proto'],
   ['libs/object-store', 'libs/cache'],
   ['libs/namespace', 'libs/rpc', 'libs/auth', 'libs/telemetry'],
-  ['libs/segment', 'libs/query'],
+  ['libs/segment', 'libs/query', 'libs/query-message'],
 ];
 
 const folders = (list) => `^(${list.join('|')})/`;

@@ -153,24 +153,6 @@ describe('queries', () => {
     await expectAnswer('POST', `${path}/query`, body, 501, name);
   });
 
-  const unserved =
-    'AnyLt AnyLte AnyGt AnyGte Contains NotContains ContainsAny NotContainsAny Glob NotGlob IGlob NotIGlob Regex';
-  test.each([...unserved.split(' '), 'Fuzzy', 'ContainsAllTokens', 'ContainsAnyToken', 'ContainsTokenSequence'])(
-    'the filter %s is 501, also deep within others',
-    async (operator) => {
-      const filters = ['s', operator, 'a'];
-      await expectAnswer('POST', `${path}/query`, ask({ filters }), 501, operator);
-      const deep = [
-        'And',
-        [
-          ['n', 'Eq', 1],
-          ['Not', ['Or', [filters]]],
-        ],
-      ];
-      await expectAnswer('POST', `${path}/query`, ask({ filters: deep }), 501, operator);
-    },
-  );
-
   test.each<readonly [string, object, number]>([
     ['filter', ask({ filter: ['n', 'Eq', 1] }), 422],
     ['topk', ask({ topk: 1 }), 422],

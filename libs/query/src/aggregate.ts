@@ -2,7 +2,7 @@ import { nextBit } from '@lagoon/format';
 import { type Accumulator, createAccumulator } from './aggregate-accumulator.ts';
 import { createGroupTree, type GroupTree } from './aggregate-groups.ts';
 import { createKeyDictionary, type KeyDictionary } from './aggregate-keys.ts';
-import { columnOf } from './evaluate-filter.ts';
+import { columnOf } from './column-filter.ts';
 import { countAdmitted, type JobBlock, type SearchOutcome } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import type { AggregateGroup } from './query-result.ts';

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { createSeededRandom } from '@lagoon/base';
 import type { AttributeSchema, DistanceMetric, Schema } from '@lagoon/format';
+import type { Filter } from './filter.ts';
 import { buildNaiveLists } from './naive-lists.ts';
-import type { Filter, QuerySpec } from './query-spec.ts';
+import type { QuerySpec } from './query-spec.ts';
 import { createTestEngine, createTestNamespace, type TestDocument } from './testing.ts';
 
 const strong = { level: 'strong', stalenessMsMax: 0, generationMin: 0 } as const;

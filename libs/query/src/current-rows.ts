@@ -1,6 +1,7 @@
 import { andInPlace, type Block, countBits, forEachCommonId, getBit, type IdColumn, type Schema } from '@lagoon/format';
 import type { Manifest } from '@lagoon/namespace';
 import { evaluateFilter } from './evaluate-filter.ts';
+import { createFilterContext } from './filter-context.ts';
 import type { FilterPlan } from './query-plan.ts';
 import { type ContentDeps, createReplicaContent } from './replica-content.ts';
 import { rowOfRank } from './row-ranks.ts';
@@ -82,8 +83,9 @@ function rowsOf(snapshot: Snapshot): RowSnapshot {
     },
     match: (filter) => {
       const matched = new Map<Block, Uint8Array>();
+      const context = createFilterContext();
       for (const { block, live } of parts) {
-        const rows = evaluateFilter(block, filter);
+        const rows = evaluateFilter(context, { block }, filter, live);
         if (live !== undefined) andInPlace(rows, live);
         if (countBits(rows) > 0) matched.set(block, rows);
       }

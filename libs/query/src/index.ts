@@ -1,4 +1,15 @@
+export { checkFilter } from './check-filter.ts';
 export { type CurrentRows, createCurrentRows, type RowSnapshot } from './current-rows.ts';
+export {
+  type Comparison,
+  type ComparisonOperator,
+  type EditDistance,
+  type Filter,
+  type PatternOperator,
+  type TokenOperator,
+  takesList,
+} from './filter.ts';
+export { createFilterContext, type FilterContext } from './filter-context.ts';
 export { planFilter } from './plan-filter.ts';
 export {
   createQueryEngine,
@@ -10,9 +21,7 @@ export {
 export type { FilterPlan } from './query-plan.ts';
 export type { QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';
 export {
-  type ComparisonOperator,
   type ConsistencySpec,
-  type Filter,
   type OrderKey,
   type Projection,
   type QuerySpec,

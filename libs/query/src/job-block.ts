@@ -1,4 +1,5 @@
 import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFullBitmap } from '@lagoon/format';
+import type { FilterPlan } from './query-plan.ts';
 import type { AggregateGroup } from './query-result.ts';
 import { type RowBlock, rankOfRow } from './row-ranks.ts';
 import type { StoredSegment } from './stored-segment.ts';
@@ -26,6 +27,8 @@ export interface JobBlock {
   readonly block: RowBlock;
   /** Live rows that the filter admits; undefined: all rows. */
   readonly admitted: Bitmap | undefined;
+  /** Those of them that another filter matches; other rows are no matter. */
+  readonly filterRows: (filter: FilterPlan) => Bitmap;
 }
 
 export interface SearchOutcome {

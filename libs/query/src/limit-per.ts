@@ -1,9 +1,10 @@
 import { assert, invalidArgument, LagoonError } from '@lagoon/base';
 import { type AttributeValue, formatAttributeType, limits, type Schema, valueAt } from '@lagoon/format';
+import type { Filter } from './filter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { planFilter } from './plan-filter.ts';
 import type { FilterPlan } from './query-plan.ts';
-import { type Filter, type LimitPer, queryLimits } from './query-spec.ts';
+import { type LimitPer, queryLimits } from './query-spec.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { RankedRows } from './top-rows.ts';
 
@@ -29,7 +30,7 @@ export function checkLimitPer(schema: Schema, per: LimitPer): void {
     if (type.kind === 'scalar') continue;
     throw invalidArgument('limit.per takes scalar attributes', { attribute: name, type: formatAttributeType(type) });
   }
-  planFilter(schema, excluding(per, [attributes.map(() => null)])); // whether they can be filtered
+  planFilter(schema, excluding(per, [attributes.map(() => null)]), 'limit.per'); // whether they can be filtered
 }
 
 /**
@@ -103,6 +104,7 @@ function both(
       per,
       full.map(({ values }) => values),
     ),
+    'limit.per',
   );
   return filter === undefined ? without : { kind: 'and', filters: [filter, without] };
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { isLagoonError } from '@lagoon/base';
 import type { AttributeSchema, Schema } from '@lagoon/format';
 import type { ObjectStore } from '@lagoon/object-store';
-import type { ConsistencySpec, Filter, QuerySpec } from './query-spec.ts';
+import type { Filter } from './filter.ts';
+import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
 import { createTestEngine, createTestNamespace, type TestDocument, type TestNamespace } from './testing.ts';
 
 const attribute = (scalar: 'string' | 'int'): AttributeSchema => ({

@@ -11,9 +11,10 @@ import type {
 } from '@lagoon/format';
 import type { Arena } from '@lagoon/vector';
 import fc from 'fast-check';
+import type { Filter } from './filter.ts';
 import { answer } from './oracle.ts';
 import type { QueryEngine } from './query-engine.ts';
-import type { ConsistencySpec, Filter, QuerySpec, RankBy } from './query-spec.ts';
+import type { ConsistencySpec, QuerySpec, RankBy } from './query-spec.ts';
 import type { ScoreExpression } from './score-expression.ts';
 import {
   createTestEngine,

@@ -1,7 +1,8 @@
 import { compareBytes, utf8Encode } from '@lagoon/base';
 import type { AttributeValue, DocumentId, Schema } from '@lagoon/format';
+import type { Comparison, Filter, FuzzyFilter, PatternFilter, TokenFilter } from './filter.ts';
 import type { AggregateGroup } from './query-result.ts';
-import type { Aggregate, Filter, OrderKey, QuerySpec } from './query-spec.ts';
+import type { Aggregate, OrderKey, QuerySpec } from './query-spec.ts';
 import { createScorer, orZero } from './score-oracle.ts';
 import type { TestDocument } from './testing.ts';
 
@@ -133,29 +134,59 @@ function admits(schema: Schema, document: TestDocument, filter: Filter): boolean
       return !admits(schema, document, filter.filter);
     case 'comparison':
       return compares(attributeOf(document, filter.attribute), filter);
+    case 'pattern': {
+      const matches = textsOf(document, filter.attribute).some((text) => matchesPattern(text, filter));
+      return filter.operator === 'notGlob' || filter.operator === 'notIGlob' ? !matches : matches;
+    }
+    case 'fuzzy':
+      return textsOf(document, filter.attribute).some((text) => isNear(text, filter));
+    case 'tokens':
+      return hasTokens(textsOf(document, filter.attribute), filter);
   }
 }
 
-function compares(value: AttributeValue, filter: Extract<Filter, { readonly kind: 'comparison' }>): boolean {
+function textsOf(document: TestDocument, attribute: string): readonly string[] {
+  const value = attributeOf(document, attribute);
+  if (value === null) return [];
+  return typeof value === 'string' ? [value] : (value as readonly string[]);
+}
+
+function compares(value: AttributeValue, filter: Comparison): boolean {
   const [first] = filter.values;
-  if (first === undefined) return filter.operator === 'notIn';
+  const elements: readonly AttributeValue[] = Array.isArray(value) ? value : [];
+  const anyElement = (holds: (order: number) => boolean): boolean =>
+    first !== undefined && elements.some((element) => holds(compareValues(element, first)));
   switch (filter.operator) {
     case 'eq':
-      return equal(value, first);
+      return first !== undefined && equal(value, first);
     case 'notEq':
-      return !equal(value, first);
+      return first === undefined || !equal(value, first);
     case 'in':
       return filter.values.some((wanted) => containsOrEquals(value, wanted));
     case 'notIn':
       return !filter.values.some((wanted) => containsOrEquals(value, wanted));
     case 'lt':
-      return compareValues(value, first) < 0;
+      return first !== undefined && compareValues(value, first) < 0;
     case 'lte':
-      return compareValues(value, first) <= 0;
+      return first !== undefined && compareValues(value, first) <= 0;
     case 'gt':
-      return compareValues(value, first) > 0;
+      return first !== undefined && compareValues(value, first) > 0;
     case 'gte':
-      return compareValues(value, first) >= 0;
+      return first !== undefined && compareValues(value, first) >= 0;
+    case 'anyLt':
+      return anyElement((order) => order < 0);
+    case 'anyLte':
+      return anyElement((order) => order <= 0);
+    case 'anyGt':
+      return anyElement((order) => order > 0);
+    case 'anyGte':
+      return anyElement((order) => order >= 0);
+    case 'contains':
+    case 'containsAny':
+      return filter.values.some((wanted) => elements.some((element) => equal(element, wanted)));
+    case 'notContains':
+    case 'notContainsAny':
+      return !filter.values.some((wanted) => elements.some((element) => equal(element, wanted)));
   }
 }
 
@@ -169,4 +200,72 @@ function equal(a: AttributeValue, b: AttributeValue): boolean {
   }
   if (a === null || b === null) return a === b;
   return typeof a === typeof b && compareValues(a, b) === 0;
+}
+
+/** Expressions of the tests mean the same to JavaScript. */
+function matchesPattern(text: string, { operator, pattern }: PatternFilter): boolean {
+  if (operator === 'regex') return new RegExp(pattern, 'u').test(text);
+  const ignoresCase = operator === 'iGlob' || operator === 'notIGlob';
+  return ignoresCase
+    ? matchesGlob([...text.toLowerCase()], [...pattern.toLowerCase()])
+    : matchesGlob([...text], [...pattern]);
+}
+
+/** `*`, `?` and `[ab]` by trying everything. */
+function matchesGlob(text: readonly string[], [first, ...rest]: readonly string[]): boolean {
+  const [char, ...others] = text;
+  if (first === undefined) return char === undefined;
+  if (first === '*') return matchesGlob(text, rest) || (char !== undefined && matchesGlob(others, [first, ...rest]));
+  if (char === undefined) return false;
+  if (first === '?') return matchesGlob(others, rest);
+  if (first !== '[') return char === first && matchesGlob(others, rest);
+  const end = rest.indexOf(']');
+  return rest.slice(0, end).includes(char) && matchesGlob(others, rest.slice(end + 1));
+}
+
+/** Every part of the text against the query, by the definition of the distance. */
+function isNear(text: string, { query, maxEditDistance, caseSensitive }: FuzzyFilter): boolean {
+  const fold = (one: string): string[] => [...(caseSensitive ? one : one.toLowerCase())];
+  const [chars, wanted] = [fold(text), fold(query)];
+  const step = maxEditDistance
+    .filter(({ minQueryChars }) => minQueryChars <= wanted.length)
+    .sort((a, b) => b.minQueryChars - a.minQueryChars)[0];
+  if (step === undefined) return false;
+  for (let from = 0; from <= chars.length; from++) {
+    for (let to = from; to <= chars.length; to++) {
+      if (levenshtein(chars.slice(from, to), wanted) <= step.distance) return true;
+    }
+  }
+  return false;
+}
+
+function levenshtein(a: readonly string[], b: readonly string[]): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (const [i, char] of a.entries()) {
+    const next = [i + 1];
+    for (const [j, other] of b.entries()) {
+      const [above, left, diagonal] = [row[j + 1] as number, next[j] as number, row[j] as number];
+      next.push(Math.min(above + 1, left + 1, diagonal + Number(char !== other)));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+/** Texts of the tests are lower-case ASCII words with single spaces. */
+function hasTokens(texts: readonly string[], filter: TokenFilter): boolean {
+  const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
+  const wanted = filter.texts.flatMap(words);
+  const isWanted = (index: number, word: string | undefined): boolean =>
+    filter.lastAsPrefix && index === wanted.length - 1
+      ? (word?.startsWith(wanted[index] as string) ?? false)
+      : word === wanted[index];
+  const all = texts.flatMap(words);
+  const has = (_: string, index: number): boolean => all.some((word) => isWanted(index, word));
+  if (wanted.length === 0) return false;
+  if (filter.operator === 'all') return wanted.every(has);
+  if (filter.operator === 'any') return wanted.some(has);
+  return texts
+    .map(words)
+    .some((list) => list.some((_word, start) => wanted.every((_one, i) => isWanted(i, list[start + i]))));
 }

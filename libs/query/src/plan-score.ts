@@ -41,7 +41,7 @@ function planNode(
       checkNumber(expression.factor, -Infinity, 'factor', path);
       return { kind: 'product', factor: expression.factor, part: planPart(expression.part, `${path}[2]`) };
     case 'filter':
-      return { kind: 'filter', filter: planFilter(schema, expression.filter) };
+      return { kind: 'filter', filter: planFilter(schema, expression.filter, path) };
     case 'attribute':
       return planAttribute(schema, expression.attribute, path);
     case 'saturate':

@@ -1,8 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { LagoonError } from '@lagoon/base';
 import { type AttributeSchema, type AttributeValue, fullTextSearchDefaults, type Schema } from '@lagoon/format';
+import { checkFilter } from './check-filter.ts';
+import type { ComparisonOperator, Filter } from './filter.ts';
 import { planQuery } from './plan.ts';
-import type { ComparisonOperator, Filter, QuerySpec } from './query-spec.ts';
+import type { QuerySpec } from './query-spec.ts';
 
 const schema: Schema = {
   idKind: 'uuid',
@@ -45,6 +47,7 @@ const order = (...attributes: string[]): QuerySpec => ({
 
 function refusal(spec: QuerySpec): LagoonError {
   try {
+    if (spec.filter !== undefined) checkFilter(spec.filter, 'filters');
     planQuery(schema, spec);
   } catch (error) {
     if (error instanceof LagoonError) return error;
@@ -84,7 +87,7 @@ describe('a query that does not fit the schema is refused, and what is wrong is 
     [
       'string for int',
       filtered(comparison('i', 'gte', 'a')),
-      { attribute: 'i', operator: 'gte', attributeType: 'int', valueType: 'string' },
+      { attribute: 'i', operator: 'Gte', attributeType: 'int', valueType: 'string' },
     ],
     ['float for int', filtered(comparison('i', 'eq', 1.5)), { attributeType: 'int', valueType: 'float' }],
     ['int past 64 bits', filtered(comparison('i', 'eq', 2n ** 63n)), { attribute: 'i' }],
@@ -97,8 +100,8 @@ describe('a query that does not fit the schema is refused, and what is wrong is 
     ['array of others', filtered(comparison('tags', 'eq', [1n])), { valueType: '[]int' }],
     ['values of a vector', filtered(comparison('v', 'eq', [1, 2])), { attribute: 'v' }],
     ['id of another kind', filtered(comparison('id', 'eq', 7n)), { attribute: 'id', attributeType: 'uuid' }],
-    ['two values for eq', filtered(comparison('i', 'eq', 1n, 2n)), { operator: 'eq', count: 2 }],
-    ['no value', filtered(comparison('i', 'lt')), { operator: 'lt', count: 0 }],
+    ['two values for eq', filtered(comparison('i', 'eq', 1n, 2n)), { operator: 'Eq', count: 2 }],
+    ['no value', filtered(comparison('i', 'lt')), { operator: 'Lt', count: 0 }],
     [
       'too many values',
       filtered(comparison('i', 'in', ...Array.from({ length: 10_001 }, () => 1n))),

@@ -16,7 +16,7 @@ import {
 
 /**
  * Checks a query against the schema at its snapshot. Whatever is wrong is `invalid_argument` that names the attribute; nothing
- * is dropped in silence.
+ * is dropped in silence. What of a filter no schema decides was checked before (`checkFilter`).
  */
 export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
   if (!Number.isInteger(spec.limit) || spec.limit < 1 || spec.limit > limits.topKMax) {
@@ -24,7 +24,7 @@ export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
   }
   return {
     rank: planRank(schema, spec.rankBy),
-    filter: spec.filter === undefined ? undefined : planFilter(schema, spec.filter),
+    filter: spec.filter === undefined ? undefined : planFilter(schema, spec.filter, 'filters'),
     limit: spec.limit,
     limitPer: planLimitPer(schema, spec),
     projection: planProjection(schema, spec.projection),

@@ -20,7 +20,7 @@ import type { SearchOutcome } from './job-block.ts';
 import { type Search, searchPer } from './limit-per.ts';
 import { planQuery } from './plan.ts';
 import { prepareSearch } from './prepare-search.ts';
-import { allNeeds } from './query-needs.ts';
+import { allNeeds, hasTokens } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { QueryResult, QueryStatistics } from './query-result.ts';
 import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
@@ -157,7 +157,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
         limit: rowCount,
         blocks: snapshot.locations,
         snapshotId: snapshot.snapshotId,
-        affinity: plan.rank.kind === 'text' ? replica.name : undefined,
+        affinity: usesTextIndexes(plan) ? replica.name : undefined,
       };
       return await pool.run(request, hold, signal);
     };
@@ -320,6 +320,11 @@ function planAll(schema: Schema, specs: readonly QuerySpec[]): readonly QueryPla
 function groupsOf({ rank }: QueryPlan, { groups }: SearchOutcome): Pick<QueryResult, 'groups' | 'groupTypes'> {
   if (groups === undefined || rank.kind !== 'aggregate') return {};
   return { groups, groupTypes: rank.groupBy.map(({ type }) => type.scalar) };
+}
+
+/** Text indexes of a namespace's tail are kept by one thread. */
+function usesTextIndexes({ rank, filter }: QueryPlan): boolean {
+  return rank.kind === 'text' || (filter !== undefined && hasTokens(filter));
 }
 
 /** What the newest snapshot names is gone time and again: that is damage, not a race. */

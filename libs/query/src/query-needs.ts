@@ -26,7 +26,7 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
       if (rank.recall !== undefined) lists.add(rank.attribute);
       break;
     case 'text':
-      addScored(columns, texts, rank.score);
+      addScored({ columns, texts }, rank.score);
       break;
     case 'order':
       for (const key of rank.keys) if (key.scalar !== undefined) columns.add(key.attribute);
@@ -36,7 +36,7 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
         if (attribute !== undefined) columns.add(attribute);
       }
   }
-  if (filter !== undefined) addFiltered({ columns, filtered }, filter);
+  if (filter !== undefined) addFiltered({ columns, filtered, texts }, filter);
   for (const name of limitPer?.attributes ?? []) columns.add(name);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
   return { columns, filtered, texts, lists };
@@ -70,43 +70,49 @@ export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
   };
 }
 
-function addScored(columns: Set<string>, texts: Map<string, FullTextSearch>, score: ScorePlan): void {
+interface Needs {
+  readonly columns: Set<string>;
+  readonly filtered: Map<string, AttributeType>;
+  readonly texts: Map<string, FullTextSearch>;
+}
+
+function addScored(needs: Omit<Needs, 'filtered'>, score: ScorePlan): void {
   switch (score.kind) {
     case 'bm25':
-      texts.set(score.attribute, score.settings);
+      needs.texts.set(score.attribute, score.settings);
       return;
     case 'sum':
     case 'max':
-      for (const part of score.parts) addScored(columns, texts, part);
+      for (const part of score.parts) addScored(needs, part);
       return;
     case 'filter':
-      addColumns(columns, score.filter);
+      addColumns(needs, score.filter);
       return;
     case 'attribute':
-      columns.add(score.attribute);
+      needs.columns.add(score.attribute);
       return;
     case 'product':
     case 'saturate':
     case 'decay':
     case 'dist':
-      addScored(columns, texts, score.part);
+      addScored(needs, score.part);
   }
 }
 
 /** Of a filter that is evaluated over columns alone. */
-function addColumns(columns: Set<string>, filter: FilterPlan): void {
+function addColumns({ columns, texts }: Omit<Needs, 'filtered'>, filter: FilterPlan): void {
   const filtered = new Map<string, AttributeType>();
-  addFiltered({ columns, filtered }, filter);
+  addFiltered({ columns, filtered, texts }, filter);
   for (const name of filtered.keys()) columns.add(name);
 }
 
-interface FilterNeeds {
-  readonly columns: Set<string>;
-  readonly filtered: Map<string, AttributeType>;
-}
-
-function addFiltered(needs: FilterNeeds, filter: FilterPlan): void {
+function addFiltered(needs: Needs, filter: FilterPlan): void {
   switch (filter.kind) {
+    case 'all':
+    case 'none':
+    case 'idAny':
+    case 'idRange':
+      return;
     case 'and':
     case 'or':
       for (const inner of filter.filters) addFiltered(needs, inner);
@@ -114,15 +120,29 @@ function addFiltered(needs: FilterNeeds, filter: FilterPlan): void {
     case 'not':
       addFiltered(needs, filter.filter);
       return;
+    case 'tokens':
+      needs.texts.set(filter.attribute, filter.settings);
+      if (filter.operator === 'sequence') needs.columns.add(filter.attribute); // the index has no positions
+      return;
     case 'missing':
     case 'any':
     case 'range':
       needs.filtered.set(filter.attribute, filter.type);
       return;
-    case 'equalArray':
-      needs.columns.add(filter.attribute);
-      return;
     default:
-      return;
+      if (filter.attribute !== 'id') needs.columns.add(filter.attribute);
+  }
+}
+
+/** Whether the filter asks for terms of texts. */
+export function hasTokens(filter: FilterPlan): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.some(hasTokens);
+    case 'not':
+      return hasTokens(filter.filter);
+    default:
+      return filter.kind === 'tokens';
   }
 }

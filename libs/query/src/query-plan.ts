@@ -1,4 +1,5 @@
 import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType } from '@lagoon/format';
+import type { TokenOperator } from './filter.ts';
 import type { LimitPer } from './query-spec.ts';
 
 /**
@@ -86,6 +87,15 @@ export type Operand = bigint | number | Uint8Array;
 
 export type RangeOperator = 'lt' | 'lte' | 'gt' | 'gte';
 
+/** A test of one text, checked: it compiles. */
+export type TextTest =
+  /** The whole text. */
+  | { readonly kind: 'glob'; readonly pattern: string; readonly ignoresCase: boolean }
+  /** Anywhere in the text. */
+  | { readonly kind: 'regex'; readonly pattern: string }
+  /** Some part of the text is at most `distance` edits away from the query. */
+  | { readonly kind: 'fuzzy'; readonly query: string; readonly distance: number; readonly ignoresCase: boolean };
+
 /** Negations are `not` around what they negate, so they are exact complements over the rows. */
 export type FilterPlan =
   | { readonly kind: 'all' | 'none' }
@@ -113,6 +123,31 @@ export type FilterPlan =
       readonly type: AttributeType;
       readonly operator: RangeOperator;
       readonly operand: Operand;
+    }
+  /** Any element of the array is below (above, …) the operand; a missing array has none. */
+  | {
+      readonly kind: 'elementRange';
+      readonly attribute: string;
+      readonly type: AttributeType;
+      readonly operator: RangeOperator;
+      readonly operand: Operand;
+    }
+  /** The text, or any element of an array of texts, passes the test; a missing one does not. `attribute` may be `id`. */
+  | {
+      readonly kind: 'text';
+      readonly attribute: string;
+      readonly type: AttributeType;
+      readonly test: TextTest;
+    }
+  /** The text, the elements of an array together, has the terms; a missing one has none. */
+  | {
+      readonly kind: 'tokens';
+      readonly attribute: string;
+      readonly type: AttributeType;
+      readonly settings: FullTextSearch;
+      readonly operator: TokenOperator;
+      readonly texts: readonly string[];
+      readonly lastAsPrefix: boolean;
     }
   | { readonly kind: 'idAny'; readonly idKind: IdKind; readonly operands: readonly Operand[] }
   | {

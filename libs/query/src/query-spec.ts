@@ -1,9 +1,10 @@
-import type { AttributeValue } from '@lagoon/format';
+import type { Filter } from './filter.ts';
 import type { ScoreExpression } from './score-expression.ts';
 
 /** A query on one namespace, as plain values. Attribute names are as the user gave them; types come from the schema. */
 export interface QuerySpec {
   readonly rankBy: RankBy;
+  /** One that `checkFilter` let pass. */
   readonly filter?: Filter;
   readonly limit: number;
   /** Absent: rows of all kinds. */
@@ -50,19 +51,6 @@ export interface OrderKey {
   readonly descending: boolean;
 }
 
-export type Filter =
-  | { readonly kind: 'and' | 'or'; readonly filters: readonly Filter[] }
-  | { readonly kind: 'not'; readonly filter: Filter }
-  | {
-      readonly kind: 'comparison';
-      readonly attribute: string; // or 'id'
-      readonly operator: ComparisonOperator;
-      /** Exactly one, but for `in` and `notIn`; untyped as JSON is, converted by the schema when the query is planned. */
-      readonly values: readonly AttributeValue[];
-    };
-
-export type ComparisonOperator = 'eq' | 'notEq' | 'in' | 'notIn' | 'lt' | 'lte' | 'gt' | 'gte';
-
 export type Projection =
   | { readonly kind: 'none' | 'all' }
   | { readonly kind: 'include' | 'exclude'; readonly names: readonly string[] };
@@ -80,7 +68,20 @@ export const queryLimits = {
   queryCountMax: 16,
   filterDepthMax: 64,
   filterNodeCountMax: 10_000,
+  /** Of one list; and of all lists of a filter together. */
   inValueCountMax: 10_000,
+  filterValueCountMax: 100_000,
+  /** Globs, regular expressions, fuzzy queries and token filters of one filter. */
+  filterPatternCountMax: 64,
+  patternBytesMax: 4 << 10,
+  /** Instructions of a compiled regular expression. */
+  regexSizeMax: 2_000,
+  /** Instructions times bytes of one text. */
+  regexStepsMax: 2 ** 30,
+  fuzzyQueryCharCountMax: 256,
+  editDistanceMax: 2,
+  /** Steps of `max_edit_distance`. */
+  editDistanceCountMax: 16,
   orderKeyCountMax: 8,
   aggregateCountMax: 32,
   groupKeyCountMax: 8,

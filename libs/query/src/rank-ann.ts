@@ -1,7 +1,7 @@
 import type { LeafBlock, ListScorer, NearestLeaves } from '@lagoon/vector';
 import { type AnnAccess, type IndexedRows, planAnn } from './ann-plan.ts';
 import { countBitsBetween } from './bit-count.ts';
-import { columnOf } from './evaluate-filter.ts';
+import { columnOf } from './column-filter.ts';
 import { type JobBlock, memoryIndexOf, type SearchOutcome } from './job-block.ts';
 import { type OpenedLists, rowCountOf, startOf } from './opened-lists.ts';
 import { scanRows, type VectorTarget } from './scan-rows.ts';

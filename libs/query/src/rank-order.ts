@@ -1,5 +1,5 @@
 import { nextBit } from '@lagoon/format';
-import { columnOf } from './evaluate-filter.ts';
+import { columnOf } from './column-filter.ts';
 import { countAdmitted, createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
 import { compareKeys, createKeyPrefix, type OrderColumn } from './order-key.ts';
 import type { OrderKeyPlan, RankPlan } from './query-plan.ts';

@@ -2,9 +2,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createSeededRandom } from '@lagoon/base';
 import { type AttributeSchema, fullTextSearchDefaults, type Schema } from '@lagoon/format';
 import fc from 'fast-check';
+import type { Filter } from './filter.ts';
 import { answer } from './oracle.ts';
 import type { QueryEngine } from './query-engine.ts';
-import type { ConsistencySpec, Filter, QuerySpec } from './query-spec.ts';
+import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
 import type { ScoreExpression } from './score-expression.ts';
 import { createTestEngine, createTestNamespace, type TestDocument } from './testing.ts';
 

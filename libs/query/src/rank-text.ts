@@ -97,14 +97,14 @@ function isPlain(scale: number): boolean {
 
 function rankBlock(ranking: Ranking, job: JobBlock, position: number): BlockCount {
   const { context, plan, leaves, linear, maxScore } = ranking;
-  const { block, location, admitted } = job;
+  const { block, location, admitted, filterRows } = job;
   if (block.rowCount === 0) return nothing;
   if (linear !== undefined && !linear.some((clause) => holdsTerm(leaves.get(clause.plan), position))) return nothing;
   const cursors: ListCursor[] = [];
   const termBounds: number[] = [];
   const root = createScoreNode(
     {
-      ...{ block, position, leaves, cursors, termBounds },
+      ...{ block, position, leaves, filterRows, cursors, termBounds },
       createCursor: createListCursor,
       rangeOf: (attribute, valueAt) =>
         context.textLists.range(`${location.blockId} ${attribute}`, () => rangeOfRows(block.rowCount, valueAt)),

@@ -2,8 +2,9 @@ import { expect, test } from '@jest/globals';
 import { encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
 import fc from 'fast-check';
 import { evaluateFilter } from './evaluate-filter.ts';
+import type { Filter } from './filter.ts';
+import { createFilterContext } from './filter-context.ts';
 import { planFilter } from './plan-filter.ts';
-import type { Filter } from './query-spec.ts';
 import { createRowMatcher } from './row-matcher.ts';
 
 const schema: Schema = {
@@ -16,6 +17,7 @@ const schema: Schema = {
   ]),
 };
 
+const context = createFilterContext();
 const number = fc.bigInt({ min: -2n, max: 3n });
 const text = fc.constantFrom('', 'a', 'b', 'ab');
 const orNull = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: null, freq: 3 });
@@ -79,9 +81,9 @@ test('a row matches exactly where the filter over the whole block says so', () =
           })),
         }),
       );
-      const plan = planFilter(schema, spec);
-      const expected = evaluateFilter(block, plan);
-      const matches = createRowMatcher(block, plan);
+      const plan = planFilter(schema, spec, 'filters');
+      const expected = evaluateFilter(context, { block }, plan);
+      const matches = createRowMatcher(context, block, plan);
       for (let index = 0; index < rows.length; index++) expect(matches(index)).toBe(getBit(expected, index));
     }),
     { numRuns: 500 },

@@ -1,5 +1,5 @@
 import { type DistanceMetric, inverseNorm } from '@lagoon/vector';
-import { columnOf } from './evaluate-filter.ts';
+import { columnOf } from './column-filter.ts';
 import { countAdmitted, type JobBlock, memoryIndexOf, withValue } from './job-block.ts';
 import type { SearchContext } from './search-context.ts';
 import type { TopRowsHeap } from './top-rows.ts';

@@ -1,5 +1,5 @@
 import type { AttributeValue } from '@lagoon/format';
-import type { Filter } from './query-spec.ts';
+import type { Filter } from './filter.ts';
 
 /** What ranks rows by score, highest first; a row that scores 0 or less is left out. */
 export type ScoreExpression =

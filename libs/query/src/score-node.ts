@@ -1,8 +1,8 @@
 import { corrupt } from '@lagoon/base';
 import { type Bitmap, type Block, type Column, getBit, isNull, nextBit } from '@lagoon/format';
 import { gainOfRow, type ListCursor } from '@lagoon/text';
-import { columnOf, evaluateFilter } from './evaluate-filter.ts';
-import type { ScorePlan } from './query-plan.ts';
+import { columnOf } from './column-filter.ts';
+import type { FilterPlan, ScorePlan } from './query-plan.ts';
 import type { TextLeaf } from './text-leaf.ts';
 
 /**
@@ -23,6 +23,8 @@ export interface ScoreScope {
   readonly position: number;
   /** By BM25 clause. */
   readonly leaves: ReadonlyMap<ScorePlan, TextLeaf>;
+  /** The admitted rows of the block that a filter matches. */
+  readonly filterRows: (filter: FilterPlan) => Bitmap;
   /** Collects a cursor per list of the clauses, in their order. */
   readonly cursors: ListCursor[];
   /** By cursor: the most that its term adds to a row of the window; filled in by the caller. */
@@ -49,7 +51,7 @@ export function createScoreNode(scope: ScoreScope, plan: ScorePlan): ScoreNode {
     case 'product':
       return productNode(plan.factor, createScoreNode(scope, plan.part));
     case 'filter':
-      return filterNode(evaluateFilter(scope.block, plan.filter));
+      return filterNode(scope.filterRows(plan.filter));
     case 'attribute':
       return attributeNode(scope, plan);
     case 'saturate': {

@@ -1,6 +1,6 @@
 import type { AttributeValue, DocumentId, Schema } from '@lagoon/format';
 import { parseDatetime } from '@lagoon/format';
-import type { Filter } from './query-spec.ts';
+import type { Filter } from './filter.ts';
 import type { ScoreExpression } from './score-expression.ts';
 import type { TestDocument } from './testing.ts';
 

@@ -1,14 +1,14 @@
-import { andInPlace, type Bitmap, countBits, createBitmap, forEachBit, setBit } from '@lagoon/format';
+import { andInPlace, type Bitmap } from '@lagoon/format';
 import { aggregate } from './aggregate.ts';
+import { textOfBlock } from './block-text.ts';
 import { evaluateFilter } from './evaluate-filter.ts';
-import { evaluateIndexedFilter, type IndexedFilter } from './indexed-filter.ts';
+import { createFilterContext, type FilterTarget } from './filter-context.ts';
+import { evaluateIndexedFilter, type IndexedFilter, type IndexedFilterTarget } from './indexed-filter.ts';
 import type { BlockLocation, SearchOutcome } from './job-block.ts';
 import type { FilterPlan, RankPlan } from './query-plan.ts';
 import { rankByOrder } from './rank-order.ts';
 import { rankByText } from './rank-text.ts';
 import { rankByVector } from './rank-vector.ts';
-import { createRowMatcher } from './row-matcher.ts';
-import type { RowBlock } from './row-ranks.ts';
 import type { SearchContext } from './search-context.ts';
 
 /** One query on the blocks of one snapshot. Live rows have distinct ids over all blocks. */
@@ -21,11 +21,25 @@ export interface SearchJob {
   readonly indexed: readonly (IndexedFilter | undefined)[];
 }
 
-/** Runs a query on this thread: in a worker, or in line where there is none. Pure but for what the context keeps. */
-export function runSearchJob(context: SearchContext, job: SearchJob): SearchOutcome {
+/**
+ * Runs a query on this thread: in a worker, or in line where there is none. Pure but for what the context keeps.
+ * `checkCancelled` is called now and then and throws where nobody waits for the answer any more.
+ */
+export function runSearchJob(context: SearchContext, job: SearchJob, checkCancelled: () => void): SearchOutcome {
+  const { analyzerOf } = context.textIndexes;
+  const filtering = createFilterContext({ analyzerOf, checkCancelled });
   const blocks = job.blocks.map((location, i) => {
+    checkCancelled();
     const block = context.openBlock(location);
-    return { location, block, admitted: admittedRows(context, block, location.live, job.filter, job.indexed[i]) };
+    const textOf: FilterTarget['textOf'] = (attribute, settings) =>
+      textOfBlock(context, location, block, attribute, settings)?.index;
+    const target: FilterTarget = { block, textOf };
+    const evaluate: IndexedFilterTarget['evaluate'] = (filter, within) =>
+      evaluateFilter(filtering, target, filter, within);
+    const indexTarget = { rowCount: block.rowCount, bytesAt: context.bytesAt, evaluate };
+    const admitted = admittedRows(indexTarget, location.live, job.filter, job.indexed[i]);
+    const filterRows = (filter: FilterPlan): Bitmap => evaluate(filter, admitted);
+    return { location, block, admitted, filterRows };
   });
   switch (job.rank.kind) {
     case 'vector':
@@ -40,29 +54,13 @@ export function runSearchJob(context: SearchContext, job: SearchJob): SearchOutc
 }
 
 function admittedRows(
-  context: SearchContext,
-  block: RowBlock,
+  target: IndexedFilterTarget,
   live: Bitmap | undefined,
   filter: FilterPlan | undefined,
   indexed: IndexedFilter | undefined,
 ): Bitmap | undefined {
   if (filter === undefined) return live;
-  const evaluate = (part: FilterPlan, within: Bitmap | undefined): Bitmap => rowsAdmitted(block, part, within);
-  const target = { rowCount: block.rowCount, bytesAt: context.bytesAt, evaluate };
-  const rows = indexed === undefined ? evaluate(filter, live) : evaluateIndexedFilter(target, indexed, live);
+  const rows = indexed === undefined ? target.evaluate(filter, live) : evaluateIndexedFilter(target, indexed, live);
   if (live !== undefined) andInPlace(rows, live);
-  return rows;
-}
-
-/** Below this share of the rows, rows are asked one by one. */
-const fewRowsShare = 1 / 16;
-
-function rowsAdmitted(block: RowBlock, filter: FilterPlan, within: Bitmap | undefined): Bitmap {
-  if (within === undefined || countBits(within) > fewRowsShare * block.rowCount) return evaluateFilter(block, filter);
-  const rows = createBitmap(block.rowCount);
-  const matches = createRowMatcher(block, filter);
-  forEachBit(within, (row) => {
-    if (matches(row)) setBit(rows, row);
-  });
   return rows;
 }

@@ -34,7 +34,7 @@ export function createInlinePool(arena: Arena, options: SearchContextOptions): S
       using _hold = hold;
       signal?.throwIfAborted();
       context ??= createSearchContext(loadKernelModule(), (index) => memoryOf(arena, index), options);
-      return runSearchJob(context, request);
+      return runSearchJob(context, request, () => signal?.throwIfAborted());
     },
     forgetSnapshot: () => {},
     forgetBlock: (blockId) => context?.forgetBlocks([blockId]),

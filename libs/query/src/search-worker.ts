@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, toLagoonError } from '@lagoon/base';
+import { assert, LagoonError, toLagoonError } from '@lagoon/base';
 import type { BlockLocation } from './job-block.ts';
 import { createSearchContext, type SearchMemory } from './search-context.ts';
 import { runSearchJob } from './search-job.ts';
@@ -8,7 +8,7 @@ import type { FromWorker, PlainError, ToWorker, WorkerStart } from './worker-mes
 /** Main module of a search worker thread: one job at a time, in the order of the messages. */
 assert(parentPort !== null, 'a search worker is a worker thread');
 const port = parentPort;
-const { module, options } = workerData as WorkerStart;
+const { module, options, cancelled } = workerData as WorkerStart;
 const memories = new Map<number, SearchMemory>();
 const snapshots = new Map<number, readonly BlockLocation[]>();
 const context = createSearchContext(
@@ -43,8 +43,11 @@ function answer(message: Extract<ToWorker, { readonly kind: 'job' }>): void {
   try {
     const blocks = snapshots.get(message.snapshotId);
     assert(blocks !== undefined, 'a snapshot is announced before its jobs');
-    const { rank, filter, limit, indexed } = message;
-    send({ kind: 'done', outcome: runSearchJob(context, { rank, filter, limit, indexed, blocks }) });
+    const { number, rank, filter, limit, indexed } = message;
+    const checkCancelled = (): void => {
+      if (Atomics.load(cancelled, 0) === number) throw new LagoonError('cancelled', 'nobody waits for the search');
+    };
+    send({ kind: 'done', outcome: runSearchJob(context, { rank, filter, limit, indexed, blocks }, checkCancelled) });
   } catch (error) {
     send({ kind: 'failed', error: toPlainError(error) });
   }

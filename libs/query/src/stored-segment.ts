@@ -97,7 +97,7 @@ function idShape({ idKind, rowCount, idBytes }: Pick<StoredSegment, 'idKind' | '
   return { type: { kind: 'scalar', scalar }, rowCount, hasNulls: false, elementCount: 0, valueBytes: idBytes };
 }
 
-function idsToColumn(ids: IdColumn): NamedColumn {
+export function idsToColumn(ids: IdColumn): NamedColumn {
   const shared = { kind: 'scalar', nulls: undefined } as const;
   switch (ids.idKind) {
     case 'u64':

@@ -1,11 +1,11 @@
-import { corrupt, invalidArgument } from '@lagoon/base';
+import { invalidArgument } from '@lagoon/base';
 import { type Bitmap, bitmapBytes, countBits, getBit } from '@lagoon/format';
-import { bm25Idf, bm25Weight, createListCursor, gainOfRow, type ScoreList, type TextIndex } from '@lagoon/text';
+import { bm25Idf, bm25Weight, createListCursor, gainOfRow, type ScoreList } from '@lagoon/text';
+import { textOfBlock } from './block-text.ts';
 import type { BlockLocation, JobBlock } from './job-block.ts';
 import type { ScorePlan } from './query-plan.ts';
 import { queryLimits } from './query-spec.ts';
 import type { SearchContext } from './search-context.ts';
-import type { StoredText } from './stored-segment.ts';
 import { termsKey } from './text-index-cache.ts';
 import { countInBitmap, type NamedTextIndex, type QueryTerm, type TextLists, termKey } from './text-lists.ts';
 
@@ -86,28 +86,8 @@ function openTextBlock(
   { attribute, settings }: Bm25Plan,
   { location, block }: JobBlock,
 ): TextBlock | undefined {
-  const key = termsKey(settings);
-  const name = `${location.blockId} ${attribute} ${key}`;
-  const stored = location.segment?.texts.find((text) => text.attribute === attribute);
-  if (stored !== undefined && termsKey(stored.settings) === key) {
-    return { name, location, ...openStored(context, location, stored) };
-  }
-  const column = block.columns.get(attribute)?.column;
-  if (column === undefined) return undefined;
-  if (column.kind === 'vector') throw corrupt('column with full_text_search is a vector', { attribute });
-  const index = context.textIndexes.indexOf(location.contentId, attribute, settings, block.rowCount, column);
-  return { name, location, index, nulls: column.nulls };
-}
-
-/** An index that was stored with its segment. */
-function openStored(
-  context: SearchContext,
-  location: BlockLocation,
-  text: StoredText,
-): { readonly index: TextIndex; readonly nulls: Bitmap | undefined } {
-  const index = context.openText(location, text);
-  if (!text.hasNulls) return { index, nulls: undefined };
-  return { index, nulls: context.bytesAt(text).subarray(text.indexSize, text.indexSize + bitmapBytes(index.rowCount)) };
+  const text = textOfBlock(context, location, block, attribute, settings);
+  return text && { ...text, name: `${location.blockId} ${attribute} ${termsKey(settings)}`, location };
 }
 
 /** Rows of a block only ever die, so how many live says which. */

@@ -8,6 +8,8 @@ import type { SearchJob } from './search-job.ts';
 export interface WorkerStart {
   readonly module: WebAssembly.Module;
   readonly options: SearchContextOptions;
+  /** Shared: the number of a job that is to end soon. */
+  readonly cancelled: Int32Array;
 }
 
 /** From the owner to a worker, in order. */
@@ -21,7 +23,7 @@ export type ToWorker =
     }
   | { readonly kind: 'snapshot'; readonly snapshotId: number; readonly blocks: readonly BlockLocation[] }
   | { readonly kind: 'forget'; readonly snapshotIds: readonly number[]; readonly blockIds: readonly number[] }
-  | ({ readonly kind: 'job'; readonly snapshotId: number } & Omit<SearchJob, 'blocks'>);
+  | ({ readonly kind: 'job'; readonly number: number; readonly snapshotId: number } & Omit<SearchJob, 'blocks'>);
 
 /** The answer to a job; a worker has one at a time. */
 export type FromWorker =

@@ -20,6 +20,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
   /** The only slot that may run it. */
   readonly slot: WorkerSlot | undefined;
+  readonly signal: AbortSignal | undefined;
   readonly leave: () => void;
 }
 
@@ -61,7 +62,7 @@ export function createWorkerPool(
   };
   const start = (slot: WorkerSlot, waiting: Waiting): void => {
     slot
-      .run(waiting.request)
+      .run(waiting.request, waiting.signal)
       .finally(() => waiting.hold[Symbol.dispose]())
       .then(waiting.resolve, waiting.reject)
       .finally(() => {
@@ -81,8 +82,8 @@ export function createWorkerPool(
       }
       return new Promise<SearchOutcome>((resolve, reject) => {
         const leave = (): void => signal?.removeEventListener('abort', onAbort);
-        const waiting: Waiting = { request, hold, resolve, reject, slot: slotOf(request.affinity), leave };
-        /** A job that runs goes on, and keeps its blocks, but nobody waits for it. */
+        const waiting: Waiting = { request, hold, resolve, reject, slot: slotOf(request.affinity), signal, leave };
+        /** A job that runs keeps its blocks until its thread has seen that nobody waits for it. */
         const onAbort = (): void => {
           const index = queue.indexOf(waiting);
           if (index >= 0) {

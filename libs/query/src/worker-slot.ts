@@ -4,13 +4,13 @@ import type { Arena, ScratchRegion } from '@lagoon/vector';
 import type { SearchOutcome } from './job-block.ts';
 import type { SearchContextOptions } from './search-context.ts';
 import type { SearchRequest } from './search-pool.ts';
-import type { FromWorker, PlainError, ToWorker } from './worker-message.ts';
+import type { FromWorker, PlainError, ToWorker, WorkerStart } from './worker-message.ts';
 
 /** One place for a worker thread: started at its first job, started again after it died. Runs one job at a time. */
 export interface WorkerSlot {
   readonly busy: boolean;
-  /** Only while not busy. Settles when the worker reads the request's blocks no more. */
-  run(request: SearchRequest): Promise<SearchOutcome>;
+  /** Only while not busy. Settles when the worker reads the request's blocks no more, which an abort makes sooner. */
+  run(request: SearchRequest, signal?: AbortSignal): Promise<SearchOutcome>;
   forgetSnapshot(snapshotId: number): void;
   forgetBlock(blockId: number): void;
   close(): Promise<void>;
@@ -45,10 +45,13 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
   const { arena, log } = deps;
   let running: RunningWorker | undefined;
   let job: RunningJob | undefined;
+  /** The number of the job that nobody waits for any more; the worker looks at it while it works. */
+  const cancelled = new Int32Array(new SharedArrayBuffer(4));
+  let jobNumber = 0;
   let gone: { readonly snapshotIds: number[]; readonly blockIds: number[] } = { snapshotIds: [], blockIds: [] };
 
   const start = (): RunningWorker => {
-    const workerData = { module: deps.loadModule(), options };
+    const workerData: WorkerStart = { module: deps.loadModule(), options, cancelled };
     const started: RunningWorker = {
       worker: new Worker(deps.workerUrl, { workerData, name: 'lagoon-search' }),
       memoryBytes: [],
@@ -103,18 +106,25 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
     get busy() {
       return job !== undefined;
     },
-    run: async (request) => {
+    run: async (request, signal) => {
       assert(job === undefined, 'a worker has one job at a time');
       running ??= start();
       const { worker } = running;
       announce(running, request);
       const { rank, filter, limit, indexed, snapshotId } = request;
-      const message: ToWorker = { kind: 'job', snapshotId, rank, filter, limit, indexed };
-      return new Promise((resolve, reject) => {
-        job = { resolve, reject };
-        worker.ref();
-        worker.postMessage(message);
-      });
+      const number = ++jobNumber;
+      const message: ToWorker = { kind: 'job', number, snapshotId, rank, filter, limit, indexed };
+      const onAbort = (): void => void Atomics.store(cancelled, 0, number);
+      signal?.addEventListener('abort', onAbort, { once: true });
+      try {
+        return await new Promise((resolve, reject) => {
+          job = { resolve, reject };
+          worker.ref();
+          worker.postMessage(message);
+        });
+      } finally {
+        signal?.removeEventListener('abort', onAbort);
+      }
     },
     forgetSnapshot: (snapshotId) => {
       if (running === undefined || !running.snapshotIds.delete(snapshotId)) return;

@@ -1,66 +1,54 @@
 import { invalidArgument } from '@lagoon/base';
 import type { AttributeType, AttributeValue, Block, Schema } from '@lagoon/format';
-import { type ComparisonOperator, createRowMatcher, type Filter, type FilterPlan, planFilter } from '@lagoon/query';
+import {
+  type Comparison,
+  createFilterContext,
+  createRowMatcher,
+  type Filter,
+  planFilter,
+  takesList,
+} from '@lagoon/query';
+import type { ConditionValue, NewValueOf } from '@lagoon/query-message';
 import { createBlockMatcher } from './block-matcher.ts';
 
 /** A filter whose values may be those that the write gives to other attributes of the same document. */
-export type Condition =
-  | { readonly kind: 'and' | 'or'; readonly conditions: readonly Condition[] }
-  | { readonly kind: 'not'; readonly condition: Condition }
-  | {
-      readonly kind: 'comparison';
-      readonly attribute: string; // or 'id'
-      readonly operator: ComparisonOperator;
-      readonly values: readonly ConditionValue[];
-    };
-
-export type ConditionValue = AttributeValue | NewValueOf;
-
-export interface NewValueOf {
-  readonly newValueOf: string;
-}
+export type Condition = Filter<ConditionValue>;
 
 /** What the write makes of an attribute of the document in question; null: missing. */
 export type NewValues = (attribute: string) => AttributeValue;
-
-/** A filter without references, checked against the schema. */
-export function planCondition(condition: Condition, schema: Schema): FilterPlan {
-  return planFilter(
-    schema,
-    bind(condition, () => null),
-  );
-}
 
 /** A condition checked against a schema. */
 export interface CompiledCondition {
   matches(block: Block, row: number, newValues: NewValues): boolean;
 }
 
-/** `invalid_argument` for what does not fit the schema, whatever documents there are. */
-export function compileCondition(condition: Condition, schema: Schema): CompiledCondition {
-  const hasReferences = checkReferences(condition, schema);
-  const sample = (attribute: string): AttributeValue => sampleOf(typeOf(schema, attribute));
-  const plan = planFilter(schema, bind(condition, sample));
-  if (hasReferences) {
-    return {
-      matches: (block, row, newValues) => createRowMatcher(block, planFilter(schema, bind(condition, newValues)))(row),
-    };
-  }
-  return { matches: createBlockMatcher(plan) };
+/** `invalid_argument` for what does not fit the schema, whatever documents there are; `path` is its field in the request. */
+export function compileCondition(condition: Condition, schema: Schema, path: string): CompiledCondition {
+  const hasReferences = checkReferences(condition, schema, path);
+  const sample = (attribute: string): AttributeValue => sampleOf(typeOf(schema, attribute, path));
+  const plan = planFilter(schema, bind(condition, sample), path);
+  if (!hasReferences) return { matches: createBlockMatcher(plan) };
+  const context = createFilterContext();
+  return {
+    matches: (block, row, newValues) =>
+      createRowMatcher(context, block, planFilter(schema, bind(condition, newValues), path))(row),
+  };
 }
 
-function checkReferences(condition: Condition, schema: Schema): boolean {
+function checkReferences(condition: Condition, schema: Schema, path: string): boolean {
   switch (condition.kind) {
     case 'and':
     case 'or':
-      return condition.conditions.filter((inner) => checkReferences(inner, schema)).length > 0;
+      return condition.filters.filter((inner, i) => checkReferences(inner, schema, `${path}[1][${i}]`)).length > 0;
     case 'not':
-      return checkReferences(condition.condition, schema);
+      return checkReferences(condition.filter, schema, `${path}[1]`);
     case 'comparison': {
       const references = condition.values.filter(isReference);
-      for (const { newValueOf } of references) typeOf(schema, newValueOf);
+      for (const { newValueOf } of references) typeOf(schema, newValueOf, `${path}[2]`);
       return references.length > 0;
     }
+    default:
+      return false;
   }
 }
 
@@ -68,45 +56,69 @@ function bind(condition: Condition, newValues: NewValues): Filter {
   switch (condition.kind) {
     case 'and':
     case 'or':
-      return { kind: condition.kind, filters: condition.conditions.map((inner) => bind(inner, newValues)) };
+      return { kind: condition.kind, filters: condition.filters.map((inner) => bind(inner, newValues)) };
     case 'not':
-      return { kind: 'not', filter: bind(condition.condition, newValues) };
+      return { kind: 'not', filter: bind(condition.filter, newValues) };
     case 'comparison':
       return bindComparison(condition, newValues);
+    default:
+      return condition;
   }
 }
 
-/** Without references a comparison is what it is; null as a bound stands for a value below all others. */
-function bindComparison(condition: Extract<Condition, { readonly kind: 'comparison' }>, newValues: NewValues): Filter {
+const nothing: Filter = { kind: 'or', filters: [] };
+
+/** Without references a comparison is what it is; null as a bound stands for a value below all others, and is no element. */
+function bindComparison(condition: Comparison<ConditionValue>, newValues: NewValues): Filter {
   const { kind, attribute, operator } = condition;
-  const isList = operator === 'in' || operator === 'notIn';
+  const isList = takesList(operator);
   const values = condition.values.flatMap((value): AttributeValue[] => {
     if (!isReference(value)) return [value];
     const bound = newValues(value.newValueOf);
-    return isList && Array.isArray(bound) ? (bound as AttributeValue[]) : [bound];
+    if (isList && Array.isArray(bound)) return bound as AttributeValue[];
+    return bound === null && (operator === 'containsAny' || operator === 'notContainsAny') ? [] : [bound];
   });
   if (values[0] !== null || !condition.values.some(isReference)) return { kind, attribute, operator, values };
   switch (operator) {
     case 'lt':
-      return { kind: 'or', filters: [] };
+    case 'contains':
+    case 'anyLt':
+    case 'anyLte':
+      return nothing;
+    case 'notContains':
+      return { kind: 'not', filter: nothing };
     case 'lte':
       return { kind, attribute, operator: 'eq', values };
     case 'gt':
     case 'gte':
       return { kind, attribute, operator: 'notEq', values };
+    case 'anyGt':
+    case 'anyGte':
+      return hasElement(attribute);
     default:
       return { kind, attribute, operator, values };
   }
+}
+
+/** An array that is there and not empty. */
+function hasElement(attribute: string): Filter {
+  const differs = (value: AttributeValue): Filter => ({
+    kind: 'comparison',
+    attribute,
+    operator: 'notEq',
+    values: [value],
+  });
+  return { kind: 'and', filters: [differs(null), differs([])] };
 }
 
 function isReference(value: ConditionValue): value is NewValueOf {
   return typeof value === 'object' && value !== null && 'newValueOf' in value;
 }
 
-function typeOf(schema: Schema, attribute: string): AttributeType {
+function typeOf(schema: Schema, attribute: string, path: string): AttributeType {
   if (attribute === 'id') return { kind: 'scalar', scalar: schema.idKind === 'u64' ? 'uint' : schema.idKind };
   const found = schema.attributes.get(attribute);
-  if (found === undefined) throw invalidArgument('unknown attribute in $ref_new', { attribute });
+  if (found === undefined) throw invalidArgument(`${path}: unknown attribute in $ref_new`, { attribute });
   return found.type;
 }
 

@@ -1,10 +1,10 @@
 import { invalidArgument } from '@lagoon/base';
 import type { Block } from '@lagoon/format';
 import type { AppendRequest, Patch as PatchMessage } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import { readCondition, readFilter } from '@lagoon/query-message';
 import { checkPatch, type Patch } from './patch.ts';
-import { readCondition, readFilter } from './read-condition.ts';
 import { checkDistinct } from './resolve-row-write.ts';
-import type { FilterWork, RowWork } from './row-work.ts';
+import { type FilterWork, filterPaths, type RowWork } from './row-work.ts';
 
 type ReadBlock = (bytes: Uint8Array) => Block | undefined;
 
@@ -18,12 +18,12 @@ export function readRowWork(
   const patch = readPatch(request.patch, readBlock);
   const work: Omit<RowWork, 'readsRows'> = {
     patch,
-    upsertCondition: upsertCondition && readCondition(upsertCondition),
-    patchCondition: patchCondition && readCondition(patchCondition),
-    deleteCondition: deleteCondition && readCondition(deleteCondition),
-    deleteByFilter: deleteByFilter && readFilterWork(deleteByFilter),
+    upsertCondition: upsertCondition && readCondition(upsertCondition, 'upsert_condition'),
+    patchCondition: patchCondition && readCondition(patchCondition, 'patch_condition'),
+    deleteCondition: deleteCondition && readCondition(deleteCondition, 'delete_condition'),
+    deleteByFilter: deleteByFilter && readFilterWork(deleteByFilter, filterPaths.deleteByFilter),
     patchByFilter: patchByFilter && {
-      ...readFilterWork(patchByFilter),
+      ...readFilterWork(patchByFilter, filterPaths.patchByFilter),
       patch: readFilterPatch(patchByFilter.patch, readBlock),
     },
     returnsAffectedIds: request.returnAffectedIds,
@@ -44,8 +44,12 @@ export function patchBytes(request: AppendRequest): number {
   return bytesOf(request.patch) + bytesOf(request.patchByFilter?.patch);
 }
 
-function readFilterWork(message: NonNullable<AppendRequest['deleteByFilter' | 'patchByFilter']>): FilterWork {
-  return { filter: readFilter(message.filter), allowPartial: message.allowPartial };
+function readFilterWork(
+  { filter, allowPartial }: NonNullable<AppendRequest['deleteByFilter' | 'patchByFilter']>,
+  path: string,
+): FilterWork {
+  if (filter === undefined) throw invalidArgument('a write by filter has a filter', { field: path });
+  return { filter: readFilter(filter, path), allowPartial };
 }
 
 function readFilterPatch(message: PatchMessage | undefined, readBlock: ReadBlock): Patch {

@@ -17,7 +17,8 @@ import {
   setBit,
   valueAt,
 } from '@lagoon/format';
-import { type CompiledCondition, type Condition, compileCondition, planCondition } from './condition.ts';
+import { planFilter } from '@lagoon/query';
+import { type CompiledCondition, type Condition, compileCondition } from './condition.ts';
 import { countRows, type FilteredRows, filterRows, takeRows } from './filtered-rows.ts';
 import {
   coerceAnonymous,
@@ -30,7 +31,7 @@ import {
 import { patchDecided, patchFiltered } from './patched-rows.ts';
 import { type DecideRow, decideRows, type RowDecisions } from './row-decisions.ts';
 import type { RowSet, RowState } from './row-state.ts';
-import type { FilterWork, RowWork, RowWorkLimits } from './row-work.ts';
+import { type FilterWork, filterPaths, type RowWork, type RowWorkLimits } from './row-work.ts';
 import type { AffectedBlocks, ResolvedBlock, ResolvedWrite, WriteRequest } from './write-request.ts';
 
 /** A write of the types of one schema: what is the same however often it is resolved on that. */
@@ -92,7 +93,8 @@ export function resolveRowWork(
   const { schema, block } = typed;
   const before = earlier?.typed === typed ? earlier : undefined;
   const filterDelete =
-    work.deleteByFilter && filterRows(state, planCondition(work.deleteByFilter.filter, schema), before?.filterDelete);
+    work.deleteByFilter &&
+    filterRows(state, planFilter(schema, work.deleteByFilter.filter, filterPaths.deleteByFilter), before?.filterDelete);
   const deleteCut = cut(filterDelete, work.deleteByFilter, limits.filterDeleteRowCountMax, 'delete_by_filter');
   const filterDeleted = keep(
     filterDelete !== undefined && filterDelete === before?.filterDelete,
@@ -102,7 +104,8 @@ export function resolveRowWork(
   if (filterDeleted !== undefined) state.push(filterDeleted);
 
   const filterPatch =
-    work.patchByFilter && filterRows(state, planCondition(work.patchByFilter.filter, schema), before?.filterPatch);
+    work.patchByFilter &&
+    filterRows(state, planFilter(schema, work.patchByFilter.filter, filterPaths.patchByFilter), before?.filterPatch);
   const patchCut = cut(filterPatch, work.patchByFilter, limits.filterPatchRowCountMax, 'patch_by_filter');
   const filterPatched = keep(
     filterPatch !== undefined && filterPatch === before?.filterPatch,
@@ -190,7 +193,7 @@ function decideUpserts(
   earlier: RowDecisions | undefined,
 ): RowDecisions | undefined {
   if (work.upsertCondition === undefined) return undefined;
-  const condition = compileCondition(work.upsertCondition, schema);
+  const condition = compileCondition(work.upsertCondition, schema, 'upsert_condition');
   const decide: DecideRow = (index, present, row) =>
     present === undefined || condition.matches(present, row, (name) => presentValue(block, index, name));
   return decideRows(block.ids, state, decide, earlier);
@@ -204,10 +207,10 @@ function decideDeletes(
   earlier: RowDecisions | undefined,
 ): RowDecisions | undefined {
   if (block.deletes.count === 0) {
-    if (work.deleteCondition !== undefined) compileCondition(work.deleteCondition, schema);
+    if (work.deleteCondition !== undefined) compileCondition(work.deleteCondition, schema, 'delete_condition');
     return undefined;
   }
-  const condition = compiled(work.deleteCondition, schema);
+  const condition = compiled(work.deleteCondition, schema, 'delete_condition');
   const decide: DecideRow = (index, present, row) => {
     if (present === undefined) return false;
     const newValues = (name: string) => (name === 'id' ? idAt(block.deletes, index) : null);
@@ -223,7 +226,7 @@ function decidePatches(
   state: RowState,
   earlier: RowDecisions | undefined,
 ): RowDecisions {
-  const condition = compiled(work.patchCondition, schema);
+  const condition = compiled(work.patchCondition, schema, 'patch_condition');
   const decide: DecideRow = (index, present, row) => {
     if (present === undefined) return false;
     const newValues = (name: string) => patchedValue(patch, index, name, () => presentValue(present, row, name));
@@ -232,8 +235,8 @@ function decidePatches(
   return decideRows(patch.values.ids, state, decide, earlier);
 }
 
-function compiled(condition: Condition | undefined, schema: Schema): CompiledCondition | undefined {
-  return condition === undefined ? undefined : compileCondition(condition, schema);
+function compiled(condition: Condition | undefined, schema: Schema, path: string): CompiledCondition | undefined {
+  return condition === undefined ? undefined : compileCondition(condition, schema, path);
 }
 
 function presentValue(block: Block, row: number, attribute: string): AttributeValue {

@@ -8,7 +8,13 @@ import {
   type IdColumn,
   setBit,
 } from '@lagoon/format';
-import { createRowMatcher, createTailIndex, type FilterPlan, type RowSnapshot } from '@lagoon/query';
+import {
+  createFilterContext,
+  createRowMatcher,
+  createTailIndex,
+  type FilterPlan,
+  type RowSnapshot,
+} from '@lagoon/query';
 
 /** Rows by the block that they lie in, one bit each. */
 export type RowSet = ReadonlyMap<Block, Uint8Array>;
@@ -86,7 +92,7 @@ export function createRowState(base: RowSnapshot | undefined, below: readonly Bl
 
 function matchLayer(layer: Block, filter: FilterPlan): Uint8Array {
   const rows = createBitmap(layer.rowCount);
-  const matches = createRowMatcher(layer, filter);
+  const matches = createRowMatcher(createFilterContext(), layer, filter);
   for (let row = 0; row < layer.rowCount; row++) if (matches(row)) setBit(rows, row);
   return rows;
 }

@@ -1,3 +1,4 @@
+import type { Filter } from '@lagoon/query';
 import type { Condition } from './condition.ts';
 import type { Patch } from './patch.ts';
 
@@ -15,9 +16,15 @@ export interface RowWork {
 }
 
 export interface FilterWork {
-  readonly filter: Condition;
+  readonly filter: Filter;
   readonly allowPartial: boolean;
 }
+
+/** Where the filters of a write stand in its request. */
+export const filterPaths = {
+  deleteByFilter: 'delete_by_filter',
+  patchByFilter: 'patch_by_filter.filters',
+} as const;
 
 export interface RowWorkLimits {
   /** Rows that one write may delete by a filter, and patch by one. */

@@ -1,34 +1,23 @@
-import { invalidArgument, unreachable } from '@lagoon/base';
+import { invalidArgument } from '@lagoon/base';
 import { limits } from '@lagoon/format';
 import {
   AggregateFunction,
-  type Comparison,
   type Consistency,
   Consistency_Level,
-  type Filter as FilterMessage,
-  ComparisonOperator as OperatorMessage,
   type Projection as ProjectionMessage,
   type QueryRequest,
   type RankBy as RankByMessage,
   type VectorRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
-import {
-  type ComparisonOperator,
-  type ConsistencySpec,
-  type Filter,
-  type Projection,
-  type QuerySpec,
-  queryLimits,
-  type RankBy,
-} from '@lagoon/query';
+import { type ConsistencySpec, type Projection, type QuerySpec, queryLimits, type RankBy } from '@lagoon/query';
+import { readFilter } from '@lagoon/query-message';
 import { readScore, readText } from './read-score.ts';
-import { readValue } from './read-value.ts';
 
 /** A query as it came, as the engine's plain values; `invalid_argument` for messages that say nothing. */
 export function readQuery(request: QueryRequest): QuerySpec {
   return {
     rankBy: request.aggregation === undefined ? readRankBy(request.rankBy) : readAggregation(request),
-    ...(request.filter === undefined ? {} : { filter: readFilter(request.filter, 1) }),
+    ...(request.filter === undefined ? {} : { filter: readFilter(request.filter, 'filters') }),
     limit: request.limit,
     ...(request.limitPer === undefined
       ? {}
@@ -63,7 +52,7 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
     case 'text':
       return { kind: 'text', expression: readText(kind.value) };
     case 'score':
-      return { kind: 'text', expression: readScore(kind.value, (filter) => readFilter(filter, 1)) };
+      return { kind: 'text', expression: readScore(kind.value) };
     case 'orderBy':
       return {
         kind: 'order',
@@ -101,58 +90,6 @@ function readVectorRank({ attribute, query, exact }: VectorRank): RankBy {
   const vector = new Float32Array(query.length / 4);
   new Uint8Array(vector.buffer).set(query); // little-endian, as every machine that runs Node is
   return { kind: 'vector', attribute, query: vector, exact };
-}
-
-function readFilter(message: FilterMessage, depth: number): Filter {
-  if (depth > queryLimits.filterDepthMax) {
-    throw invalidArgument('filter is nested too deeply', { depthMax: queryLimits.filterDepthMax });
-  }
-  const { kind } = message;
-  switch (kind.case) {
-    case 'and':
-    case 'or':
-      return { kind: kind.case, filters: kind.value.filters.map((inner) => readFilter(inner, depth + 1)) };
-    case 'not':
-      return { kind: 'not', filter: readFilter(kind.value, depth + 1) };
-    case 'comparison':
-      return readComparison(kind.value);
-    case undefined:
-      throw invalidArgument('a filter says what it compares');
-    default:
-      return unreachable(kind, 'filter');
-  }
-}
-
-function readComparison({ attribute, operator, values }: Comparison): Filter {
-  return {
-    kind: 'comparison',
-    attribute,
-    operator: readOperator(operator, attribute),
-    values: values.map((value) => readValue(value)),
-  };
-}
-
-function readOperator(operator: OperatorMessage, attribute: string): ComparisonOperator {
-  switch (operator) {
-    case OperatorMessage.EQ:
-      return 'eq';
-    case OperatorMessage.NOT_EQ:
-      return 'notEq';
-    case OperatorMessage.IN:
-      return 'in';
-    case OperatorMessage.NOT_IN:
-      return 'notIn';
-    case OperatorMessage.LT:
-      return 'lt';
-    case OperatorMessage.LTE:
-      return 'lte';
-    case OperatorMessage.GT:
-      return 'gt';
-    case OperatorMessage.GTE:
-      return 'gte';
-    default:
-      throw invalidArgument('unknown operator in a filter', { attribute, operator });
-  }
 }
 
 function readProjection(message: ProjectionMessage | undefined): Projection {

@@ -515,6 +515,24 @@ export declare type Filter = Message<"lagoon.v1.Filter"> & {
      */
     value: Comparison;
     case: "comparison";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.PatternFilter pattern = 5;
+     */
+    value: PatternFilter;
+    case: "pattern";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.FuzzyFilter fuzzy = 6;
+     */
+    value: FuzzyFilter;
+    case: "fuzzy";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.TokenFilter tokens = 7;
+     */
+    value: TokenFilter;
+    case: "tokens";
   } | { case: undefined; value?: undefined };
 };
 
@@ -541,7 +559,7 @@ export declare type FilterList = Message<"lagoon.v1.FilterList"> & {
 export declare const FilterListSchema: GenMessage<FilterList>;
 
 /**
- * IN and NOT_IN take any number of values, the others exactly one. Values are untyped as JSON is: a string may
+ * IN, NOT_IN, CONTAINS_ANY and NOT_CONTAINS_ANY take any number of values, the others exactly one. Values are untyped as JSON is: a string may
  * stand for a uuid or datetime attribute, an integer for a float; the query node converts by the schema.
  *
  * @generated from message lagoon.v1.Comparison
@@ -570,6 +588,135 @@ export declare type Comparison = Message<"lagoon.v1.Comparison"> & {
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export declare const ComparisonSchema: GenMessage<Comparison>;
+
+/**
+ * A text, or any element of an array of texts, matches: a glob the whole of it, a regular expression some part of it.
+ *
+ * @generated from message lagoon.v1.PatternFilter
+ */
+export declare type PatternFilter = Message<"lagoon.v1.PatternFilter"> & {
+  /**
+   * An attribute, or "id" where ids are strings.
+   *
+   * @generated from field: string attribute = 1;
+   */
+  attribute: string;
+
+  /**
+   * @generated from field: lagoon.v1.PatternOperator operator = 2;
+   */
+  operator: PatternOperator;
+
+  /**
+   * @generated from field: string pattern = 3;
+   */
+  pattern: string;
+};
+
+/**
+ * Describes the message lagoon.v1.PatternFilter.
+ * Use `create(PatternFilterSchema)` to create a new message.
+ */
+export declare const PatternFilterSchema: GenMessage<PatternFilter>;
+
+/**
+ * Some part of a text, or of any element, is within so many insertions, deletions and substitutions of the query.
+ *
+ * @generated from message lagoon.v1.FuzzyFilter
+ */
+export declare type FuzzyFilter = Message<"lagoon.v1.FuzzyFilter"> & {
+  /**
+   * @generated from field: string attribute = 1;
+   */
+  attribute: string;
+
+  /**
+   * @generated from field: string query = 2;
+   */
+  query: string;
+
+  /**
+   * The step with the most characters that the query has decides; a query below all of them matches nothing.
+   *
+   * @generated from field: repeated lagoon.v1.EditDistance max_edit_distance = 3;
+   */
+  maxEditDistance: EditDistance[];
+
+  /**
+   * Default: true.
+   *
+   * @generated from field: optional bool case_sensitive = 4;
+   */
+  caseSensitive?: boolean | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.FuzzyFilter.
+ * Use `create(FuzzyFilterSchema)` to create a new message.
+ */
+export declare const FuzzyFilterSchema: GenMessage<FuzzyFilter>;
+
+/**
+ * @generated from message lagoon.v1.EditDistance
+ */
+export declare type EditDistance = Message<"lagoon.v1.EditDistance"> & {
+  /**
+   * At least 3 * (distance + 1).
+   *
+   * @generated from field: uint32 min_query_chars = 1;
+   */
+  minQueryChars: number;
+
+  /**
+   * 0 to 2.
+   *
+   * @generated from field: uint32 distance = 2;
+   */
+  distance: number;
+};
+
+/**
+ * Describes the message lagoon.v1.EditDistance.
+ * Use `create(EditDistanceSchema)` to create a new message.
+ */
+export declare const EditDistanceSchema: GenMessage<EditDistance>;
+
+/**
+ * On the terms of an attribute with full-text search, made by its settings.
+ *
+ * @generated from message lagoon.v1.TokenFilter
+ */
+export declare type TokenFilter = Message<"lagoon.v1.TokenFilter"> & {
+  /**
+   * @generated from field: string attribute = 1;
+   */
+  attribute: string;
+
+  /**
+   * @generated from field: lagoon.v1.TokenOperator operator = 2;
+   */
+  operator: TokenOperator;
+
+  /**
+   * Texts whose terms follow each other: one, or tokens.
+   *
+   * @generated from field: repeated string texts = 3;
+   */
+  texts: string[];
+
+  /**
+   * The last word stands for every term that begins with it.
+   *
+   * @generated from field: bool last_as_prefix = 4;
+   */
+  lastAsPrefix: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.TokenFilter.
+ * Use `create(TokenFilterSchema)` to create a new message.
+ */
+export declare const TokenFilterSchema: GenMessage<TokenFilter>;
 
 /**
  * @generated from message lagoon.v1.Projection
@@ -1043,12 +1190,128 @@ export enum ComparisonOperator {
    * @generated from enum value: COMPARISON_OPERATOR_GTE = 8;
    */
   GTE = 8,
+
+  /**
+   * Any element of an array.
+   *
+   * @generated from enum value: COMPARISON_OPERATOR_ANY_LT = 9;
+   */
+  ANY_LT = 9,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_ANY_LTE = 10;
+   */
+  ANY_LTE = 10,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_ANY_GT = 11;
+   */
+  ANY_GT = 11,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_ANY_GTE = 12;
+   */
+  ANY_GTE = 12,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_CONTAINS = 13;
+   */
+  CONTAINS = 13,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_NOT_CONTAINS = 14;
+   */
+  NOT_CONTAINS = 14,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_CONTAINS_ANY = 15;
+   */
+  CONTAINS_ANY = 15,
+
+  /**
+   * @generated from enum value: COMPARISON_OPERATOR_NOT_CONTAINS_ANY = 16;
+   */
+  NOT_CONTAINS_ANY = 16,
 }
 
 /**
  * Describes the enum lagoon.v1.ComparisonOperator.
  */
 export declare const ComparisonOperatorSchema: GenEnum<ComparisonOperator>;
+
+/**
+ * @generated from enum lagoon.v1.PatternOperator
+ */
+export enum PatternOperator {
+  /**
+   * @generated from enum value: PATTERN_OPERATOR_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: PATTERN_OPERATOR_GLOB = 1;
+   */
+  GLOB = 1,
+
+  /**
+   * @generated from enum value: PATTERN_OPERATOR_NOT_GLOB = 2;
+   */
+  NOT_GLOB = 2,
+
+  /**
+   * Whatever the case of letters.
+   *
+   * @generated from enum value: PATTERN_OPERATOR_I_GLOB = 3;
+   */
+  I_GLOB = 3,
+
+  /**
+   * @generated from enum value: PATTERN_OPERATOR_NOT_I_GLOB = 4;
+   */
+  NOT_I_GLOB = 4,
+
+  /**
+   * @generated from enum value: PATTERN_OPERATOR_REGEX = 5;
+   */
+  REGEX = 5,
+}
+
+/**
+ * Describes the enum lagoon.v1.PatternOperator.
+ */
+export declare const PatternOperatorSchema: GenEnum<PatternOperator>;
+
+/**
+ * @generated from enum lagoon.v1.TokenOperator
+ */
+export enum TokenOperator {
+  /**
+   * @generated from enum value: TOKEN_OPERATOR_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: TOKEN_OPERATOR_ALL = 1;
+   */
+  ALL = 1,
+
+  /**
+   * @generated from enum value: TOKEN_OPERATOR_ANY = 2;
+   */
+  ANY = 2,
+
+  /**
+   * One after another, as in the query.
+   *
+   * @generated from enum value: TOKEN_OPERATOR_SEQUENCE = 3;
+   */
+  SEQUENCE = 3,
+}
+
+/**
+ * Describes the enum lagoon.v1.TokenOperator.
+ */
+export declare const TokenOperatorSchema: GenEnum<TokenOperator>;
 
 /**
  * @generated from enum lagoon.v1.Normalization

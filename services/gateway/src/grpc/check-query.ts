@@ -11,8 +11,9 @@ import {
   type TextRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { wrongValue } from '../json/shape.ts';
+import { filterLimits } from '../query/filter-limits.ts';
 import { aggregationLimits } from '../query/parse-aggregation.ts';
-import { filterLimits } from '../query/parse-filter.ts';
+import { takesList } from '../query/parse-filter.ts';
 import { queryCountMax } from '../query/parse-multi-query.ts';
 import { rankLimits } from '../query/parse-rank-by.ts';
 import { scoreLimits } from '../query/parse-score.ts';
@@ -114,11 +115,17 @@ function checkScore(
   }
 }
 
+/** The bounds of size; whether the rest of it means something is checked where it is read. */
 export function checkFilter(filter: Filter, path: string): void {
-  checkNode(filter, path, { nodeCount: 0 }, 1);
+  checkNode(filter, path, { nodeCount: 0, valueCount: 0 }, 1);
 }
 
-function checkNode(filter: Filter, path: string, budget: { nodeCount: number }, depth: number): void {
+function checkNode(
+  filter: Filter,
+  path: string,
+  budget: { nodeCount: number; valueCount: number },
+  depth: number,
+): void {
   if (depth > filterLimits.depthMax || ++budget.nodeCount > filterLimits.nodeCountMax) {
     throw wrongValue(path, 'the filter is too deep or has too many parts');
   }
@@ -126,18 +133,26 @@ function checkNode(filter: Filter, path: string, budget: { nodeCount: number }, 
   switch (kind.case) {
     case 'and':
     case 'or':
-      for (const part of kind.value.filters) checkNode(part, `${path}.${kind.case}`, budget, depth + 1);
+      for (const [i, part] of kind.value.filters.entries()) {
+        checkNode(part, `${path}.${kind.case}[${i}]`, budget, depth + 1);
+      }
       return;
     case 'not':
       checkNode(kind.value, `${path}.not`, budget, depth + 1);
       return;
     case 'comparison': {
       const { operator, values } = kind.value;
-      const isList = operator === ComparisonOperator.IN || operator === ComparisonOperator.NOT_IN;
       if (operator === ComparisonOperator.UNSPECIFIED) throw wrongValue(path, 'the comparison has no operator');
-      if (isList ? values.length <= filterLimits.valueCountMax : values.length === 1) return;
+      budget.valueCount += values.length;
+      const isTooMuch = budget.valueCount > filterLimits.totalValueCountMax;
+      if (!isTooMuch && (takesList(operator) ? values.length <= filterLimits.valueCountMax : values.length === 1))
+        return;
       throw wrongValue(path, 'the comparison has too few or too many values', { found: values.length });
     }
+    case 'pattern':
+    case 'fuzzy':
+    case 'tokens':
+      return;
     default:
       throw wrongValue(path, 'the filter is empty');
   }

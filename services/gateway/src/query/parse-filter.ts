@@ -1,24 +1,18 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { unimplemented } from '@lagoon/base';
-import { ComparisonOperator, type FilterSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
-import type { ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import {
-  asArray,
-  asString,
-  clip,
-  describe,
-  isObject,
-  refuseUnknownFields,
-  wrongShape,
-  wrongValue,
-} from '../json/shape.ts';
+  ComparisonOperator,
+  type FilterSchema,
+  PatternOperator,
+  TokenOperator,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
+import { asArray, asString, clip, refuseUnknownFields, wrongValue } from '../json/shape.ts';
+import { filterLimits } from './filter-limits.ts';
+import { parseFuzzyOptions, parseTokenOptions } from './parse-filter-options.ts';
+import { isReference, parseValue, type ValueInit } from './parse-value.ts';
 
 type FilterInit = MessageInitShape<typeof FilterSchema>;
-type ValueInit = MessageInitShape<typeof ValueSchema>;
 
-export const filterLimits = { depthMax: 64, nodeCountMax: 10_000, valueCountMax: 10_000 } as const;
-
-const operators: Readonly<Record<string, ComparisonOperator>> = {
+const comparisons: Readonly<Record<string, ComparisonOperator>> = {
   Eq: ComparisonOperator.EQ,
   NotEq: ComparisonOperator.NOT_EQ,
   In: ComparisonOperator.IN,
@@ -27,46 +21,50 @@ const operators: Readonly<Record<string, ComparisonOperator>> = {
   Lte: ComparisonOperator.LTE,
   Gt: ComparisonOperator.GT,
   Gte: ComparisonOperator.GTE,
+  AnyLt: ComparisonOperator.ANY_LT,
+  AnyLte: ComparisonOperator.ANY_LTE,
+  AnyGt: ComparisonOperator.ANY_GT,
+  AnyGte: ComparisonOperator.ANY_GTE,
+  Contains: ComparisonOperator.CONTAINS,
+  NotContains: ComparisonOperator.NOT_CONTAINS,
+  ContainsAny: ComparisonOperator.CONTAINS_ANY,
+  NotContainsAny: ComparisonOperator.NOT_CONTAINS_ANY,
 };
 
-const unservedOperators: ReadonlySet<string> = new Set([
-  'AnyLt',
-  'AnyLte',
-  'AnyGt',
-  'AnyGte',
-  'Contains',
-  'NotContains',
-  'ContainsAny',
-  'NotContainsAny',
-  'Glob',
-  'NotGlob',
-  'IGlob',
-  'NotIGlob',
-  'Regex',
-  'Fuzzy',
-  'ContainsAllTokens',
-  'ContainsAnyToken',
-  'ContainsTokenSequence',
-]);
+const patterns: Readonly<Record<string, PatternOperator>> = {
+  Glob: PatternOperator.GLOB,
+  NotGlob: PatternOperator.NOT_GLOB,
+  IGlob: PatternOperator.I_GLOB,
+  NotIGlob: PatternOperator.NOT_I_GLOB,
+  Regex: PatternOperator.REGEX,
+};
 
-/** Whether the second element of an array makes it a comparison of the dialect, served or not. */
+const tokens: Readonly<Record<string, TokenOperator>> = {
+  ContainsAllTokens: TokenOperator.ALL,
+  ContainsAnyToken: TokenOperator.ANY,
+  ContainsTokenSequence: TokenOperator.SEQUENCE,
+};
+
+/** Whether the second element of an array makes it a comparison of the dialect. */
 export function isOperatorName(value: unknown): boolean {
-  return typeof value === 'string' && (Object.hasOwn(operators, value) || unservedOperators.has(value));
+  if (typeof value !== 'string') return false;
+  return value === 'Fuzzy' || [comparisons, patterns, tokens].some((operators) => Object.hasOwn(operators, value));
 }
 
 /** Reads `[attribute, operator, value]`, `["And" | "Or", [filter…]]` or `["Not", filter]`. */
 export function parseFilter(value: unknown, path: string): FilterInit {
-  return parseNode(value, path, { nodeCount: 0, mayRefer: false }, 1);
+  return parseNode(value, path, { nodeCount: 0, valueCount: 0, mayRefer: false }, 1);
 }
 
 /** The same for a condition of a write, whose values may be `{"$ref_new": attribute}`. */
 export function parseCondition(value: unknown, path: string): FilterInit {
-  return parseNode(value, path, { nodeCount: 0, mayRefer: true }, 1);
+  return parseNode(value, path, { nodeCount: 0, valueCount: 0, mayRefer: true }, 1);
 }
 
 /** How much of the filter is read, and whether it may refer to what a write brings. */
 interface FilterBudget {
   nodeCount: number;
+  valueCount: number;
   readonly mayRefer: boolean;
 }
 
@@ -77,7 +75,7 @@ function parseNode(value: unknown, path: string, budget: FilterBudget, depth: nu
     throw wrongValue(path, 'the filter has too many parts', { max: filterLimits.nodeCountMax });
   }
   const parts = asArray(value, path, 'a filter (an array)');
-  if (parts.length !== 2) return parseComparison(parts, path, budget.mayRefer);
+  if (parts.length !== 2) return parseLeaf(parts, path, budget);
   const name = asString(parts[0], `${path}[0]`, 'And, Or, Not or an attribute');
   switch (name) {
     case 'And':
@@ -93,86 +91,74 @@ function parseNode(value: unknown, path: string, budget: FilterBudget, depth: nu
   }
 }
 
-function parseComparison(parts: readonly unknown[], path: string, mayRefer: boolean): FilterInit {
+function parseLeaf(parts: readonly unknown[], path: string, budget: FilterBudget): FilterInit {
   if (parts.length < 3 || parts.length > 4) {
     throw wrongValue(path, 'expected [attribute, operator, value]', { parts: parts.length });
   }
   const attribute = asString(parts[0], `${path}[0]`, 'the name of an attribute');
   const name = asString(parts[1], `${path}[1]`, 'an operator');
-  if (unservedOperators.has(name)) throw unimplemented(`filter ${name} (${path})`);
-  const operator = Object.hasOwn(operators, name) ? operators[name] : undefined;
+  if (name === 'Fuzzy') {
+    const query = asString(parts[2], `${path}[2]`, 'a text');
+    return { kind: { case: 'fuzzy', value: { attribute, query, ...parseFuzzyOptions(parts[3], `${path}[3]`) } } };
+  }
+  const token = Object.hasOwn(tokens, name) ? tokens[name] : undefined;
+  if (token !== undefined) {
+    const texts = parseTexts(parts[2], `${path}[2]`);
+    const { lastAsPrefix } = parseTokenOptions(parts[3], `${path}[3]`);
+    return { kind: { case: 'tokens', value: { attribute, operator: token, texts, lastAsPrefix } } };
+  }
+  if (parts.length === 4 && isOperatorName(name)) {
+    throw wrongValue(`${path}[3]`, 'this operator takes no parameters', { operator: name });
+  }
+  const pattern = Object.hasOwn(patterns, name) ? patterns[name] : undefined;
+  if (pattern !== undefined) {
+    const text = asString(parts[2], `${path}[2]`, 'a pattern (a string)');
+    return { kind: { case: 'pattern', value: { attribute, operator: pattern, pattern: text } } };
+  }
+  const operator = Object.hasOwn(comparisons, name) ? comparisons[name] : undefined;
   if (operator === undefined) throw wrongValue(`${path}[1]`, 'unknown operator', { found: clip(name) });
-  if (parts.length === 4) throw wrongValue(`${path}[3]`, 'this operator takes no parameters', { operator: name });
-  const where = `${path}[2]`;
-  const read = mayRefer ? parseConditionValue : parseValue;
-  const isOne = !isList(operator) || (mayRefer && isReference(parts[2]));
-  const values = isOne ? [read(parts[2], where)] : parseValues(parts[2], where, read);
+  const values = parseOperands(parts[2], operator, `${path}[2]`, budget);
   return { kind: { case: 'comparison', value: { attribute, operator, values } } };
 }
 
-function isList(operator: ComparisonOperator): boolean {
-  return operator === ComparisonOperator.IN || operator === ComparisonOperator.NOT_IN;
+/** A text, or an array of tokens. */
+function parseTexts(value: unknown, path: string): string[] {
+  if (!Array.isArray(value)) return [asString(value, path, 'a text or an array of tokens')];
+  if (value.length > filterLimits.tokenCountMax) {
+    throw wrongValue(path, 'too many tokens', { found: value.length, max: filterLimits.tokenCountMax });
+  }
+  return value.map((token, index) => asString(token, `${path}[${index}]`, 'a token (a string)'));
 }
 
-function parseValues(value: unknown, path: string, read: typeof parseValue): ValueInit[] {
-  const values = asArray(value, path, 'an array of values');
+const listOperators: readonly ComparisonOperator[] = [
+  ComparisonOperator.IN,
+  ComparisonOperator.NOT_IN,
+  ComparisonOperator.CONTAINS_ANY,
+  ComparisonOperator.NOT_CONTAINS_ANY,
+];
+
+/** Whether the operator takes a list of values. */
+export function takesList(operator: ComparisonOperator): boolean {
+  return listOperators.includes(operator);
+}
+
+function parseOperands(value: unknown, operator: ComparisonOperator, path: string, budget: FilterBudget): ValueInit[] {
+  const { mayRefer } = budget;
+  const isOne = !takesList(operator) || (mayRefer && isReference(value));
+  const values = isOne ? [value] : asArray(value, path, 'an array of values');
   if (values.length > filterLimits.valueCountMax) {
     throw wrongValue(path, 'too many values', { found: values.length, max: filterLimits.valueCountMax });
   }
-  return values.map((element, index) => read(element, `${path}[${index}]`));
-}
-
-function isReference(value: unknown): value is { readonly $ref_new: unknown } {
-  return isObject(value) && '$ref_new' in value;
+  budget.valueCount += values.length;
+  if (budget.valueCount > filterLimits.totalValueCountMax) {
+    throw wrongValue(path, 'the filter has too many values', { max: filterLimits.totalValueCountMax });
+  }
+  const read = mayRefer ? parseConditionValue : parseValue;
+  return values.map((element, index) => read(element, isOne ? path : `${path}[${index}]`));
 }
 
 function parseConditionValue(value: unknown, path: string): ValueInit {
   if (!isReference(value)) return parseValue(value, path);
   refuseUnknownFields(value, path, new Set(['$ref_new']));
   return { kind: { case: 'newValueOf', value: asString(value.$ref_new, `${path}.$ref_new`, 'an attribute') } };
-}
-
-const i64Min = -(1n << 63n);
-const i64Max = (1n << 63n) - 1n;
-const u64Max = (1n << 64n) - 1n;
-
-/** A JSON value as a value without a schema: the query node gives it the attribute's type. */
-export function parseValue(value: unknown, path: string): ValueInit {
-  switch (typeof value) {
-    case 'string':
-      return { kind: { case: 'stringValue', value: asString(value, path) } };
-    case 'boolean':
-      return { kind: { case: 'boolValue', value } };
-    case 'bigint':
-      return integerValue(value, path);
-    case 'number':
-      if (!Number.isFinite(value)) throw wrongValue(path, 'the number is out of range');
-      return Number.isSafeInteger(value) ? integerValue(BigInt(value), path) : { kind: { case: 'floatValue', value } };
-    default:
-      return structuredValue(value, path);
-  }
-}
-
-function integerValue(value: bigint, path: string): ValueInit {
-  if (value < i64Min || value > u64Max) throw wrongValue(path, 'the integer does not fit 64 bits', { found: value });
-  return { kind: value > i64Max ? { case: 'uintValue', value } : { case: 'intValue', value } };
-}
-
-function structuredValue(value: unknown, path: string): ValueInit {
-  if (value === null) return {};
-  if (isObject(value)) {
-    if (isReference(value)) throw wrongValue(path, '$ref_new has a meaning in conditions of a write only');
-    throw wrongShape(path, 'a scalar or an array', value);
-  }
-  if (!Array.isArray(value)) throw wrongShape(path, 'a scalar or an array', value);
-  if (value.length > filterLimits.valueCountMax) {
-    throw wrongValue(path, 'too many values', { found: value.length, max: filterLimits.valueCountMax });
-  }
-  const values = value.map((element, index) => {
-    if (element === null || typeof element === 'object') {
-      throw wrongValue(`${path}[${index}]`, `expected a scalar, found ${describe(element)}`);
-    }
-    return parseValue(element, `${path}[${index}]`);
-  });
-  return { kind: { case: 'arrayValue', value: { values } } };
 }

@@ -244,25 +244,6 @@ describe('query: bad input', () => {
     ['disable_cache', { rank_by: order, disable_cache: true }],
     ['SparseKNN', { rank_by: ['a', 'SparseKNN', { '1': 2 }] }],
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],
-    ...[
-      'Contains',
-      'NotContains',
-      'ContainsAny',
-      'NotContainsAny',
-      'Glob',
-      'NotGlob',
-      'IGlob',
-      'NotIGlob',
-      'Regex',
-      'Fuzzy',
-      'AnyLt',
-      'AnyLte',
-      'AnyGt',
-      'AnyGte',
-      'ContainsAllTokens',
-      'ContainsAnyToken',
-      'ContainsTokenSequence',
-    ].map((name): [string, Record<string, unknown>] => [name, { rank_by: order, filters: ['a', name, 'x'] }]),
   ])('%s answers 501 with its name', async (name, body) => {
     const { call, backends } = createTestGateway();
     const answer = await call('POST', '/v2/namespaces/a/query', body);

@@ -111,7 +111,7 @@ describe('what a write that depends on rows becomes', () => {
     ['upsert_condition', ['n', 'Eq', { $ref_new: 1 }], 422, /upsert_condition\[2\]/],
     ['upsert_condition', ['n', 'Eq', { $ref_new: 'n', more: 1 }], 422, /more/],
     ['upsert_condition', ['n', 'Eq'], 400, /upsert_condition/],
-    ['upsert_condition', ['n', 'Glob', 'x'], 501, /Glob/],
+    ['upsert_condition', ['n', 'Glob', { $ref_new: 'n' }], 422, /upsert_condition\[2\]: expected a pattern/],
     ['delete_by_filter', ['n', 'Eq', { $ref_new: 'n' }], 400, /\$ref_new/],
     ['delete_by_filter_allow_partial', 'yes', 422, /delete_by_filter_allow_partial/],
     ['patch_by_filter', { filters: ['n', 'Eq', 1], patch: { id: 1 } }, 400, /id/],

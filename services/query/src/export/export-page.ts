@@ -3,7 +3,7 @@ import { invalidArgument } from '@lagoon/base';
 import type { Lineage } from '@lagoon/namespace';
 import type { ExportRequest, ExportResponseSchema } from '@lagoon/proto/lagoon/v1/lineage_pb.js';
 import type { Filter, QueryEngine, QueryResult, QuerySpec } from '@lagoon/query';
-import { readValue } from '../read-value.ts';
+import { readValue } from '@lagoon/query-message';
 import { resultRow } from '../write-result.ts';
 import { checkLease, leasedName } from './lease-log.ts';
 

@@ -2,7 +2,7 @@ import { invalidArgument } from '@lagoon/base';
 import { type AttributeValue, formatUuid } from '@lagoon/format';
 import type { Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
 
-/** A value of a filter; a message without a kind is null. Nested arrays and vectors of other encodings do not exist. */
+/** A value of a filter; a message without a kind is null. Nested arrays and vectors do not exist here. */
 export function readValue(message: Value): AttributeValue {
   const { kind } = message;
   if (kind.case === 'arrayValue') return kind.value.values.map(readElement);
@@ -23,7 +23,9 @@ function readElement({ kind }: Value): Exclude<AttributeValue, null | Float32Arr
     case 'uuidValue':
       if (kind.value.length !== 16) throw invalidArgument('a uuid has 16 bytes', { bytes: kind.value.length });
       return formatUuid(kind.value);
+    case 'newValueOf':
+      throw invalidArgument('$ref_new has a meaning as a whole value in conditions only', { attribute: kind.value });
     default:
-      throw invalidArgument('an array of a filter holds only scalars', { found: kind.case ?? 'null' });
+      throw invalidArgument('a filter compares scalars and arrays of them', { found: kind.case ?? 'null' });
   }
 }
