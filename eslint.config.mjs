@@ -100,6 +100,7 @@ export default tseslint.config(
     files: ['libs/base/src/clock.ts', 'libs/base/src/random.ts'],
     rules: { 'no-restricted-globals': 'off', 'no-restricted-imports': 'off' },
   },
+  { files: ['services/gateway/src/rerank/http-reranker.ts'], rules: { 'no-restricted-globals': 'off' } },
   { files: ['services/lagoon/src/main.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
     files: ['libs/object-store/src/s3.ts'],

@@ -133,7 +133,6 @@ describe('queries', () => {
   const bm25 = ['text', 'BM25', 'fox'];
   test.each<readonly [string, object]>([
     ['compute_attributes', ask({ compute_attributes: { d: ['vector', 'VectorDist', [1, 0]] } })],
-    ['rerank_by with a model', { queries: [ask({})], rerank_by: { model: 'm' } }],
     ['recall', ask({ recall: 0.9 })],
     ['disable_cache', ask({ disable_cache: true })],
     ['SparseKNN', { rank_by: ['vector', 'SparseKNN', { 1: 1 }] }],

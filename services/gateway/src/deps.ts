@@ -3,6 +3,7 @@ import type { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import type { ServiceClient } from '@lagoon/rpc';
 import type { Tracer } from '@lagoon/telemetry';
+import type { Reranker } from './rerank/reranker.ts';
 
 export interface GatewayDeps {
   readonly clock: Clock;
@@ -10,6 +11,8 @@ export interface GatewayDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer?: Tracer;
+  /** Default: no model is configured. */
+  readonly reranker?: Reranker;
   /** The ingester and the query node that a namespace is routed to; in this process or elsewhere. */
   ingester(namespace: string): ServiceClient<typeof IngesterService>;
   queryNode(namespace: string): ServiceClient<typeof QueryNodeService>;

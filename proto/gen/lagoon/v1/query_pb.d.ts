@@ -938,6 +938,12 @@ export declare type Fusion = Message<"lagoon.v1.Fusion"> & {
      */
     value: WeightedSum;
     case: "weightedSum";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.ModelRerank model = 4;
+     */
+    value: ModelRerank;
+    case: "model";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -1005,6 +1011,75 @@ export declare type WeightedSum = Message<"lagoon.v1.WeightedSum"> & {
 export declare const WeightedSumSchema: GenMessage<WeightedSum>;
 
 /**
+ * The list of reciprocal ranks, its first 1,000 rows in the order of a model's scores for their texts. The server's configuration
+ * says which models there are.
+ *
+ * @generated from message lagoon.v1.ModelRerank
+ */
+export declare type ModelRerank = Message<"lagoon.v1.ModelRerank"> & {
+  /**
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * @generated from field: string query = 2;
+   */
+  query: string;
+
+  /**
+   * A string attribute: the texts that are scored.
+   *
+   * @generated from field: string attribute = 3;
+   */
+  attribute: string;
+};
+
+/**
+ * Describes the message lagoon.v1.ModelRerank.
+ * Use `create(ModelRerankSchema)` to create a new message.
+ */
+export declare const ModelRerankSchema: GenMessage<ModelRerank>;
+
+/**
+ * @generated from message lagoon.v1.RerankOutcome
+ */
+export declare type RerankOutcome = Message<"lagoon.v1.RerankOutcome"> & {
+  /**
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * False: the rows are in their fused order, because of `reason`.
+   *
+   * @generated from field: bool applied = 2;
+   */
+  applied: boolean;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: uint32 document_count = 4;
+   */
+  documentCount: number;
+
+  /**
+   * @generated from field: double duration_ms = 5;
+   */
+  durationMs: number;
+};
+
+/**
+ * Describes the message lagoon.v1.RerankOutcome.
+ * Use `create(RerankOutcomeSchema)` to create a new message.
+ */
+export declare const RerankOutcomeSchema: GenMessage<RerankOutcome>;
+
+/**
  * @generated from message lagoon.v1.MultiQueryResponse
  */
 export declare type MultiQueryResponse = Message<"lagoon.v1.MultiQueryResponse"> & {
@@ -1019,6 +1094,13 @@ export declare type MultiQueryResponse = Message<"lagoon.v1.MultiQueryResponse">
    * @generated from field: uint64 manifest_generation = 2;
    */
   manifestGeneration: bigint;
+
+  /**
+   * Only where a model was asked for.
+   *
+   * @generated from field: lagoon.v1.RerankOutcome rerank = 3;
+   */
+  rerank?: RerankOutcome | undefined;
 };
 
 /**

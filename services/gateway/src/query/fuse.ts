@@ -69,7 +69,7 @@ export function sumStatistics(results: readonly QueryResponse[]): QueryStatistic
 /** What is refused before any query runs. */
 export function checkFusion(queries: readonly QueryRequest[], { kind }: Fusion): void {
   if (kind.case === undefined) throw invalidArgument('a fusion says how');
-  const { weights } = kind.value;
+  const weights = kind.case === 'model' ? [] : kind.value.weights;
   if (weights.length > 0 && weights.length !== queries.length) {
     throw invalidArgument('there is one weight per query', { weights: weights.length, queries: queries.length });
   }

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { unimplemented } from '@lagoon/base';
 import { type FusionSchema, Normalization } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import {
   asArray,
@@ -24,13 +23,24 @@ const normalizations = {
 
 /** `rerank_by`: how the lists of several queries become one. `limit` counts the rows that an offset skips. */
 export function parseFusion(value: unknown, queryCount: number, limit: number): FusionInit {
-  if (isObject(value)) throw unimplemented('rerank_by with a model');
-  const parts = asArray(value, 'rerank_by', '["RRF"], ["RRF", {…}] or ["WeightedSum", {…}]');
+  if (isObject(value)) return { kind: { case: 'model', value: parseModel(value) }, limit };
+  const parts = asArray(value, 'rerank_by', '["RRF"], ["RRF", {…}], ["WeightedSum", {…}] or {model, query, attribute}');
   const name = asOneOf(parts[0], 'rerank_by[0]', ['RRF', 'WeightedSum']);
   if (parts.length > 2) throw wrongValue('rerank_by', 'expected one or two parts', { found: parts.length });
   const options = isGiven(parts[1]) ? asObject(parts[1], 'rerank_by[1]') : {};
   if (name === 'RRF') return { kind: { case: 'reciprocalRank', value: parseRrf(options, queryCount) }, limit };
   return { kind: { case: 'weightedSum', value: parseWeightedSum(options, queryCount) }, limit };
+}
+
+const modelFields = new Set(['model', 'query', 'attribute']);
+
+function parseModel(value: JsonObject) {
+  refuseUnknownFields(value, 'rerank_by', modelFields);
+  return {
+    model: asString(value.model, 'rerank_by.model', 'the name of a configured reranker'),
+    query: asString(value.query, 'rerank_by.query', 'a query text'),
+    attribute: asString(value.attribute, 'rerank_by.attribute', 'the name of an attribute'),
+  };
 }
 
 const rrfFields = new Set(['rank_constant', 'weights']);

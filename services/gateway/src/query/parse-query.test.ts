@@ -238,7 +238,6 @@ describe('query: bad input', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['compute_attributes', { rank_by: order, compute_attributes: {} }],
-    ['rerank_by with a model', { queries: [{ rank_by: order }], rerank_by: { model: 'm' } }],
     ['recall', { rank_by: order, recall: 0.9 }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],

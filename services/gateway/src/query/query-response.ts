@@ -5,6 +5,7 @@ import type {
   MultiQueryResponse,
   QueryResponse,
   QueryStatistics,
+  RerankOutcome,
   ResultRow,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
@@ -34,9 +35,11 @@ export function multiQueryResponseToJson(
   });
   const logicalBytes = results.reduce((sum, one) => sum + one.logicalBytes, 0);
   const statistics = sumStatistics(response.results);
+  const { performance, ...around } = aroundResults(response.manifestGeneration, statistics, logicalBytes, totalMs);
   return {
     results: results.map(({ result }) => result),
-    ...aroundResults(response.manifestGeneration, statistics, logicalBytes, totalMs),
+    ...around,
+    performance: { ...performance, ...rerankToJson(response.rerank) },
   };
 }
 
@@ -66,12 +69,19 @@ function groupsToJson(groups: readonly AggregateGroup[], isGrouped: boolean, wri
   return isGrouped ? { aggregation_groups: objects } : { aggregations: objects[0] ?? {} };
 }
 
+function rerankToJson(outcome: RerankOutcome | undefined): JsonObject {
+  if (outcome === undefined) return {};
+  const { model, applied, reason, documentCount, durationMs } = outcome;
+  const told = { model, applied, document_count: documentCount, duration_ms: roundMs(durationMs) };
+  return { rerank: applied ? told : { ...told, reason } };
+}
+
 function aroundResults(
   manifestGeneration: bigint,
   statistics: QueryStatistics | undefined,
   logicalBytes: number,
   totalMs: number,
-): JsonObject {
+) {
   return {
     billing: { billable_logical_bytes_queried: 0, billable_logical_bytes_returned: logicalBytes },
     performance: performanceToJson(statistics, totalMs),

@@ -203,9 +203,9 @@ export interface TestGateway {
 }
 
 /** A gateway over recording backends, called without a transport. A string body is sent as it is. */
-export function createTestGateway(config: Partial<GatewayConfig> = {}): TestGateway {
+export function createTestGateway(config: Partial<GatewayConfig> = {}, deps: Partial<GatewayDeps> = {}): TestGateway {
   const backends = createRecordingBackends();
-  const role = createGatewayRole(backends.deps, { ...defaultGatewayConfig, ...config });
+  const role = createGatewayRole({ ...backends.deps, ...deps }, { ...defaultGatewayConfig, ...config });
   return {
     role,
     backends,

@@ -13,6 +13,7 @@ export interface ServerConfig {
   readonly storeUrl: string;
   readonly storeOptions: OpenStoreOptions;
   readonly roles: readonly RoleName[];
+  readonly rerankers: ReadonlyMap<string, string>;
   /** Of roles that other processes serve. */
   readonly addresses: Readonly<Record<Exclude<RoleName, 'gateway'>, readonly string[]>>;
 }
@@ -24,6 +25,7 @@ export function toServerConfig(settings: SettingValues): ServerConfig {
     storeUrl: storeUrlOf(settings),
     storeOptions: storeOptionsOf(settings),
     roles: parseRoles(settings.roles),
+    rerankers: rerankersOf(settings),
     addresses: {
       query: checkAddresses('query-addresses', settings['query-addresses']),
       ingester: checkAddresses('ingester-addresses', settings['ingester-addresses']),
@@ -78,6 +80,24 @@ export function gcConfigOf(settings: SettingValues) {
     retentionMs: settings['gc-retention-ms'],
     graceMs: settings['gc-grace-ms'],
   };
+}
+
+const rerankerCountMax = 64;
+
+/** Where each named model answers. */
+function rerankersOf(settings: SettingValues): ReadonlyMap<string, string> {
+  const urls = new Map<string, string>();
+  for (const entry of settings.rerankers) {
+    const split = entry.indexOf('=');
+    const [name, url] = [entry.slice(0, split), entry.slice(split + 1)];
+    if (split < 1 || !/^https?:\/\//.test(url) || !URL.canParse(url)) {
+      throw invalidArgument(`rerankers: expected name=http://…, not ${entry}`);
+    }
+    if (urls.has(name)) throw invalidArgument(`rerankers: ${name} is there twice`);
+    urls.set(name, url);
+  }
+  if (urls.size > rerankerCountMax) throw invalidArgument(`rerankers: more than ${rerankerCountMax}`);
+  return urls;
 }
 
 function encryptionOf(settings: SettingValues): S3Encryption | undefined {

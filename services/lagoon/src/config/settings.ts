@@ -142,6 +142,22 @@ export const settings = {
     default: 2 * gibibyte,
     description: 'Memory for blocks that queries read, taken as they are needed. Past it, the least recently used go.',
   }),
+  rerankers: list({
+    group: 'operation',
+    placeholder: 'list',
+    expects: 'name=url, with commas between',
+    default: [],
+    description:
+      'Models that gateways ask to order the rows of several queries anew (rerank_by): each answers POST {model, query, documents} with {results: [{index, relevance_score}]}.',
+  }),
+  'reranker-timeout-ms': integer({
+    group: 'operation',
+    placeholder: 'ms',
+    min: 10,
+    max: 60_000,
+    default: 2_000,
+    description: 'How long a gateway waits for a reranker; then the fused order stands, and the answer says so.',
+  }),
   'disk-cache-dir': text({
     group: 'resources',
     placeholder: 'dir',

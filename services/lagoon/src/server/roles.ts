@@ -45,14 +45,15 @@ export const roleTable: Readonly<Record<RoleName, CreateRole>> = {
   query: createQuery,
 };
 
-async function createGateway(deps: RoleDeps, { settings }: ServerConfig): Promise<RunningRole> {
-  const { createGatewayRole, defaultGatewayConfig } = await import('@lagoon/gateway');
+async function createGateway(deps: RoleDeps, { settings, rerankers: urls }: ServerConfig): Promise<RunningRole> {
+  const { createGatewayRole, createHttpReranker, defaultGatewayConfig } = await import('@lagoon/gateway');
   const role = createGatewayRole(
     {
       ...deps,
       ingester: (namespace) => promised(deps.clients().ingester, 'ingester').clientFor(namespace),
       queryNode: (namespace) => promised(deps.clients().query, 'query').clientFor(namespace),
       anyQueryNode: () => promised(deps.clients().query, 'query').clientFor(''),
+      reranker: createHttpReranker(deps.clock, { urls, timeoutMs: settings['reranker-timeout-ms'] }),
     },
     {
       ...defaultGatewayConfig,
