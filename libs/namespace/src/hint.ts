@@ -54,6 +54,21 @@ export async function readHint(context: LogContext, name: string, signal?: Abort
   }
 }
 
+/** The bytes of the body that the hint has inlined, of whatever manifest; undefined where it has none. */
+export async function hintedBody(
+  context: LogContext,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  const object = await context.store.get(headKey(name), undefined, signal);
+  try {
+    const body = object === undefined ? emptyBytes : fromBinary(HeadSchema, object.bytes).manifestBody;
+    return body.byteLength === 0 ? undefined : body;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Throws for whatever is not a whole hint whose inlined entry and body match their hashes. */
 export function decodeHint(name: string, bytes: Uint8Array): HeadHint {
   const head = fromBinary(HeadSchema, bytes);

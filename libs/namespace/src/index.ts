@@ -92,6 +92,7 @@ export {
   type ManifestOutcome,
   type PreparedManifest,
 } from './manifest-commit.ts';
+export { type Mended, mendManifest } from './mend-manifest.ts';
 export { applyMergeEdit, findSegments, type MergeEdit } from './merge-edit.ts';
 export { checkNamespaceName } from './name-escape.ts';
 export type {

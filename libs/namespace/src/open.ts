@@ -88,7 +88,7 @@ async function findStart(
   const listed = Math.max(survey.listedGeneration, afterFloor);
   if (hint?.manifestEntry !== undefined) {
     const manifestEntry = await completeHintedManifest(context, name, hint.manifestEntry, hint.manifestRoot, signal);
-    return startAt(name, manifestEntry, manifestEntry.manifest, Math.max(listed, hint.generation));
+    return startAtEntry(name, manifestEntry, manifestEntry.manifest, Math.max(listed, hint.generation));
   }
   const seen = Math.max(listed, hint?.generation ?? 0);
   const head = survey.complete ? seen : await gallop(context, name, seen, signal);
@@ -100,7 +100,7 @@ async function findStart(
     return { view, knownThrough: head, preloaded: new Map([[head, headEntry]]) };
   }
   const { entry } = await readEntry(context, name, manifestGeneration, 0, signal);
-  return entry?.manifest === undefined ? undefined : startAt(name, entry, entry.manifest, head);
+  return entry?.manifest === undefined ? undefined : startAtEntry(name, entry, entry.manifest, head);
 }
 
 /** As of the entry, itself included. */
@@ -111,12 +111,12 @@ function newestManifest(entry: ReadEntry): number {
 }
 
 /** The view as of the manifest's `indexedThrough`: what follows is read by name, checked by the chain up to the manifest. */
-function startAt(name: string, entry: ReadEntry, manifest: Manifest, knownThrough: number): Start {
+export function startAt(name: string, newestManifestGeneration: number, manifest: Manifest): NamespaceView {
   const { incarnation, family, birthGeneration, createdAtMs, lastWriteAtMs, schema, indexedThrough } = manifest;
-  const view: NamespaceView = {
+  return {
     ...emptyView(name),
     generation: indexedThrough,
-    newestManifestGeneration: entry.generation,
+    newestManifestGeneration,
     live: {
       incarnation,
       family,
@@ -129,6 +129,10 @@ function startAt(name: string, entry: ReadEntry, manifest: Manifest, knownThroug
       revokedJobs: [],
     },
   };
+}
+
+function startAtEntry(name: string, entry: ReadEntry, manifest: Manifest, knownThrough: number): Start {
+  const view = startAt(name, entry.generation, manifest);
   return { view, knownThrough, preloaded: new Map([[entry.generation, entry]]) };
 }
 

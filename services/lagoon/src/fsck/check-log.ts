@@ -119,7 +119,10 @@ async function checkEntry(state: State, generation: number, entry: DecodedEntry,
       if (message.incarnation !== header.incarnation) break; // readers ignore it
       mustLive();
       const manifest = await checkManifestBody(run, message.body, key);
-      if (manifest === undefined) break;
+      if (manifest === undefined) {
+        run.lostManifests.add(name);
+        break;
+      }
       state.live = { incarnation: manifest.incarnation, family: manifest.family };
       if (manifest.indexedThrough !== message.indexedThrough) run.report(key, 'and its body differ in what is indexed');
       if (isFirst) await checkTail(run, name, Number(manifest.indexedThrough) + 1, generation, entry);

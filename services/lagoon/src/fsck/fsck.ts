@@ -4,7 +4,13 @@ import { logKey, parseKey } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { FamilyMemberSchema, PinSchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { checkInstant, checkLog, type NameKeys } from './check-log.ts';
-import type { FsckReport, FsckRun, Listed, LivingName, Orphan, Problem } from './report.ts';
+import type { FsckCounts, FsckReport, FsckRun, Listed, LivingName, Orphan, Problem } from './report.ts';
+
+/** Told after each name. */
+export interface FsckProgress {
+  readonly counts: Readonly<FsckCounts>;
+  readonly nameCount: number;
+}
 
 const roots = ['catalog/', 'data/', 'family/', 'ns/'];
 const pageCountMax = 1_000_000;
@@ -13,13 +19,18 @@ const pageCountMax = 1_000_000;
  * Walks everything from the roots and verifies it, sharing no code with garbage collection but keys and decoders. Holds the list of
  * all keys in memory. Writers may go on meanwhile; what a collector removes meanwhile may be reported as missing.
  */
-export async function fsck(store: ObjectStore, signal?: AbortSignal): Promise<FsckReport> {
+export async function fsck(
+  store: ObjectStore,
+  signal?: AbortSignal,
+  onProgress: (progress: FsckProgress) => void = () => {},
+): Promise<FsckReport> {
   const inventory = await takeInventory(store, signal);
   const problems: Problem[] = [];
   const run: FsckRun = {
     store,
     inventory,
     reached: new Set(),
+    lostManifests: new Set(),
     counts: { names: 0, entries: 0, manifests: 0, objects: inventory.size, bytesRead: 0 },
     signal,
     report: (key, problem) => problems.push({ key, problem }),
@@ -30,6 +41,7 @@ export async function fsck(store: ObjectStore, signal?: AbortSignal): Promise<Fs
     run.counts.names++;
     const found = await checkLog(run, keys);
     if (found !== undefined) living.push(found);
+    onProgress({ counts: run.counts, nameCount: names.size });
   }
   const pinned = new Set<string>();
   for (const key of inventory.keys()) {
@@ -37,7 +49,13 @@ export async function fsck(store: ObjectStore, signal?: AbortSignal): Promise<Fs
     if (kind === 'pin') await checkPin(run, key, pinned);
     if (kind === 'family') await checkMember(run, names, key);
   }
-  return { problems, orphans: orphansOf(run, names, pinned), living, counts: run.counts };
+  return {
+    problems,
+    orphans: orphansOf(run, names, pinned),
+    living,
+    lostManifests: run.lostManifests,
+    counts: run.counts,
+  };
 }
 
 async function takeInventory(store: ObjectStore, signal?: AbortSignal): Promise<Map<string, Listed>> {

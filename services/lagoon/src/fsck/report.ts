@@ -27,6 +27,8 @@ export interface FsckReport {
   readonly problems: readonly Problem[];
   readonly orphans: readonly Orphan[];
   readonly living: readonly LivingName[];
+  /** Names of which the body of a manifest above the floor cannot be read. */
+  readonly lostManifests: ReadonlySet<string>;
   readonly counts: FsckCounts;
 }
 
@@ -48,6 +50,7 @@ export interface FsckRun {
   readonly store: ObjectStore;
   readonly inventory: ReadonlyMap<string, Listed>;
   readonly reached: Set<string>;
+  readonly lostManifests: Set<string>;
   readonly counts: FsckCounts;
   readonly signal: AbortSignal | undefined;
   report(key: string, problem: string): void;
