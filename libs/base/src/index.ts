@@ -5,6 +5,7 @@ export {
   compareBytes,
   concatBytes,
   crc32,
+  createSha256,
   emptyBytes,
   equalBytes,
   fromHex,

@@ -17,7 +17,7 @@ export interface ColumnShape {
   readonly valueBytes: number;
 }
 
-type PartName = 'values' | 'valueOffsets' | 'rowOffsets' | 'inverseNorms' | 'nulls';
+export type PartName = 'values' | 'valueOffsets' | 'rowOffsets' | 'inverseNorms' | 'nulls';
 
 interface Part {
   readonly offset: number;
@@ -28,7 +28,10 @@ interface Part {
 const partAlignment = 16;
 
 /** Values come first: so whole rows of a vector column begin at multiples of the row's size. */
-function partsOf(shape: ColumnShape): { readonly parts: ReadonlyMap<PartName, Part>; readonly size: number } {
+export function columnParts(shape: ColumnShape): {
+  readonly parts: ReadonlyMap<PartName, Part>;
+  readonly size: number;
+} {
   const { type, rowCount } = shape;
   const parts = new Map<PartName, Part>();
   let end = 0;
@@ -54,7 +57,7 @@ function partsOf(shape: ColumnShape): { readonly parts: ReadonlyMap<PartName, Pa
 
 /** Bytes of a column of that shape, a multiple of 16. */
 export function columnSize(shape: ColumnShape): number {
-  return partsOf(shape).size;
+  return columnParts(shape).size;
 }
 
 export function shapeOf({ type, column }: NamedColumn, rowCount: number): ColumnShape {
@@ -70,7 +73,7 @@ export function shapeOf({ type, column }: NamedColumn, rowCount: number): Column
 
 /** The column's arrays behind one another, each at a multiple of 16, zeros between. */
 export function layOutColumn(named: NamedColumn, rowCount: number): Uint8Array {
-  const { parts, size } = partsOf(shapeOf(named, rowCount));
+  const { parts, size } = columnParts(shapeOf(named, rowCount));
   const bytes = new Uint8Array(size);
   for (const [name, { offset }] of parts) bytes.set(arrayOf(named.column, name), offset);
   return bytes;
@@ -98,7 +101,7 @@ function arrayOf(column: Column, name: PartName): Uint8Array {
  */
 export function openColumn(bytes: Uint8Array, shape: ColumnShape): Column {
   const { type, rowCount } = shape;
-  const { parts, size } = partsOf(shape);
+  const { parts, size } = columnParts(shape);
   if (bytes.length !== size) throw corrupt('column has another size than its shape', { bytes: bytes.length, size });
   const part = (name: PartName): Uint8Array => {
     const { offset, length } = parts.get(name) ?? { offset: 0, length: 0 };
@@ -130,7 +133,7 @@ export function columnRowRanges(
   from: number,
   to: number,
 ): { readonly start: number; readonly end: number }[] {
-  const { parts } = partsOf(shape);
+  const { parts } = columnParts(shape);
   const { type } = shape;
   assert(type.kind === 'vector', 'rows of vectors are read by themselves');
   const range = (name: PartName, start: number, end: number) => {

@@ -36,13 +36,16 @@ export {
   layOutColumn,
   openColumn,
   openColumnRows,
+  type PartName,
   shapeOf,
   verifyLaidOutColumn,
 } from './column-layout.ts';
+export { type ColumnStream, createColumnStream, gatherIdsOf, selectRows } from './column-stream.ts';
 export { formatDatetime, parseDatetime } from './datetime.ts';
 export { encodeDeletes, encodeIds } from './delete-block.ts';
 export { type DocumentId, parseDocumentId } from './document-id.ts';
 export { encodeBlock } from './encode-block.ts';
+export { missingColumn } from './gather.ts';
 export { compareIds, findId, forEachCommonId, idAt, lowerBound } from './id-column.ts';
 export { type MergeSource, mergeBlocks } from './merge-blocks.ts';
 export { mergeSchema } from './merge-schema.ts';

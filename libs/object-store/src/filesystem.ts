@@ -2,6 +2,7 @@ import { type FileHandle, link, mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createRandomId, isLagoonError, LagoonError, type Log, mapBounded, type Random, silentLog } from '@lagoon/base';
+import { piecesOf } from './byte-source.ts';
 import { createFolderDurability, createFolderSync } from './fs-durability.ts';
 import { fileSystemError, systemCode } from './fs-errors.ts';
 import {
@@ -16,7 +17,7 @@ import {
 import { listFiles } from './fs-list.ts';
 import { pathOfKey, temporaryFolder } from './fs-paths.ts';
 import { checkKey, checkRange, pageLimit, resolveRange } from './keys.ts';
-import type { ByteRange, ObjectStore } from './object-store.ts';
+import type { ByteRange, ByteSource, CreateResult, ObjectStore } from './object-store.ts';
 
 export interface FileSystemStoreOptions {
   /** Made where it is missing. */
@@ -54,20 +55,44 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
 
   /** Writes and syncs a temporary file, hands it to `publish`, and removes it unless it was renamed away. */
   const withTemporary = async <R>(
-    bytes: Uint8Array,
+    bytes: Uint8Array | ByteSource,
     signal: AbortSignal | undefined,
     publish: (temporaryPath: string, handle: FileHandle, storeTimeMs: number) => Promise<R>,
   ): Promise<R> => {
     const path = join(temporary, createRandomId(random));
     try {
       await using handle = await open(path, 'wx');
-      await writeFully(handle, bytes);
+      if (bytes instanceof Uint8Array) await writeFully(handle, bytes);
+      else for await (const piece of piecesOf(bytes)) await handle.appendFile(piece);
       if (fsync) await handle.datasync();
       const storeTimeMs = Math.floor((await handle.stat()).mtimeMs);
       signal?.throwIfAborted();
       return await publish(path, handle, storeTimeMs);
     } finally {
       await removeFile(path).catch(() => {}); // a later start of the store removes it
+    }
+  };
+
+  const create = async (key: string, bytes: Uint8Array | ByteSource, signal?: AbortSignal): Promise<CreateResult> => {
+    signal?.throwIfAborted();
+    checkKey(key);
+    const path = join(root, pathOfKey(key));
+    let appearsAtMs: number | undefined;
+    let isVisible = false;
+    try {
+      return await withTemporary(bytes, signal, async (temporaryPath, handle, storeTimeMs) => {
+        appearsAtMs = storeTimeMs;
+        const outcome = await linkIfAbsent(temporaryPath, path, handle);
+        isVisible = true;
+        // Also for a lost race: the caller may act on the winner, which its own writer may not have synced yet.
+        await syncFolder(dirname(path));
+        return { outcome, storeTimeMs };
+      });
+    } catch (error) {
+      const cause = fileSystemError(error, path);
+      // Once others can see it, no failure makes it undone, a full disk as little as any other.
+      if (appearsAtMs === undefined || !(isVisible || isLagoonError(cause, 'unavailable'))) throw cause;
+      return { outcome: 'unknown', cause, storeTimeMs: appearsAtMs };
     }
   };
 
@@ -99,28 +124,8 @@ export async function createFileSystemStore(options: FileSystemStoreOptions): Pr
         }),
       );
     },
-    create: async (key, bytes, signal) => {
-      signal?.throwIfAborted();
-      checkKey(key);
-      const path = join(root, pathOfKey(key));
-      let appearsAtMs: number | undefined;
-      let isVisible = false;
-      try {
-        return await withTemporary(bytes, signal, async (temporaryPath, handle, storeTimeMs) => {
-          appearsAtMs = storeTimeMs;
-          const outcome = await linkIfAbsent(temporaryPath, path, handle);
-          isVisible = true;
-          // Also for a lost race: the caller may act on the winner, which its own writer may not have synced yet.
-          await syncFolder(dirname(path));
-          return { outcome, storeTimeMs };
-        });
-      } catch (error) {
-        const cause = fileSystemError(error, path);
-        // Once others can see it, no failure makes it undone, a full disk as little as any other.
-        if (appearsAtMs === undefined || !(isVisible || isLagoonError(cause, 'unavailable'))) throw cause;
-        return { outcome: 'unknown', cause, storeTimeMs: appearsAtMs };
-      }
-    },
+    create,
+    createStreamed: create,
     list: async (listOptions, signal) => {
       signal?.throwIfAborted();
       const limit = pageLimit(listOptions);

@@ -1,3 +1,4 @@
+export { createFrom } from './byte-source.ts';
 export {
   type FaultInjectingStore,
   type FaultName,
@@ -12,6 +13,7 @@ export { createMemoryStore, type MemoryStoreOptions } from './memory.ts';
 export { type MeteredStore, metered, type StoreCounts } from './metered.ts';
 export {
   type ByteRange,
+  type ByteSource,
   type CreateResult,
   type GetOptions,
   keyBytesMax,

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@lagoon/base';
+import { streamedThrough } from './byte-source.ts';
 import type { ObjectStore } from './object-store.ts';
 
 /** How long a request takes: `baseMs` + `perMiBMs` for each MiB of its body + uniform in [0, `jitterMs`). */
@@ -60,6 +61,11 @@ export function latencyModel(
       delayed(model.put, bytes.byteLength, () => store.put(key, bytes, signal), none, signal),
     create: (key, bytes, signal) =>
       delayed(model.create, bytes.byteLength, () => store.create(key, bytes, signal), none, signal),
+    ...streamedThrough(
+      store,
+      (run) => (key, source, signal) =>
+        delayed(model.create, source.byteLength, () => run(key, source, signal), none, signal),
+    ),
     list: (options, signal) => delayed(model.list, 0, () => store.list(options, signal), none, signal),
     delete: (keys, signal) => delayed(model.delete, 0, () => store.delete(keys, signal), none, signal),
     close: () => store.close(),

@@ -1,4 +1,5 @@
 import { type Clock, isLagoonError, type Metrics, noMetrics } from '@lagoon/base';
+import { streamedThrough } from './byte-source.ts';
 import { type ObjectStore, pageSizeMax } from './object-store.ts';
 
 /** Requests by verb as a store bills them (a delete of 2,500 keys is 3), and bytes of bodies. */
@@ -88,6 +89,15 @@ export function metered(
         (result) => result.outcome,
       );
     },
+    ...streamedThrough(store, (run) => (key, source, signal) => {
+      counts.create++;
+      wrote(source.byteLength);
+      return timed(
+        'create',
+        () => run(key, source, signal),
+        (result) => result.outcome,
+      );
+    }),
     list: (options, signal) => {
       counts.list++;
       return timed('list', () => store.list(options, signal), ok);

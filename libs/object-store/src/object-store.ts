@@ -27,6 +27,12 @@ export interface ObjectStore {
    */
   create(key: string, bytes: Uint8Array, signal?: AbortSignal): Promise<CreateResult>;
 
+  /**
+   * As `create`, without having the bytes in memory; absent where a store cannot do better than that. Call it through
+   * `createFrom`. The source may be read more than once.
+   */
+  createStreamed?(key: string, source: ByteSource, signal?: AbortSignal): Promise<CreateResult>;
+
   /** One page of keys below a prefix. */
   list(options: ListOptions, signal?: AbortSignal): Promise<ListPage>;
 
@@ -57,6 +63,14 @@ export interface StoredObject extends Stamp {
   readonly bytes: Uint8Array;
   /** Size of the whole object, also when a range was asked. */
   readonly objectSize: number;
+}
+
+/** Bytes that lie somewhere else, such as in a file. */
+export interface ByteSource {
+  readonly byteLength: number;
+  /** Of all bytes: a store that can compares it with what it got. */
+  readonly sha256: Uint8Array;
+  read(start: number, end: number): Promise<Uint8Array>;
 }
 
 export type CreateResult =

@@ -1,3 +1,4 @@
+import { streamedThrough } from './byte-source.ts';
 import { checkKey } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 
@@ -12,6 +13,7 @@ export function prefixed(store: ObjectStore, prefix: string): ObjectStore {
     get: async (key, options, signal) => store.get(full(key), options, signal),
     put: async (key, bytes, signal) => store.put(full(key), bytes, signal),
     create: async (key, bytes, signal) => store.create(full(key), bytes, signal),
+    ...streamedThrough(store, (run) => async (key, source, signal) => run(full(key), source, signal)),
     list: async (options, signal) => {
       const startAfter = options.startAfter === undefined ? {} : { startAfter: prefix + options.startAfter };
       const page = await store.list({ ...options, prefix: prefix + options.prefix, ...startAfter }, signal);

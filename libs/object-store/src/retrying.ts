@@ -1,4 +1,5 @@
 import { type Clock, isLagoonError, type Random, type RetryOptions, retry } from '@lagoon/base';
+import { streamedThrough } from './byte-source.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface RetryingOptions {
@@ -36,6 +37,7 @@ export function retrying(
     get: (key, request, signal) => retry(deps, getOptions, () => store.get(key, request, signal), signal),
     put: (key, bytes, signal) => retry(deps, putOptions, () => store.put(key, bytes, signal), signal),
     create: (key, bytes, signal) => store.create(key, bytes, signal),
+    ...streamedThrough(store, (run) => run),
     list: (request, signal) => retry(deps, listOptions, () => store.list(request, signal), signal),
     delete: (keys, signal) => retry(deps, deleteOptions, () => store.delete(keys, signal), signal),
     close: () => store.close(),

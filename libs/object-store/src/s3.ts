@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { Readable } from 'node:stream';
 import type { PutObjectCommandInput, S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
 import { type Clock, deadlineSignal, type ErrorContext, isLagoonError, LagoonError } from '@lagoon/base';
+import { piecesOf } from './byte-source.ts';
 import { parseHttpDate } from './http-date.ts';
 import { checkKey, checkRange, pageLimit } from './keys.ts';
 import { type CreateResult, type ObjectStore, pageSizeMax, type Stamp } from './object-store.ts';
@@ -42,6 +44,8 @@ export type S3Encryption =
 const socketCountMin = 256;
 const requestTimeoutDefaultMs = 60_000;
 const connectionTimeoutMs = 5_000;
+/** A streamed body has so much more time: a MiB per second. */
+const streamedBytesPerMsMin = 1_049;
 const emptyPagesMax = 1_000;
 
 /**
@@ -67,21 +71,49 @@ export async function createS3Store(options: S3StoreOptions): Promise<ObjectStor
     context: ErrorContext,
     signal: AbortSignal | undefined,
     run: (abortSignal: AbortSignal) => Promise<R>,
+    requestTimeoutMs = timeoutMs,
   ): Promise<R> => {
     signal?.throwIfAborted();
-    using deadline = deadlineSignal(clock, timeoutMs, signal);
+    using deadline = deadlineSignal(clock, requestTimeoutMs, signal);
     try {
       return await run(deadline.signal);
     } catch (error) {
       signal?.throwIfAborted();
       if (!deadline.signal.aborted) throw s3Error(error, { ...context, bucket: Bucket });
-      const timedOut = { ...context, bucket: Bucket, timeoutMs };
+      const timedOut = { ...context, bucket: Bucket, timeoutMs: requestTimeoutMs };
       throw new LagoonError('unavailable', 'the store did not answer in time', { cause: error, context: timedOut });
     }
   };
 
   const send = (input: PutObjectCommandInput, abortSignal: AbortSignal) =>
     client.send(new sdk.PutObjectCommand({ ...encryption, ...input }), { abortSignal });
+
+  const create = async (
+    key: string,
+    body: Partial<PutObjectCommandInput>,
+    createTimeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<CreateResult> => {
+    checkKey(key);
+    let failed: unknown;
+    const run = async (abortSignal: AbortSignal): Promise<CreateResult> => {
+      try {
+        const output = await send({ Bucket, Key: key, ...body, IfNoneMatch: '*' }, abortSignal);
+        return { outcome: 'created', ...stampOf(output) };
+      } catch (error) {
+        failed = error;
+        if (describeFailure(error).status === 412) return { outcome: 'exists', ...stampOfError(error) };
+        throw error;
+      }
+    };
+    try {
+      return await request({ verb: 'create', key }, signal, run, createTimeoutMs);
+    } catch (cause) {
+      // Anything but a plain refusal may have been applied, or be applied still.
+      if (!isLagoonError(cause, 'unavailable')) throw cause;
+      return { outcome: 'unknown', cause, ...stampOfError(failed) };
+    }
+  };
 
   return {
     url,
@@ -115,24 +147,22 @@ export async function createS3Store(options: S3StoreOptions): Promise<ObjectStor
         checkKey(key);
         return stampOf(await send({ Bucket, Key: key, Body: bytes }, abortSignal));
       }),
-    create: async (key, bytes, signal) => {
-      checkKey(key);
-      let failed: unknown;
+    create: (key, bytes, signal) => create(key, { Body: bytes }, timeoutMs, signal),
+    createStreamed: async (key, source, signal) => {
+      // The SDK does not end a request whose body fails.
+      const failed = new AbortController();
+      const Body = Readable.from(piecesOf(source), { objectMode: false });
+      Body.on('error', (error) => failed.abort(error));
+      const input = {
+        Body,
+        ContentLength: source.byteLength,
+        ChecksumSHA256: Buffer.from(source.sha256).toString('base64'),
+      };
+      const linked = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
       try {
-        return await request({ verb: 'create', key }, signal, async (abortSignal): Promise<CreateResult> => {
-          try {
-            const output = await send({ Bucket, Key: key, Body: bytes, IfNoneMatch: '*' }, abortSignal);
-            return { outcome: 'created', ...stampOf(output) };
-          } catch (error) {
-            failed = error;
-            if (describeFailure(error).status === 412) return { outcome: 'exists', ...stampOfError(error) };
-            throw error;
-          }
-        });
-      } catch (cause) {
-        // Anything but a plain refusal may have been applied, or be applied still.
-        if (!isLagoonError(cause, 'unavailable')) throw cause;
-        return { outcome: 'unknown', cause, ...stampOfError(failed) };
+        return await create(key, input, timeoutMs + Math.ceil(source.byteLength / streamedBytesPerMsMin), linked);
+      } finally {
+        Body.destroy();
       }
     },
     list: (listOptions, signal) =>
@@ -177,6 +207,8 @@ export async function createS3Store(options: S3StoreOptions): Promise<ObjectStor
   };
 }
 
+const silent = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 async function clientConfig(options: S3StoreOptions): Promise<S3ClientConfig> {
   const { NodeHttpHandler } = await import('@smithy/node-http-handler');
   const agentOptions = { keepAlive: true, maxSockets: Math.max(options.socketCount ?? socketCountMin, socketCountMin) };
@@ -190,6 +222,7 @@ async function clientConfig(options: S3StoreOptions): Promise<S3ClientConfig> {
     expectContinueHeader: false, // a round trip more, and some stores never answer it
     requestChecksumCalculation: 'WHEN_REQUIRED', // older stores refuse the trailers of the default
     responseChecksumValidation: 'WHEN_REQUIRED',
+    logger: silent, // else some failures of streams are lines on stderr
     requestHandler: new NodeHttpHandler({
       httpAgent: new HttpAgent(agentOptions),
       httpsAgent: new HttpsAgent(agentOptions),

@@ -11,7 +11,16 @@ export {
   type PostingsRange,
   type ReadIndexGranules,
 } from './look-up.ts';
-export { type MergeSegmentsOptions, mergeSegments, type SegmentToMerge } from './merge-segments.ts';
+export {
+  type MergedObject,
+  type MergeSegmentsOptions,
+  mergeSegments,
+  noRank,
+  type RankedRows,
+  type RowOrderer,
+  type RowsToOrder,
+} from './merge-segments.ts';
+export type { SegmentToMerge } from './merge-sources.ts';
 export { gramKeysOf } from './ngrams.ts';
 export {
   openSegment,
@@ -32,6 +41,7 @@ export {
   readSegmentRows,
   type SegmentRows,
 } from './read-segment.ts';
+export { createFileScratch, createMemoryScratch, type Scratch, type ScratchFile } from './scratch.ts';
 export type { SegmentColumn, SegmentFooter, SegmentIdentity } from './segment-footer.v1.ts';
 export { valueKey } from './value-key.ts';
 export { type VectorLists, type WriteSegmentOptions, type WrittenSegment, writeSegment } from './write-segment.v1.ts';

@@ -1,166 +1,149 @@
 import { assert } from '@lagoon/base';
-import {
-  type Bitmap,
-  type Block,
-  compareIds,
-  createBitmap,
-  getBit,
-  type IdColumn,
-  mergeBlocks,
-  openBlock,
-  type Schema,
-  setBit,
-} from '@lagoon/format';
-import type { SegmentReader } from './open-segment.ts';
-import { inIdOrder } from './read-segment.ts';
-
-/** A segment to merge: read by ranges, or as a block where it is flat or small. */
-export interface SegmentToMerge {
-  readonly rows: SegmentReader | Block;
-  /** Dead rows as they lie in the segment, 1 = dead; undefined: none. */
-  readonly dead: Bitmap | undefined;
-}
+import type { NamedColumn, Schema } from '@lagoon/format';
+import { type MergedOrder, mergeIds } from './merge-order.ts';
+import { type MergeSource, openMergeSource, type SegmentToMerge } from './merge-sources.ts';
+import { createRowWindows, noRow } from './merge-windows.ts';
+import type { SpooledObject } from './object-spool.ts';
+import type { Scratch } from './scratch.ts';
+import type { SegmentIdentity } from './segment-footer.v1.ts';
+import { createSegmentSpool, type SpoolColumn } from './spool-segment.v1.ts';
 
 export interface MergeSegmentsOptions {
-  /** Bytes of the rows of one result, about: what a source weighs, shared evenly among its rows. */
-  readonly pieceBytesMax: number;
+  readonly scratch: Scratch;
+  /** About the bytes of rows in memory at one time; they take some five times as much while they are put in order. */
+  readonly windowBytesMax: number;
+  /** Another order of the rows than that of their ids. */
+  readonly orderRows?: RowOrderer;
+  readonly indexedRowCountMin?: number;
   readonly breathe?: () => Promise<void>;
 }
 
+/** Says in which order the rows of a merge shall lie: the rank of each row's id; undefined: that of the ids. */
+export type RowOrderer = (rows: RowsToOrder, signal?: AbortSignal) => Promise<Uint32Array | undefined>;
+
+/** The rows of a merge before it is decided where they lie. */
+export interface RowsToOrder {
+  readonly rowCount: number;
+  /** All live rows once, in the order of the sources: may be read any number of times, and costs as much as the merge's own reading. */
+  read(signal?: AbortSignal): AsyncGenerator<RankedRows>;
+}
+
+export interface RankedRows {
+  /** The rank of each row's id, `noRank` where the row is dead. */
+  readonly ranks: Uint32Array;
+  readonly columns: readonly NamedColumn[];
+}
+
+export const noRank = noRow;
+
+/** A segment in a scratch file. */
+export interface MergedObject extends SpooledObject {
+  readonly rowCount: number;
+  readonly logicalBytes: number;
+  /** Per source, per row: where the row lies now; any number for one that was dead. */
+  readonly rows: readonly Uint32Array[];
+}
+
 /**
- * The live rows of all segments in the order of their ids, as blocks of bounded size, each ready to be written as a segment of
- * its own. No id may be live in two. Memory: the ids of all sources, and about three times a block; what the sources hold
- * besides is read when its turn comes.
+ * One segment of the live rows of all: the very bytes that `writeSegment` gives for them. No id may be live in two. Undefined where no row is
+ * live. Memory: ids, some 20 bytes per row, and what the options say, whatever the sources hold; the rest lies in scratch.
  */
-export async function* mergeSegments(
+export async function mergeSegments(
   segments: readonly SegmentToMerge[],
   schema: Schema,
+  identity: SegmentIdentity,
   options: MergeSegmentsOptions,
   signal?: AbortSignal,
-): AsyncGenerator<Block> {
-  const { breathe = async () => {} } = options;
-  const sources: Source[] = [];
-  for (const segment of segments) sources.push(await openSource(segment, signal));
-  const from = sources.map(() => 0);
-  const walk = createWalk(sources);
-  for (;;) {
-    let isMore = true;
-    for (let bytes = 0; isMore && bytes < options.pieceBytesMax; ) {
-      const taken = walk.take(rowsPerBreath, options.pieceBytesMax - bytes);
-      bytes += taken.bytes;
-      isMore = taken.isMore;
+): Promise<MergedObject | undefined> {
+  const { scratch, windowBytesMax, orderRows, breathe = async () => {} } = options;
+  const sources: MergeSource[] = [];
+  for (const segment of segments) sources.push(await openMergeSource(segment, schema, signal));
+  const order = await mergeIds(sources, breathe);
+  const rowCount = order.rows.length;
+  if (rowCount === 0) return undefined;
+  const ranks = await orderRows?.(
+    { rowCount, read: (inner) => readRanked(sources, order, windowBytesMax, inner) },
+    signal,
+  );
+  assert(ranks === undefined || ranks.length === rowCount, 'a row order has every row once');
+  const rows = placesOf(sources, order, ranks);
+  const windows = createRowWindows(scratch, windowStarts(sources, order, ranks, windowBytesMax), schema);
+  for (const [index, source] of sources.entries()) {
+    for await (const chunk of source.chunks(windowBytesMax, signal)) {
+      windows.scatter(chunk, (rows[index] as Uint32Array).subarray(chunk.from, chunk.from + chunk.rowCount));
       await breathe();
     }
-    const to = walk.rows;
-    const parts = [];
-    for (const [index, source] of sources.entries()) {
-      const part = await source.read(from[index] as number, to[index] as number, signal);
-      if (part !== undefined) parts.push(part);
-      from[index] = to[index] as number;
-      await breathe();
+  }
+  const spool = createSegmentSpool(columnsOf(sources, schema), schema, identity, {
+    scratch,
+    breathe,
+    textBytesMax: windowBytesMax,
+    ...(options.indexedRowCountMin === undefined ? {} : { indexedRowCountMin: options.indexedRowCountMin }),
+  });
+  let logicalBytes = order.ids.idKind === 'u64' ? 8 * rowCount : order.ids.bytes.length;
+  for (let window = 0; window < windows.count; window++) {
+    const block = windows.gather(window);
+    logicalBytes += block.logicalBytes - 8 * block.rowCount; // its ids are numbers
+    await spool.append(block);
+    signal?.throwIfAborted();
+  }
+  return { ...(await spool.finish(order.ids, ranks, logicalBytes)), rowCount, logicalBytes, rows };
+}
+
+/** Per source and row its new row. */
+function placesOf(sources: readonly MergeSource[], order: MergedOrder, ranks: Uint32Array | undefined): Uint32Array[] {
+  const places = sources.map((source) => new Uint32Array(source.rowCount).fill(noRow));
+  for (let row = 0; row < order.rows.length; row++) {
+    const rank = ranks === undefined ? row : (ranks[row] as number);
+    (places[order.sources[rank] as number] as Uint32Array)[order.rows[rank] as number] = row;
+  }
+  return places;
+}
+
+/** First rows of windows of about one size; a row that is larger has its own. */
+function windowStarts(
+  sources: readonly MergeSource[],
+  order: MergedOrder,
+  ranks: Uint32Array | undefined,
+  bytesMax: number,
+): Uint32Array {
+  const starts = [0];
+  let bytes = 0;
+  for (let row = 0; row < order.rows.length; row++) {
+    const rank = ranks === undefined ? row : (ranks[row] as number);
+    const source = sources[order.sources[rank] as number] as MergeSource;
+    const weight = source.weightOf(order.rows[rank] as number);
+    if (bytes > 0 && bytes + weight > bytesMax) {
+      starts.push(row);
+      bytes = 0;
     }
-    if (parts.length > 0) yield openBlock(mergeBlocks(parts, schema), { verify: false });
-    if (!isMore) return;
+    bytes += weight;
   }
+  return Uint32Array.from(starts);
 }
 
-const rowsPerBreath = 4_096;
-
-interface Source {
-  readonly ids: IdColumn;
-  readonly dead: Bitmap | undefined;
-  readonly rowBytes: number;
-  /** The live ones among the rows [from, to); undefined where there are none. */
-  read(
-    from: number,
-    to: number,
-    signal?: AbortSignal,
-  ): Promise<{ readonly block: Block; readonly live: Bitmap } | undefined>;
-}
-
-async function openSource({ rows, dead }: SegmentToMerge, signal?: AbortSignal): Promise<Source> {
-  if (!('footer' in rows)) return sourceOf(rows, dead);
-  const { footer } = rows;
-  if (footer.permuted) {
-    const order = (await rows.readIdRows(signal)).rows;
-    return sourceOf(await rows.readBlock(signal), dead === undefined ? undefined : inIdOrder(dead, order));
-  }
-  const ids = await rows.readIds(signal);
-  return {
-    ids,
-    dead,
-    rowBytes: footer.logicalBytes / Math.max(1, footer.rowCount),
-    read: async (from, to, inner) => {
-      const live = liveRows(from, to, dead, from);
-      return live === undefined ? undefined : { block: await rows.readRows(from, to, ids, inner), live };
-    },
-  };
-}
-
-function sourceOf(block: Block, dead: Bitmap | undefined): Source {
-  return {
-    ids: block.ids,
-    dead,
-    rowBytes: block.logicalBytes / Math.max(1, block.rowCount),
-    read: async (from, to) => {
-      const live = liveRows(from, to, dead, 0, block.rowCount);
-      return live === undefined ? undefined : { block, live };
-    },
-  };
-}
-
-/** Bitmap of the live rows of [from, to), numbered from `first`; undefined where none is. */
-function liveRows(from: number, to: number, dead: Bitmap | undefined, first: number, count = to - from) {
-  const live = createBitmap(count);
-  let any = false;
-  for (let row = from; row < to; row++) {
-    if (dead !== undefined && getBit(dead, row)) continue;
-    setBit(live, row - first);
-    any = true;
-  }
-  return any ? live : undefined;
-}
-
-interface Walk {
-  /** Goes on over live rows in the order of ids, until so many rows or bytes are passed. */
-  take(rowCountMax: number, bytesMax: number): { readonly bytes: number; readonly isMore: boolean };
-  /** Per source, the row behind the last one that was passed. */
-  readonly rows: readonly number[];
-}
-
-/** Sources are few: the next one is found by looking at each. */
-function createWalk(sources: readonly Source[]): Walk {
-  const rows = sources.map(() => 0);
-  const skipDead = ({ dead, ids }: Source, row: number): number => {
-    let next = row;
-    while (next < ids.count && dead !== undefined && getBit(dead, next)) next++;
-    return next;
-  };
-  for (const [index, source] of sources.entries()) rows[index] = skipDead(source, 0);
-  const lowest = (): number => {
-    let best = -1;
-    for (const [index, { ids }] of sources.entries()) {
-      const row = rows[index] as number;
-      if (row >= ids.count) continue;
-      const other = sources[best];
-      const order = other === undefined ? -1 : compareIds(ids, row, other.ids, rows[best] as number);
-      assert(order !== 0, 'an id is live in one segment only');
-      if (order < 0) best = index;
+async function* readRanked(
+  sources: readonly MergeSource[],
+  order: MergedOrder,
+  bytesMax: number,
+  signal?: AbortSignal,
+): AsyncGenerator<RankedRows> {
+  const ranks = placesOf(sources, order, undefined);
+  for (const [index, source] of sources.entries()) {
+    for await (const { from, rowCount, columns } of source.chunks(bytesMax, signal)) {
+      yield { ranks: (ranks[index] as Uint32Array).subarray(from, from + rowCount), columns };
     }
-    return best;
-  };
-  return {
-    rows,
-    take: (rowCountMax, bytesMax) => {
-      let bytes = 0;
-      for (let count = 0; count < rowCountMax && bytes < bytesMax; count++) {
-        const index = lowest();
-        const source = sources[index];
-        if (source === undefined) return { bytes, isMore: false };
-        rows[index] = skipDead(source, (rows[index] as number) + 1);
-        bytes += Math.max(1, source.rowBytes);
-      }
-      return { bytes, isMore: true };
-    },
-  };
+  }
+}
+
+/** All attributes in the order of their appearance, of the schema's types. One that the schema does not have holds no value, and goes. */
+function columnsOf(sources: readonly MergeSource[], schema: Schema): SpoolColumn[] {
+  const types = new Map<string, SpoolColumn>();
+  for (const { columns } of sources) {
+    for (const { name } of columns) {
+      const attribute = schema.attributes.get(name);
+      if (attribute !== undefined) types.set(name, { name, type: attribute.type });
+    }
+  }
+  return [...types.values()];
 }

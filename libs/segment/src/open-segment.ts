@@ -16,7 +16,6 @@ import {
   openColumnRows,
   reorderColumns,
   sliceColumns,
-  sliceIds,
   verifyLaidOutColumn,
   writeBlock,
 } from '@lagoon/format';
@@ -74,10 +73,10 @@ export interface SegmentReader {
   /** The stored attributes of the rows of one block: row r is row r − `firstRow` of the result. One read. */
   readDocumentBlock(place: DocumentBlockPlace, signal?: AbortSignal): Promise<Block>;
   /**
-   * The rows [from, to) of a segment whose rows are in the order of ids; `ids` are all of them, as `readIds` gives them. Reads
-   * what these rows need and no more than a granule besides.
+   * All attributes of the rows [from, to), as they lie in the segment. Reads what these rows need and no more than a granule
+   * besides.
    */
-  readRows(from: number, to: number, ids: IdColumn, signal?: AbortSignal): Promise<Block>;
+  readRowColumns(from: number, to: number, signal?: AbortSignal): Promise<NamedColumn[]>;
   /** Everything, in the order of the ids. */
   readBlock(signal?: AbortSignal): Promise<Block>;
 }
@@ -218,6 +217,17 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     );
     return { name, type, column: openColumnRows(bytes, shapeOf(column), from, to) };
   };
+  const readRowColumns = async (from: number, to: number, signal?: AbortSignal): Promise<NamedColumn[]> => {
+    const stored = await readDocumentRows(from, to, signal);
+    const vectors = await mapBounded(
+      footer.columns.filter(({ type }) => type.kind === 'vector'),
+      2,
+      (vector, _index, inner) => readVectorRows(vector, from, to, inner),
+      signal,
+    );
+    const named = new Map([...stored, ...vectors].map((one) => [one.name, one]));
+    return footer.columns.flatMap(({ name }) => named.get(name) ?? []);
+  };
   const readColumn: SegmentReader['readColumn'] = async (column, signal) => {
     const section = findSection(footer, 'column', indexOf(column));
     if (section !== undefined) {
@@ -294,21 +304,7 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
       return { index, firstRow: firstRows[index] as number };
     },
     readDocumentBlock,
-    readRows: async (from, to, rowIds, signal) => {
-      if (from === to) return assembleBlock(sliceIds(rowIds, from, to), []);
-      const stored = await readDocumentRows(from, to, signal);
-      const vectors = await mapBounded(
-        footer.columns.filter(({ type }) => type.kind === 'vector'),
-        2,
-        (vector, _index, inner) => readVectorRows(vector, from, to, inner),
-        signal,
-      );
-      const named = new Map([...stored, ...vectors].map((one) => [one.name, one]));
-      return assembleBlock(
-        sliceIds(rowIds, from, to),
-        footer.columns.flatMap(({ name }) => named.get(name) ?? []),
-      );
-    },
+    readRowColumns,
     readBlock: async (signal) => {
       const { ids: column, rows } = await readIdRows(signal);
       const stored = await readDocumentRows(0, rowCount, signal);

@@ -3,6 +3,7 @@ import {
   type Block,
   type FullTextSearch,
   getBit,
+  type IdColumn,
   layOutColumn,
   type NamedColumn,
   reorderColumns,
@@ -74,7 +75,7 @@ export async function writeSegment(
   const sections = createSectionList();
   const ranks = order;
   const rows = order === undefined ? undefined : inverseOf(order);
-  sections.add('ids', undefined, idGranules(block, rows));
+  sections.add('ids', undefined, idGranules(block.ids, rows));
   if (ranks !== undefined) sections.add('idRanks', undefined, cutEvenly(bytesOf(ranks), smallGranuleBytes));
   sections.add('idFilter', undefined, cutEvenly(buildIdFilter(block.ids), smallGranuleBytes));
   const described: SegmentColumn[] = [];
@@ -136,14 +137,14 @@ function addLists(
 }
 
 /** Long texts that are only searched and answered lie in their postings and in the documents. */
-function isStoredAsColumn({ name, type }: NamedColumn, schema: Schema): boolean {
+export function isStoredAsColumn({ name, type }: Pick<NamedColumn, 'name' | 'type'>, schema: Schema): boolean {
   const attribute = schema.attributes.get(name);
   if (type.kind === 'vector' || attribute?.fullTextSearch === undefined || attribute.filterable) return true;
   return attribute.glob === true || attribute.regex === true || attribute.fuzzy === true;
 }
 
 /** What filters on the attribute look up: its values, and the n-grams of its texts where patterns are searched. */
-function indexesOf(
+export function indexesOf(
   { name, type, column }: NamedColumn,
   rowCount: number,
   schema: Schema,
@@ -162,17 +163,17 @@ function indexesOf(
 }
 
 /** Whole rows of a vector column, where they fit: so a row costs one granule. */
-function columnGranuleSize({ type }: NamedColumn): number {
+export function columnGranuleSize({ type }: Pick<NamedColumn, 'type'>): number {
   if (type.kind !== 'vector') return largeGranuleBytes;
   const rowBytes = 4 * type.dims;
   return rowBytes > smallGranuleBytes ? smallGranuleBytes : Math.floor(smallGranuleBytes / rowBytes) * rowBytes;
 }
 
-function idGranules(block: Block, rows: Uint32Array | undefined): Granules {
-  const blocks = encodeIdBlocks(block.ids, rows);
-  if (block.idKind === 'string') return cutByParts(blocks);
-  const width = (block.idKind === 'u64' ? 8 : 16) + (rows === undefined ? 0 : 4);
-  return cutEvenly(cutByParts(blocks).bytes, idBlockRowCount[block.idKind] * width);
+export function idGranules(ids: IdColumn, rows: Uint32Array | undefined): Granules {
+  const blocks = encodeIdBlocks(ids, rows);
+  if (ids.idKind === 'string') return cutByParts(blocks);
+  const width = (ids.idKind === 'u64' ? 8 : 16) + (rows === undefined ? 0 : 4);
+  return cutEvenly(cutByParts(blocks).bytes, idBlockRowCount[ids.idKind] * width);
 }
 
 /** Rows between two looks at the clock. */
@@ -208,7 +209,7 @@ async function textOf(
 }
 
 /** Settings without data for their language fail at queries, as they always did, not in the background. */
-function analyzerOf(settings: FullTextSearch): Analyzer | undefined {
+export function analyzerOf(settings: FullTextSearch): Analyzer | undefined {
   try {
     return createAnalyzer(settings);
   } catch (error) {
@@ -264,7 +265,7 @@ function assemble(sections: SectionList, footerOf: (list: readonly SegmentSectio
 }
 
 /** `rows[rank]` = row for `ranks[row]` = rank; a permutation. */
-function inverseOf(ranks: Uint32Array): Uint32Array {
+export function inverseOf(ranks: Uint32Array): Uint32Array {
   const rows = new Uint32Array(ranks.length);
   const seen = new Uint8Array((ranks.length + 7) >>> 3);
   for (let row = 0; row < ranks.length; row++) {

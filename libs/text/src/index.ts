@@ -14,3 +14,4 @@ export {
   type TextColumn,
   type TextIndexBuilder,
 } from './text-index-builder.ts';
+export { createTextIndexSpool, type TextIndexSpool } from './text-index-spool.ts';

@@ -1,10 +1,12 @@
 import {
   alignUp,
   type ByteReader,
+  type ByteWriter,
   compareBytes,
   corrupt,
   createByteReader,
   createByteWriter,
+  invalidArgument,
   utf8Encode,
 } from '@lagoon/base';
 import { blockRowCount } from './block-row-count.ts';
@@ -31,59 +33,84 @@ export function encodeTextIndex(index: TermedTextIndex): Uint8Array {
   terms.sort((a, b) => compareBytes(a.bytes, b.bytes));
   const postings = createByteWriter();
   const dictionary = createByteWriter();
-  const firstTerms = createByteWriter();
-  const blockOffsets: number[] = [];
-  let before = new Uint8Array(0);
-  for (const [number, { term, bytes }] of terms.entries()) {
-    if (number % blockTermCount === 0) {
-      blockOffsets.push(dictionary.length);
-      dictionary.varint(postings.length);
-      firstTerms.varint(bytes.length);
-      firstTerms.bytes(bytes);
-      before = new Uint8Array(0);
-    }
-    const found = index.postings(term) ?? noPostings;
-    const from = postings.length;
-    encodePostings(postings, found, index.lengths);
-    const shared = sharedPrefix(before, bytes);
-    dictionary.varint(shared);
-    dictionary.varint(bytes.length - shared);
-    dictionary.bytes(bytes.subarray(shared));
-    dictionary.varint(found.rows.length);
-    dictionary.varint(postings.length - from);
-    before = new Uint8Array(bytes);
-  }
-  const offsets = new Uint8Array(Uint32Array.from([...blockOffsets, dictionary.length]).buffer);
+  const encoder = createTermEncoder(index.lengths, dictionary, postings);
+  for (const { term, bytes } of terms) encoder.add(bytes, index.postings(term) ?? noPostings);
+  const { offsets, firstTerms } = encoder.finish();
   const lengths = packLengths(index.lengths);
-  return layOut(
-    index,
-    [offsets, firstTerms.result(), dictionary.result(), lengths.bytes, postings.result()],
-    lengths.width,
-  );
+  const parts = [offsets, firstTerms, dictionary.result(), lengths.bytes, postings.result()];
+  const sizes = parts.map((part) => part.length);
+  const { header, starts, size } = layOutTextIndex(index, sizes, lengths.width);
+  const bytes = new Uint8Array(size);
+  bytes.set(header);
+  for (const [i, part] of parts.entries()) bytes.set(part, starts[i]);
+  return bytes;
 }
 
-/** Header: magic, version u16, width of a length u16, rows, terms u32, total length u64, five ends u32, 0 u32. */
-function layOut(index: TextIndex, parts: readonly Uint8Array[], lengthWidth: number): Uint8Array {
-  const starts: number[] = [];
-  let end = headerSize;
-  for (const part of parts) {
-    starts.push(end);
-    end = alignUp(end + part.length, 4);
-  }
-  const bytes = new Uint8Array(alignUp(end, 16));
-  const view = new DataView(bytes.buffer);
+/** Writes dictionary and postings, term after term. */
+export interface TermEncoder {
+  /** In the order of the terms' bytes, each once. */
+  add(term: Uint8Array, postings: Postings): void;
+  finish(): { readonly offsets: Uint8Array; readonly firstTerms: Uint8Array; readonly termCount: number };
+}
+
+export function createTermEncoder(lengths: Uint32Array, dictionary: ByteWriter, postings: ByteWriter): TermEncoder {
+  const firstTerms = createByteWriter();
+  const offsets = createByteWriter();
+  let before = new Uint8Array(0);
+  let termCount = 0;
+  return {
+    add: (term, found) => {
+      if (termCount % blockTermCount === 0) {
+        offsets.u32(dictionary.length);
+        dictionary.varint(postings.length);
+        firstTerms.varint(term.length);
+        firstTerms.bytes(term);
+        before = new Uint8Array(0);
+      }
+      termCount++;
+      const from = postings.length;
+      encodePostings(postings, found, lengths);
+      const shared = sharedPrefix(before, term);
+      dictionary.varint(shared);
+      dictionary.varint(term.length - shared);
+      dictionary.bytes(term.subarray(shared));
+      dictionary.varint(found.rows.length);
+      dictionary.varint(postings.length - from);
+      before = new Uint8Array(term);
+    },
+    finish: () => {
+      offsets.u32(dictionary.length);
+      return { offsets: offsets.result(), firstTerms: firstTerms.result(), termCount };
+    },
+  };
+}
+
+/**
+ * Where the five parts of an index lie: offsets, first terms, dictionary, lengths, postings. The header: magic, version u16, width of a length
+ * u16, rows, terms u32, total length u64, five ends u32, 0 u32.
+ */
+export function layOutTextIndex(
+  index: Pick<TextIndex, 'rowCount' | 'termCount' | 'totalLength'>,
+  partSizes: readonly number[],
+  lengthWidth: number,
+): { readonly header: Uint8Array; readonly starts: readonly number[]; readonly size: number } {
+  const header = new Uint8Array(headerSize);
+  const view = new DataView(header.buffer);
   view.setUint32(0, magic, true);
   view.setUint16(4, version, true);
   view.setUint16(6, lengthWidth, true);
   view.setUint32(8, index.rowCount, true);
   view.setUint32(12, index.termCount, true);
   view.setBigUint64(16, BigInt(index.totalLength), true);
-  for (const [i, part] of parts.entries()) {
-    const start = starts[i] as number;
-    bytes.set(part, start);
-    view.setUint32(24 + 4 * i, start + part.length, true);
+  const starts: number[] = [];
+  let end = headerSize;
+  for (const [i, partSize] of partSizes.entries()) {
+    starts.push(end);
+    if (end + partSize > 0xffff_ffff) throw invalidArgument('text index is too large', { bytes: end + partSize });
+    view.setUint32(24 + 4 * i, end + partSize, true);
+    end = alignUp(end + partSize, 4);
   }
-  return bytes;
+  return { header, starts, size: alignUp(end, 16) };
 }
 
 /**
@@ -236,7 +263,7 @@ function joinPostings(blocks: PostingsBlocks): Postings {
 }
 
 /** As many bytes as the longest text needs: 1, 2 or 4 per row. */
-function packLengths(lengths: Uint32Array): { readonly bytes: Uint8Array; readonly width: number } {
+export function packLengths(lengths: Uint32Array): { readonly bytes: Uint8Array; readonly width: number } {
   let longest = 0;
   for (const length of lengths) longest = Math.max(longest, length);
   const width = longest < 1 << 8 ? 1 : longest < 1 << 16 ? 2 : 4;

@@ -6,22 +6,14 @@ import {
   createNewestRowsMerge,
   type DocumentId,
   encodeBlock,
-  type MergeSource,
-  mergeBlocks,
   type NewestRows,
   openBlock,
   type Schema,
 } from '@lagoon/format';
 import type { Manifest, RowAccounting, SegmentDeletes, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import {
-  type DeleteVectorPlan,
-  inIdOrder,
-  type LaterRows,
-  planDeleteVectors,
-  readSegmentRows,
-  writeSegment,
-} from '@lagoon/segment';
+import { type DeleteVectorPlan, inIdOrder, type LaterRows, planDeleteVectors, readSegmentRows } from '@lagoon/segment';
+import type { BlockTask, BuildPool } from './build-pool.ts';
 import type { CompactorConfig } from './config.ts';
 import { writeDeleteVector } from './delete-vectors.ts';
 import type { JobObjects } from './job-objects.ts';
@@ -50,6 +42,7 @@ export interface BuildDeps {
   readonly store: ObjectStore;
   readonly objects: JobObjects;
   readonly memory: SegmentMemory;
+  readonly pool: BuildPool;
   readonly breathe: () => Promise<void>;
 }
 
@@ -69,8 +62,8 @@ export async function buildSegments(
   const resolved = await resolveTail(deps, tail.blocks, config.segmentBytesMax);
   const fresh: Block[] = [];
   for (const piece of resolved.pieces) {
-    const sources = [...piece.live].map(([block, live]) => ({ block, live }));
-    fresh.push(openBlock(mergeBlocks(sources, schema), { verify: false }));
+    const sources = [...piece.live].map(([{ bytes }, live]) => ({ bytes, live }));
+    fresh.push(openBlock(await deps.pool.buildBlock({ sources, schema }, signal), { verify: false }));
     await deps.breathe();
   }
   const later: LaterRows[] = [...fresh];
@@ -82,7 +75,7 @@ export async function buildSegments(
   const segmentsAdded: SegmentReference[] = [];
   for (const block of blocks) {
     const identity = { incarnation: manifest.incarnation, generationFirst, generationLast: tail.generationLast };
-    const written = await writeSegment(block, schema, identity, { breathe: deps.breathe });
+    const written = await deps.pool.buildSegment({ block: block.bytes, schema, identity }, signal);
     const object = await deps.objects.write('seg', written.bytes, signal);
     deps.memory.rememberIds(object.key, { ids: block.ids, rows: undefined });
     segmentsAdded.push({
@@ -140,16 +133,16 @@ async function withAbsorbed(
   schema: Schema,
   signal?: AbortSignal,
 ): Promise<Block[]> {
-  const sources: MergeSource[] = fresh.map((block) => ({ block }));
+  const sources: BlockTask['sources'][number][] = fresh.map(({ bytes }) => ({ bytes, live: undefined }));
   for (const segment of absorbed) {
     const { bytes, rows: order } = await readSegmentRows(deps.store, segment.object, signal);
     const rows = killed.find((candidate) => candidate.segment === segment);
     assert(rows !== undefined, 'the dead rows of an absorbed segment are known');
     const live = createFullBitmap(segment.rowCount);
     if (rows.plan.dead !== undefined) andNotInPlace(live, inIdOrder(rows.plan.dead, order));
-    sources.push({ block: openBlock(bytes, { verify: false }), live });
+    sources.push({ bytes, live });
   }
-  const block = openBlock(mergeBlocks(sources, schema), { verify: false });
+  const block = openBlock(await deps.pool.buildBlock({ sources, schema }, signal), { verify: false });
   return block.rowCount === 0 ? [] : [block];
 }
 

@@ -17,7 +17,7 @@ export interface CompactorConfig {
   readonly leaseBytesMin: number;
   /** A namespace whose work is another's is looked at again so long after. */
   readonly leasedDelayMs: number;
-  /** About the largest segment; at most 64 MiB. One is built at a stretch: 32 MiB keep the thread for about 0.1 s. */
+  /** About the largest segment; at most 64 MiB. */
   readonly segmentBytesMax: number;
   /** An index job does a merge that its own segment would call for, where that is no larger than this; 0: none. */
   readonly absorbBytesMax: number;
@@ -30,6 +30,10 @@ export interface CompactorConfig {
   readonly mergeDeadPercent: number;
   readonly mergeDeadBytesMin: number;
   readonly mergeConcurrencyMax: number;
+  /** Rows of a merge in memory at one time; they take some five times as much while they are put in order. */
+  readonly mergeWindowBytes: number;
+  /** What a merge may put aside, of which it needs about three times what it writes. */
+  readonly scratchBytesMax: number;
   readonly jobConcurrencyMax: number;
   /** The longest that a job computes before it lets other work of the process run. */
   readonly computeSliceMs: number;
@@ -67,11 +71,13 @@ export const defaultCompactorConfig: CompactorConfig = {
   segmentBytesMax: 32 << 20,
   absorbBytesMax: 8 << 20,
   mergeFanIn: 8,
-  mergeBytesMax: 64 << 20,
+  mergeBytesMax: 512 << 20,
   mergeRowsMax: 1_000_000,
   mergeDeadPercent: 33,
   mergeDeadBytesMin: 1 << 20,
   mergeConcurrencyMax: 1,
+  mergeWindowBytes: 8 << 20,
+  scratchBytesMax: 8 * 2 ** 30,
   jobConcurrencyMax: 2,
   computeSliceMs: 8,
   sweepIntervalMs: 60_000,

@@ -15,6 +15,7 @@ import {
 import type { ObjectStore } from '@lagoon/object-store';
 import type { TailWeight } from './backlog.ts';
 import { createBreather } from './breather.ts';
+import type { BuildPool } from './build-pool.ts';
 import { buildSegments, type TakenTail } from './build-segments.ts';
 import type { CompactorConfig } from './config.ts';
 import { type HandOverDeps, handOver } from './hand-over.ts';
@@ -28,6 +29,7 @@ export interface IndexJobDeps extends HandOverDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly memory: SegmentMemory;
+  readonly pool: BuildPool;
   readonly sightings: PartSightings;
   readonly leases: JobLeases;
 }
@@ -169,7 +171,7 @@ async function editManifest(
   signal: AbortSignal,
 ): Promise<Manifest> {
   const breathe = createBreather(deps.clock, config.computeSliceMs, signal);
-  const build = { store: deps.store, objects, memory: deps.memory, breathe };
+  const build = { store: deps.store, objects, memory: deps.memory, pool: deps.pool, breathe };
   const built = await buildSegments(build, live.manifest, taken, live.schema, config, signal);
   const takenBatches = live.tail.filter((batch) => batch.generation <= taken.generationLast);
   const lastWriteAtMs = takenBatches.reduce((latest, batch) => Math.max(latest, batch.writtenAtMs), 0);

@@ -67,6 +67,7 @@ export async function runMergeJob(
   const named = { maybe: false };
   try {
     const merged = await mergeIntoSegment(deps, config, live, segments, objects, signal);
+    if (merged === undefined) return { kind: 'nothing' };
     using _turn = await deps.turns.take(name, signal);
     const result = await commitMerge(deps, config, { name, live, segments, merged, job, objects, named }, signal);
     if (result.kind === 'dropped') await removeUnnamed(deps, objects, named.maybe);

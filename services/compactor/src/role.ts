@@ -25,6 +25,7 @@ import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js'
 import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
 import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { createBacklog, type TailWeight } from './backlog.ts';
+import { type BuildPool, createInlineBuildPool } from './build-pool.ts';
 import { createCompactorMetrics } from './compactor-metrics.ts';
 import { type CompactorConfig, resolveCompactorConfig } from './config.ts';
 import { type GcConfig, resolveGcConfig } from './gc/gc-config.ts';
@@ -47,6 +48,8 @@ export interface CompactorDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly tracer?: Tracer;
+  /** Closed with the role. Default: everything on this thread, with scratch space in memory. */
+  readonly buildPool?: BuildPool;
   ingester(namespace: string): ServiceClient<typeof IngesterService> | undefined;
   queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
 }
@@ -81,6 +84,7 @@ export function createCompactorRole(
     memory: createSegmentMemory(deps.store, config.idCacheBytesMax),
     sightings: createPartSightings(clock, config.idempotencyKeepMs),
     leases: createJobLeases(deps),
+    pool: deps.buildPool ?? createInlineBuildPool(clock, config),
     turns: createNamespaceTurns(),
     ingester: (namespace: string) => deps.ingester(namespace),
   };
@@ -253,6 +257,7 @@ export function createCompactorRole(
       await gc.close();
       await settled();
       await clearing.flush();
+      await jobDeps.pool.close();
       sweepTimer?.cancel();
     },
   };

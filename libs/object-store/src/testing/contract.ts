@@ -1,6 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { LagoonError, sha256 } from '@lagoon/base';
+import { createFrom } from '../byte-source.ts';
 import { compareKeys } from '../keys.ts';
-import { type CreateResult, keyBytesMax, type ListedObject, type ObjectStore } from '../object-store.ts';
+import {
+  type ByteSource,
+  type CreateResult,
+  keyBytesMax,
+  type ListedObject,
+  type ObjectStore,
+} from '../object-store.ts';
 
 export interface ContractOptions {
   /** Keys that this kind of store may refuse with `invalid_argument`, never store under another name. Default none. */
@@ -87,6 +95,35 @@ export function describeObjectStoreContract(
         if (created.length === 0) expect(outcomeOfText(results, winner)).toBe('unknown');
         else expect(created.map((creator) => `creator ${creator}`)).toEqual([winner]);
       }
+    });
+
+    test('an object created from a source is its bytes, and there is one winner', async () => {
+      const bytes = Uint8Array.from({ length: (9 << 20) + 77 }, (_, index) => (index * 31) ^ (index >>> 8));
+      const source = (from: Uint8Array): ByteSource => ({
+        byteLength: from.byteLength,
+        sha256: sha256(from),
+        read: async (start, end) => from.slice(start, end),
+      });
+      expect((await createFrom(store, 'large', source(bytes))).outcome).toBe('created');
+      expect((await createFrom(await connect(), 'large', source(bytes.slice(1)))).outcome).toBe('exists');
+      expect((await createFrom(store, 'small', source(bytesOf('few')))).outcome).toBe('created');
+      const large = await store.get('large');
+      expect(Buffer.compare(large?.bytes ?? new Uint8Array(0), bytes)).toBe(0);
+      expect(await textAt(store, 'small')).toBe('few');
+    });
+
+    test('a source that fails is no object', async () => {
+      const failing: ByteSource = {
+        byteLength: 20 << 20,
+        sha256: new Uint8Array(32),
+        read: async (start, end) => {
+          if (start > 3 << 20 || end === 20 << 20) throw new LagoonError('resource_exhausted', 'scratch is gone');
+          return new Uint8Array(end - start);
+        },
+      };
+      await createFrom(store, 'failed', failing).catch(() => {});
+      expect(await store.get('failed')).toBeUndefined();
+      expect((await store.list({ prefix: '' })).objects).toEqual([]);
     });
 
     test('ranges are half-open, cut at the end of the object, and empty past it', async () => {

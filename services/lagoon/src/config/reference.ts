@@ -7,6 +7,7 @@ export const groupTitles: Readonly<Record<SettingGroup, string>> = {
   network: 'Network',
   roles: 'Roles',
   resources: 'Resources',
+  compactor: 'Compactor',
   limits: 'Limits',
   operation: 'Operation',
 };

@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { invalidArgument } from '@lagoon/base';
 import type { OpenStoreOptions, S3Encryption } from '@lagoon/object-store';
 import { suggestion } from './nearest.ts';
@@ -98,6 +100,37 @@ function rerankersOf(settings: SettingValues): ReadonlyMap<string, string> {
   }
   if (urls.size > rerankerCountMax) throw invalidArgument(`rerankers: more than ${rerankerCountMax}`);
   return urls;
+}
+
+export function compactorConfigOf(settings: SettingValues) {
+  return {
+    jobConcurrencyMax: settings['compaction-concurrency'],
+    indexBytesMin: settings['index-bytes-min'],
+    indexEntryCountMin: settings['index-entry-count-min'],
+    tailAgeMs: settings['index-age-ms'],
+    smallTailAgeMs: settings['small-index-age-ms'],
+    jobBytesMax: settings['index-job-bytes-max'],
+    segmentBytesMax: settings['segment-bytes-max'],
+    absorbBytesMax: settings['absorb-bytes-max'],
+    idCacheBytesMax: settings['id-cache-bytes'],
+    mergeConcurrencyMax: settings['merge-concurrency'],
+    mergeFanIn: settings['merge-fan-in'],
+    mergeBytesMax: settings['merge-bytes-max'],
+    mergeRowsMax: settings['merge-rows-max'],
+    mergeDeadPercent: settings['merge-dead-percent'],
+    mergeWindowBytes: settings['merge-window-bytes'],
+    scratchBytesMax: settings['scratch-bytes-max'],
+  };
+}
+
+/** Threads that build: one for each merge, and one for index jobs, which would else wait for hours. */
+export function buildPoolOptionsOf(settings: SettingValues) {
+  return {
+    workerCount: settings['merge-concurrency'] + 1,
+    scratchDirectory: settings['scratch-dir'] ?? join(tmpdir(), 'lagoon-scratch'),
+    scratchBytesMax: settings['scratch-bytes-max'],
+    heapBytesMax: settings['build-heap-bytes-max'],
+  };
 }
 
 function encryptionOf(settings: SettingValues): S3Encryption | undefined {

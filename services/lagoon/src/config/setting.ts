@@ -17,7 +17,16 @@ export interface Setting<T = unknown> {
   readonly isSecret: boolean;
 }
 
-export const settingGroups = ['storage', 's3', 'network', 'roles', 'resources', 'limits', 'operation'] as const;
+export const settingGroups = [
+  'storage',
+  's3',
+  'network',
+  'roles',
+  'resources',
+  'compactor',
+  'limits',
+  'operation',
+] as const;
 
 export type SettingGroup = (typeof settingGroups)[number];
 

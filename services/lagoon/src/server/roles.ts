@@ -7,7 +7,13 @@ import { LagoonService } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
 import { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import type { RpcServer } from '@lagoon/rpc';
 import type { Tracer } from '@lagoon/telemetry';
-import { gcConfigOf, type RoleName, type ServerConfig } from '../config/server-config.ts';
+import {
+  buildPoolOptionsOf,
+  compactorConfigOf,
+  gcConfigOf,
+  type RoleName,
+  type ServerConfig,
+} from '../config/server-config.ts';
 import { type LocalServices, promised, type RoleClients } from './role-clients.ts';
 
 export interface RoleDeps {
@@ -94,14 +100,15 @@ async function createIngester(deps: RoleDeps, { settings }: ServerConfig): Promi
 }
 
 async function createCompactor(deps: RoleDeps, { settings }: ServerConfig): Promise<RunningRole> {
-  const { createCompactorRole } = await import('@lagoon/compactor');
+  const { createCompactorRole, createWorkerBuildPool } = await import('@lagoon/compactor');
   const role = createCompactorRole(
     {
       ...deps,
+      buildPool: createWorkerBuildPool(deps.log, buildPoolOptionsOf(settings)),
       ingester: (namespace) => deps.clients().ingester?.clientFor(namespace),
       queryNodes: () => deps.clients().query?.all() ?? [],
     },
-    { jobConcurrencyMax: settings['compaction-concurrency'] },
+    compactorConfigOf(settings),
     gcConfigOf(settings),
   );
   return {
