@@ -7,6 +7,9 @@
  * Panels are filled up with zeros, and biases with infinity, which is never nearest.
  */
 
+import { entryOf } from './heap';
+import { keepSmallest } from './select';
+
 /** Copies `count` centroids (row-major f32) into ⌈count / 8⌉ panels. */
 export function packPanels(centroids: usize, count: u32, dims: u32, panels: usize): void {
   const panelCount = (count + 7) >> 3;
@@ -312,6 +315,73 @@ function keepSome(scores: usize, count: u32, most: u32, ids: usize): void {
     }
     store<u32>(ids + (<usize>slot << 2), id);
     least = load<f32>(scores + (<usize>load<u32>(ids + (<usize>(kept - 1) << 2)) << 2));
+  }
+}
+
+/**
+ * Offers rows to many queries at once, whose selections lie in memory: per query 16 bytes (u32 entries, keep, room, count), and in `worsts`, padded to
+ * eight, the lowest score that it still takes: minus infinity at first, infinity where there is no query. `queries` are panels, `zeros` their biases.
+ * Distances are 0 − score; with `squares` the score is less half the row's squared length.
+ */
+export function offerRows(
+  rows: usize,
+  count: u32,
+  dims: u32,
+  queries: usize,
+  zeros: usize,
+  queryCount: u32,
+  squares: bool,
+  firstNumber: u32,
+  states: usize,
+  worsts: usize,
+  scores: usize,
+): void {
+  const stride = <usize>dims << 2;
+  const panelCount = (queryCount + 7) >> 3;
+  const scoreStride = <usize>panelCount << 5;
+  for (let i: u32 = 0; i < count; i += 4) {
+    scoreRows(
+      rows + <usize>rowNumber(0, i, count) * stride,
+      rows + <usize>rowNumber(0, i + 1, count) * stride,
+      rows + <usize>rowNumber(0, i + 2, count) * stride,
+      rows + <usize>rowNumber(0, i + 3, count) * stride,
+      dims,
+      queries,
+      zeros,
+      panelCount,
+      scores,
+      scoreStride,
+    );
+    for (let row = i; row < min(i + 4, count); row++) {
+      const half: f32 = squares ? halfSquare(rows + <usize>row * stride, dims) : 0;
+      offerRow(scores + <usize>(row - i) * scoreStride, scoreStride, half, firstNumber + row, states, worsts);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function offerRow(scores: usize, size: usize, half: f32, number: u32, states: usize, worsts: usize): void {
+  const halves = f32x4.splat(half);
+  for (let at: usize = 0; at < size; at += 16) {
+    const score = f32x4.sub(v128.load(scores + at), halves);
+    let bits = i32x4.bitmask(f32x4.ge(score, v128.load(worsts + at)));
+    while (bits != 0) {
+      const lane = <usize>ctz(bits);
+      bits &= bits - 1;
+      const query = (at >> 2) + lane;
+      const state = states + (query << 4);
+      const entries = load<u32>(state);
+      let taken = load<u32>(state, 12);
+      const distance = <f32>0 - (load<f32>(scores + at + (lane << 2)) - half);
+      store<u64>(<usize>entries + (<usize>taken << 3), entryOf(distance, number));
+      taken++;
+      if (taken == load<u32>(state, 8)) {
+        taken = load<u32>(state, 4);
+        store<f32>(worsts + (query << 2), <f32>0 - keepSmallest(entries, load<u32>(state, 8), taken));
+      }
+      store<u32>(state, taken, 12);
+    }
   }
 }
 

@@ -55,11 +55,16 @@ function add(distance: f32, number: u32): void {
 }
 
 function cut(): void {
-  selectSmallest(entries, count, keep);
+  worst = keepSmallest(entries, count, keep);
   count = keep;
+}
+
+/** Moves the k smallest of n entries to the front and returns the worst distance among them. */
+export function keepSmallest(at: usize, n: u32, k: u32): f32 {
+  selectSmallest(at, n, k);
   let last: u64 = 0;
-  for (let i: u32 = 0; i < keep; i++) last = max(last, load<u64>(entries + (<usize>i << 3)));
-  worst = entryDistance(last);
+  for (let i: u32 = 0; i < k; i++) last = max(last, load<u64>(at + (<usize>i << 3)));
+  return entryDistance(last);
 }
 
 /** Leaves at most k entries, as (number u32, distance f32) pairs in ascending order, and returns how many. */

@@ -1,4 +1,4 @@
-import { type BuildContext, eachWave, type Piece, runTasks } from './build-context.ts';
+import { type BuildContext, eachWave, piecesOf, runTasks, type Wave, waveRows } from './build-context.ts';
 import { type AssignTask, assignWorkBytes } from './build-tasks.ts';
 import type { Tree } from './train-tree.ts';
 
@@ -11,11 +11,11 @@ export async function refineLeaves(
   sample: number,
   sampleCount: number,
 ): Promise<void> {
-  const { memory, wasm, dims, unit, plan } = context;
+  const { memory, wasm, dims, unit } = context;
   const mark = memory.mark();
   const leaves = memory.take(sampleCount * 4);
   const sums = takeSums(context, tree);
-  const parts = pieces(sampleCount, plan.pieceRows);
+  const parts = piecesOf(context, sampleCount);
   const works = parts.map((part) => memory.take(assignWorkBytes(tree.packed, part.rowCount)));
   for (let step = 0; step < refineSteps; step++) {
     await runTasks(
@@ -42,39 +42,29 @@ export async function refineLeaves(
 export async function assignRows(
   context: BuildContext,
   tree: Tree,
-  alongside: (wave: readonly Piece[]) => Promise<void>,
+  alongside: (wave: Wave) => Promise<void>,
 ): Promise<Uint32Array> {
-  const { memory, wasm, dims, unit, plan, rows, executor } = context;
+  const { memory, wasm, dims, unit, rows } = context;
   const mark = memory.mark();
-  const pieceRows = Math.min(plan.pieceRows, Math.max(1, Math.ceil(rows.rowCount / executor.threadCount)));
-  const slots = Array.from({ length: executor.threadCount }, () => ({
-    rows: memory.take(pieceRows * dims * 4),
-    leaves: memory.take(pieceRows * 4),
-    work: memory.take(assignWorkBytes(tree.packed, pieceRows)),
-  }));
+  const rowMax = waveRows(context);
+  const target = memory.take(rowMax * dims * 4);
+  const leaves = memory.take(rowMax * 4);
+  const works = piecesOf(context, rowMax).map((piece) => memory.take(assignWorkBytes(tree.packed, piece.rowCount)));
   const sums = takeSums(context, tree);
   sums.clear();
   const leafOfRow = new Uint32Array(rows.rowCount);
-  await eachWave(
-    context,
-    slots.map((slot) => slot.rows),
-    pieceRows,
-    async (wave) => {
-      await runTasks(
-        context,
-        wave.map(({ slot, rowCount }): AssignTask => {
-          const at = slots[slot] as (typeof slots)[number];
-          return { kind: 'assign', tree: tree.packed, rowCount, unit, ...at };
-        }),
-      );
-      for (const piece of wave) {
-        const { leaves } = slots[piece.slot] as (typeof slots)[number];
-        wasm.addRows(piece.rows, 0, piece.rowCount, dims, leaves, sums.sums, sums.counts);
-        leafOfRow.set(memory.u32(leaves, piece.rowCount), piece.first);
-      }
-      await alongside(wave);
-    },
-  );
+  await eachWave(context, target, async (wave) => {
+    const tasks = piecesOf(context, wave.rowCount).map(
+      ({ first, rowCount }, i): AssignTask => ({
+        ...{ kind: 'assign', tree: tree.packed, rows: target + first * dims * 4, rowCount, unit },
+        ...{ leaves: leaves + first * 4, work: works[i] as number },
+      }),
+    );
+    await runTasks(context, tasks);
+    wasm.addRows(wave.rows, 0, wave.rowCount, dims, leaves, sums.sums, sums.counts);
+    leafOfRow.set(memory.u32(leaves, wave.rowCount), wave.first);
+    await alongside(wave);
+  });
   wasm.meanRows(sums.sums, sums.counts, tree.leafCount, dims, unit ? 1 : 0, tree.centroids);
   memory.release(mark);
   return leafOfRow;
@@ -88,12 +78,4 @@ function takeSums({ memory, dims }: BuildContext, { leafCount }: Tree) {
     memory.u32(counts, leafCount).fill(0);
   };
   return { sums, counts, clear };
-}
-
-function pieces(count: number, pieceRows: number): readonly { readonly first: number; readonly rowCount: number }[] {
-  const length = Math.ceil(count / pieceRows);
-  return Array.from({ length }, (_, i) => ({
-    first: i * pieceRows,
-    rowCount: Math.min(pieceRows, count - i * pieceRows),
-  }));
 }

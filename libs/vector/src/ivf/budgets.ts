@@ -11,28 +11,31 @@ export interface Budget {
 }
 
 /**
- * What a query needs of a segment to find k neighbours at a recall: the smallest learned budget that is for at least as many and at least
- * that recall. Candidates between two learned k are in proportion to k, by the larger share. Beyond what was learned: all leaves.
+ * What a query needs of a segment to find k neighbours at a recall: leaves as learned for the next larger k and recall; candidates likewise, between two
+ * k in proportion to log k, which is more than a power of k would be. Beyond what was learned: all leaves.
  */
 export function budgetOf(budgets: IvfBudgets, recall: number, k: number): Budget {
   const { ks, recalls, leaves, candidates } = budgets;
+  assert(candidates.length === ks.length * recalls.length, 'budgets have an entry for each k and recall');
   const column = recalls.findIndex((learned) => learned >= recall - 1e-9);
   const row = ks.findIndex((learned) => learned >= k);
-  if (column < 0 || row < 0) return { leaves: allLeaves, candidates: Math.ceil(k * shareMax(budgets)) };
-  const at = (index: number) => (candidates[index * recalls.length + column] as number) / (ks[index] as number);
-  const share = Math.max(at(row), row === 0 ? 0 : at(row - 1));
-  return { leaves: leaves[row * recalls.length + column] as number, candidates: Math.ceil(k * share) };
+  if (row < 0) {
+    const share = (candidates.at(-1) as number) / (ks.at(-1) as number);
+    return { leaves: allLeaves, candidates: Math.ceil(k * share) };
+  }
+  const shown = column < 0 ? recalls.length - 1 : column;
+  const high = candidates[row * recalls.length + shown] as number;
+  const low = row === 0 ? high : (candidates[(row - 1) * recalls.length + shown] as number);
+  const [before, after] = [ks[row - 1] ?? 0, ks[row] as number];
+  const weight = row === 0 ? 1 : Math.log(k / before) / Math.log(after / before);
+  return {
+    leaves: column < 0 ? allLeaves : (leaves[row * recalls.length + column] as number),
+    candidates: Math.max(k, Math.ceil(low + (Math.max(low, high) - low) * weight)),
+  };
 }
 
 /** Stands for "every leaf there is". */
 export const allLeaves = 0xffffffff;
-
-function shareMax({ ks, recalls, candidates }: IvfBudgets): number {
-  const last = ks.length - 1;
-  const share = (candidates[candidates.length - 1] as number) / (ks[last] as number);
-  assert(candidates.length === ks.length * recalls.length, 'budgets have an entry for each k and recall');
-  return Math.max(1, share);
-}
 
 /** Budgets that nothing was learned for: all leaves, and four candidates for each neighbour where codes are inexact. */
 export function unlearnedBudgets(exact: boolean): IvfBudgets {

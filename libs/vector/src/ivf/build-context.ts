@@ -19,32 +19,46 @@ export interface BuildContext {
   readonly unit: boolean;
 }
 
-/** A stretch of rows in the memory while a wave works on it. */
-export interface Piece {
+/** A stretch of rows in the memory while it is worked on. */
+export interface Wave {
   readonly first: number;
   readonly rowCount: number;
-  /** f32 rows. */
+  /** f32 rows, one behind the other. */
   readonly rows: number;
-  readonly slot: number;
 }
 
-/** Reads all rows in order, as many pieces at a time as there are threads, and waits for `work` on each wave of pieces. */
+/** Pieces of a wave per thread: several, so that threads wait for each other rarely. */
+const piecesPerThread = 4;
+
+/** Rows of a wave. */
+export function waveRows({ plan, rows, executor }: BuildContext): number {
+  return Math.min(rows.rowCount, plan.pieceRows * executor.threadCount * piecesPerThread);
+}
+
+/** Reads all rows in order, a wave at a time, to `target`. */
 export async function eachWave(
-  { rows, dims, memory, executor }: BuildContext,
-  slots: readonly number[],
-  pieceRows: number,
-  work: (wave: readonly Piece[]) => Promise<void>,
+  context: BuildContext,
+  target: number,
+  work: (wave: Wave) => Promise<void>,
 ): Promise<void> {
-  for (let first = 0; first < rows.rowCount; ) {
-    const wave: Piece[] = [];
-    for (let slot = 0; slot < executor.threadCount && first < rows.rowCount; slot++) {
-      const rowCount = Math.min(pieceRows, rows.rowCount - first);
-      rows.read(first, rowCount, memory.f32(slots[slot] as number, rowCount * dims));
-      wave.push({ first, rowCount, rows: slots[slot] as number, slot });
-      first += rowCount;
-    }
-    await work(wave);
+  const { rows, dims, memory } = context;
+  const step = waveRows(context);
+  for (let first = 0; first < rows.rowCount; first += step) {
+    const rowCount = Math.min(step, rows.rowCount - first);
+    rows.read(first, rowCount, memory.f32(target, rowCount * dims));
+    await work({ first, rowCount, rows: target });
   }
+}
+
+/** Pieces that tasks work on. */
+export function piecesOf(
+  { plan }: BuildContext,
+  rowCount: number,
+): readonly { readonly first: number; readonly rowCount: number }[] {
+  return Array.from({ length: Math.ceil(rowCount / plan.pieceRows) }, (_, i) => ({
+    first: i * plan.pieceRows,
+    rowCount: Math.min(plan.pieceRows, rowCount - i * plan.pieceRows),
+  }));
 }
 
 /** Scattered rows, as they are, into the memory. */

@@ -106,10 +106,10 @@ describe('buildIvf', () => {
   });
 
   test('gives the same bytes on one thread and on two', async () => {
-    const rows = rowsOf(clouds(5000, 9, 4, 1000, 10_000), 9);
+    const rows = rowsOf(clouds(3000, 9, 4, 1000, 10_000), 9);
     for (const metric of metrics) {
       for (const codec of codecs) {
-        const options = { metric, codec, seed: 7, leafRows: 20, learningQueryCount: 50 };
+        const options = { metric, codec, seed: 7, leafRows: 20, learningQueryCount: 30 };
         const one = await buildIvf(rows, options, module, inline);
         expect(await buildIvf(rows, options, module, threads)).toEqual(one);
         expect(await buildIvf(rows, { ...options, seed: 8 }, module, inline)).not.toEqual(one);
@@ -140,12 +140,13 @@ describe('budgetOf', () => {
     candidates: Uint32Array.of(8, 9, 20, 30, 150, 250),
   };
   test('is the learned one for at least as many neighbours and at least the recall, candidates in proportion', () => {
-    expect(budgetOf(budgets, 0.9, 10)).toEqual({ leaves: 3, candidates: 80 });
-    expect(budgetOf(budgets, 0.93, 11)).toEqual({ leaves: 6, candidates: 33 });
-    expect(budgetOf(budgets, 0.1, 100)).toEqual({ leaves: 5, candidates: 200 });
+    expect(budgetOf(budgets, 0.9, 10)).toEqual({ leaves: 3, candidates: 20 });
+    expect(budgetOf(budgets, 0.93, 11)).toEqual({ leaves: 6, candidates: 40 });
+    expect(budgetOf(budgets, 0.1, 100)).toEqual({ leaves: 5, candidates: 150 });
+    expect(budgetOf(budgets, 0.1, 1)).toEqual({ leaves: 1, candidates: 8 });
   });
   test('is all leaves beyond what was learned', () => {
-    expect(budgetOf(budgets, 0.96, 10)).toEqual({ leaves: allLeaves, candidates: 25 });
-    expect(budgetOf(budgets, 0.9, 101).leaves).toBe(allLeaves);
+    expect(budgetOf(budgets, 0.96, 10)).toEqual({ leaves: allLeaves, candidates: 30 });
+    expect(budgetOf(budgets, 0.95, 200)).toEqual({ leaves: allLeaves, candidates: 500 });
   });
 });

@@ -23,7 +23,7 @@ const leafCountMax = 16_384;
 const sampleRowsPerLeaf = 80;
 const sampleBytesMax = 512 << 20;
 const pieceBytes = 2 << 20;
-const learningQueryCountDefault = 256;
+const learningQueryCountDefault = 512;
 
 export function planBuild(rows: IvfRows, options: IvfBuildOptions): BuildPlan {
   const { rowCount, dims } = rows;

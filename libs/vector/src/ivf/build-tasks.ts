@@ -1,6 +1,5 @@
 import { createSeededRandom, unreachable } from '@lagoon/base';
 import type { DistanceMetric } from '../metric.ts';
-import { metricCodes } from '../wasm-kernels.ts';
 import type { BuildWasm } from './build-wasm.ts';
 import { codeBytes, int8Stride, pq4BlockRows, pq4SubCount } from './list-layout.ts';
 
@@ -84,15 +83,22 @@ export interface LearningQueries {
   readonly states: number;
 }
 
-/** True nearest rows: offers contiguous rows to queries [from, to). */
+/** True nearest rows: offers contiguous rows to some queries, packed in panels. */
 export interface TruthTask {
   readonly kind: 'truth';
-  readonly learning: LearningQueries;
-  readonly from: number;
-  readonly to: number;
+  readonly dims: number;
   readonly rows: number;
   readonly rowCount: number;
   readonly firstNumber: number;
+  readonly queryCount: number;
+  readonly queries: number;
+  readonly zeros: number;
+  /** Whether distances are euclidean, of rows of any length. */
+  readonly squares: boolean;
+  /** Of `offerRows` in `kernels/assembly/cluster.ts`. */
+  readonly states: number;
+  readonly worsts: number;
+  readonly scores: number;
 }
 
 /** Nearest rows by their codes: offers lists to queries [from, to). */
@@ -141,7 +147,7 @@ export function runBuildTask(wasm: BuildWasm, memory: WebAssembly.Memory, task: 
       encode(wasm, memory, task);
       break;
     case 'truth':
-      findTruth(wasm, memory, task);
+      findTruth(wasm, task);
       break;
     case 'rank':
       rank(wasm, memory, task);
@@ -329,16 +335,10 @@ function encode(wasm: BuildWasm, memory: WebAssembly.Memory, task: EncodeTask): 
 /** Words of a query's state. */
 export const learningStateWords = 5;
 
-function findTruth(wasm: BuildWasm, memory: WebAssembly.Memory, task: TruthTask): void {
-  const { metric, dims, queries } = task.learning;
-  // Rows and queries have unit length under cosine_distance.
-  const metricCode = metricCodes[metric === 'cosine_distance' ? 'dot_product' : metric];
-  for (let query = task.from; query < task.to; query++) {
-    selecting(wasm, memory, task.learning, query, () => {
-      const at = queries + query * dims * 4;
-      wasm.scanFlatList(metricCode, 0, dims, task.rowCount, task.rows, 0, at, 0, 0, 0, task.firstNumber);
-    });
-  }
+function findTruth(wasm: BuildWasm, task: TruthTask): void {
+  const { dims, rows, rowCount, firstNumber, queryCount, queries, zeros, states, worsts, scores } = task;
+  const squares = task.squares ? 1 : 0;
+  wasm.offerRows(rows, rowCount, dims, queries, zeros, queryCount, squares, firstNumber, states, worsts, scores);
 }
 
 function rank(wasm: BuildWasm, memory: WebAssembly.Memory, task: RankTask): void {

@@ -50,6 +50,21 @@ export interface BuildWasm extends ListWasm {
       scores: number,
     ]
   >;
+  readonly offerRows: Kernel<
+    [
+      rows: number,
+      count: number,
+      dims: number,
+      queries: number,
+      zeros: number,
+      queryCount: number,
+      squares: number,
+      firstNumber: number,
+      states: number,
+      worsts: number,
+      scores: number,
+    ]
+  >;
   readonly addRows: Kernel<
     [rows: number, rowNumbers: number, count: number, dims: number, ids: number, sums: number, counts: number]
   >;
@@ -82,6 +97,7 @@ const names: readonly (keyof BuildWasm)[] = [
   'packBiases',
   'assignNearest',
   'nearestNodes',
+  'offerRows',
   'addRows',
   'normalizeRows',
   'meanRows',

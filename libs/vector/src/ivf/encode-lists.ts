@@ -1,6 +1,7 @@
-import { type BuildContext, readRows, runTasks } from './build-context.ts';
+import type { DistanceMetric } from '../metric.ts';
+import { type BuildContext, readRows, runTasks, waveRows } from './build-context.ts';
 import type { EncodeTask } from './build-tasks.ts';
-import type { ListCode } from './contract.ts';
+import type { ListCode, ListCodec } from './contract.ts';
 import type { LeafLayout } from './lay-out-leaves.ts';
 import { writeBooks } from './learn-code.ts';
 import { hasTerms, listBytes } from './list-layout.ts';
@@ -14,70 +15,77 @@ export interface EncodedLists {
   readonly codes: number;
 }
 
-/** Codes of all lists in order; `alongside` sees each group of lists while it is in memory. */
+/** Codes of all lists in order; `alongside` sees each wave of lists while it is in memory. */
 export async function encodeLists(
   context: BuildContext,
   layout: LeafLayout,
   code: ListCode,
   centroids: number,
-  alongside: (lists: readonly EncodedLists[]) => Promise<void>,
+  alongside: (lists: EncodedLists) => Promise<void>,
 ): Promise<Uint8Array> {
   if (code.codec === 'flat') return new Uint8Array(0);
-  const { dims, memory, options, executor, unit } = context;
-  const { codec } = code;
+  const { dims, memory, options, unit, plan } = context;
+  const { codec, metric } = options;
   const mark = memory.mark();
-  const groups = groupLists(context, layout, codec);
-  const rowsMax = Math.max(...groups.map((group) => group.rowCount));
-  const codesMax = Math.max(...groups.map((group) => group.codeBytes));
-  const listsMax = Math.max(...groups.map((group) => group.listCount));
+  const waves = groupLists(layout, waveRows(context), codec, metric, dims);
+  const target = {
+    rows: memory.take(Math.max(...waves.map((wave) => wave.rowCount)) * dims * 4),
+    lists: memory.take(Math.max(...waves.map((wave) => wave.listCount)) * 8),
+    codes: memory.take(Math.max(...waves.map((wave) => wave.codeBytes))),
+  };
+  const common = {
+    kind: 'encode',
+    codec: code.codec,
+    dims,
+    unit,
+    withTerms: hasTerms(codec, metric),
+    centroids,
+  } as const;
   const parameters = takeParameters(context, code);
-  const slots = Array.from({ length: executor.threadCount }, () => ({
-    rows: memory.take(rowsMax * dims * 4),
-    lists: memory.take(listsMax * 8),
-    codes: memory.take(codesMax),
-  }));
-  const all = new Uint8Array(groups.reduce((sum, group) => sum + group.codeBytes, 0));
+  const all = new Uint8Array(waves.reduce((sum, wave) => sum + wave.codeBytes, 0));
   let written = 0;
-  for (let next = 0; next < groups.length; next += slots.length) {
-    const wave = groups.slice(next, next + slots.length);
-    const tasks = wave.map((group, i): EncodeTask => {
-      const slot = slots[i] as (typeof slots)[number];
-      readLists(context, layout, group, slot);
-      return {
-        ...{ kind: 'encode', codec, dims, unit, withTerms: hasTerms(codec, options.metric), centroids },
-        ...{ ...parameters, ...slot, listCount: group.listCount },
-      };
-    });
-    await runTasks(context, tasks);
-    wave.forEach((group, i) => {
-      all.set(memory.u8((tasks[i] as EncodeTask).codes, group.codeBytes), written);
-      written += group.codeBytes;
-    });
-    await alongside(
-      wave.map(({ firstPosition, listCount }, i) => {
-        const { lists, codes } = tasks[i] as EncodeTask;
-        return { firstPosition, listCount, lists, codes };
+  for (const wave of waves) {
+    const sizes = readLists(context, layout, wave, target);
+    const tasks = groupLists({ leafEnds: endsOf(sizes) }, plan.pieceRows, codec, metric, dims).map(
+      (group): EncodeTask => ({
+        ...{ ...common, ...parameters, listCount: group.listCount },
+        rows: target.rows + group.firstPosition * dims * 4,
+        lists: target.lists + group.firstLeaf * 8,
+        codes: target.codes + group.firstCode,
       }),
     );
+    await runTasks(context, tasks);
+    all.set(memory.u8(target.codes, wave.codeBytes), written);
+    written += wave.codeBytes;
+    await alongside({ ...target, firstPosition: wave.firstPosition, listCount: wave.listCount });
   }
   memory.release(mark);
   return all;
 }
 
-/** Rows and table of a group of lists into a slot. */
+/** Rows and table of a group of lists into memory; their lengths. */
 function readLists(
   context: BuildContext,
   { order, leafEnds }: LeafLayout,
-  group: ListGroup,
-  slot: { readonly rows: number; readonly lists: number },
-): void {
-  readRows(context, order.subarray(group.firstPosition, group.firstPosition + group.rowCount), slot.rows);
-  const lists = context.memory.u32(slot.lists, group.listCount * 2);
-  for (let i = 0; i < group.listCount; i++) {
-    const leaf = group.firstLeaf + i;
-    lists[2 * i] = leaf;
-    lists[2 * i + 1] = (leafEnds[leaf] as number) - (leaf === 0 ? 0 : (leafEnds[leaf - 1] as number));
-  }
+  { firstLeaf, listCount, firstPosition, rowCount }: ListGroup,
+  target: { readonly rows: number; readonly lists: number },
+): readonly number[] {
+  readRows(context, order.subarray(firstPosition, firstPosition + rowCount), target.rows);
+  const lists = context.memory.u32(target.lists, listCount * 2);
+  return Array.from({ length: listCount }, (_, i) => {
+    const leaf = firstLeaf + i;
+    const size = (leafEnds[leaf] as number) - (leaf === 0 ? 0 : (leafEnds[leaf - 1] as number));
+    lists.set([leaf, size], 2 * i);
+    return size;
+  });
+}
+
+function endsOf(sizes: readonly number[]): Uint32Array {
+  let end = 0;
+  return Uint32Array.from(sizes, (size) => {
+    end += size;
+    return end;
+  });
 }
 
 interface ListGroup {
@@ -85,33 +93,32 @@ interface ListGroup {
   readonly listCount: number;
   readonly firstPosition: number;
   readonly rowCount: number;
+  readonly firstCode: number;
   readonly codeBytes: number;
 }
 
-/** Neighbouring lists of about a piece's rows. */
+/** Neighbouring lists of at most so many rows together, or one that has more. */
 function groupLists(
-  { plan, options, dims }: BuildContext,
-  { leafEnds }: LeafLayout,
-  codec: 'int8' | 'pq4',
-): ListGroup[] {
+  { leafEnds }: Pick<LeafLayout, 'leafEnds'>,
+  rowMax: number,
+  codec: ListCodec,
+  metric: DistanceMetric,
+  dims: number,
+): readonly ListGroup[] {
   const groups: ListGroup[] = [];
-  let group: ListGroup | undefined;
+  let group = { firstLeaf: 0, listCount: 0, firstPosition: 0, rowCount: 0, firstCode: 0, codeBytes: 0 };
   leafEnds.forEach((end, leaf) => {
     const start = leaf === 0 ? 0 : (leafEnds[leaf - 1] as number);
-    const bytes = listBytes(codec, options.metric, dims, end - start);
-    if (group !== undefined && group.rowCount + end - start > plan.pieceRows) {
+    if (group.listCount > 0 && group.rowCount + end - start > rowMax) {
       groups.push(group);
-      group = undefined;
+      const firstCode = group.firstCode + group.codeBytes;
+      group = { firstLeaf: leaf, listCount: 0, firstPosition: start, rowCount: 0, firstCode, codeBytes: 0 };
     }
-    const before = group ?? { firstLeaf: leaf, listCount: 0, firstPosition: start, rowCount: 0, codeBytes: 0 };
-    group = {
-      ...before,
-      listCount: before.listCount + 1,
-      rowCount: before.rowCount + end - start,
-      codeBytes: before.codeBytes + bytes,
-    };
+    group.listCount++;
+    group.rowCount += end - start;
+    group.codeBytes += listBytes(codec, metric, dims, end - start);
   });
-  if (group !== undefined) groups.push(group);
+  groups.push(group);
   return groups;
 }
 

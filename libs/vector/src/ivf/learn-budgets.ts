@@ -1,11 +1,13 @@
-import { allLeaves, budgetKs, budgetRecalls } from './budgets.ts';
-import { type BuildContext, type Piece, readRows, runTasks } from './build-context.ts';
-import { type LearningQueries, learningStateWords, type RankTask, type TruthTask } from './build-tasks.ts';
+import { type Asked, deepEvery, lostRank, neighbourCount, rankedCount, summarize } from './budget-summary.ts';
+import { budgetKs } from './budgets.ts';
+import { type BuildContext, readRows, runTasks, type Wave } from './build-context.ts';
+import { type LearningQueries, learningStateWords, type RankTask } from './build-tasks.ts';
 import { listBase, prepareInt8, preparePq4 } from './code-query.ts';
 import type { IvfBudgets, ListCode } from './contract.ts';
 import type { EncodedLists } from './encode-lists.ts';
 import { toHalves } from './half-float.ts';
 import type { LeafLayout } from './lay-out-leaves.ts';
+import { createTruth, shareOut } from './learn-truth.ts';
 import { hasTerms, int8Stride, pq4SubCount } from './list-layout.ts';
 
 /**
@@ -14,21 +16,12 @@ import { hasTerms, int8Stride, pq4SubCount } from './list-layout.ts';
  */
 export interface Learning {
   /** Offers a wave of rows, which are prepared as the queries are. */
-  offerRows(wave: readonly Piece[]): Promise<void>;
+  offerRows(wave: Wave): Promise<void>;
   /** Called once, when all rows were offered and lists are laid out. */
   beginLists(layout: LeafLayout, code: ListCode): void;
-  offerLists(lists: readonly EncodedLists[]): Promise<void>;
+  offerLists(lists: EncodedLists): Promise<void>;
   finish(): IvfBudgets;
 }
-
-/** Neighbours that most queries ask for; every eighth asks for all that budgets are learned for. */
-const neighbourCount = 1000;
-const deepEvery = 8;
-/** Candidates by code that are ranked; what lies behind them counts as lost. */
-const rankedCount = (k: number) => 2 * k + 1000;
-/** z of a one-sided 99 % bound. */
-const confidence = 2.326;
-const margin = 0.02;
 
 export function createLearning(context: BuildContext): Learning {
   const { memory, wasm, dims, rows, plan, options, executor, unit } = context;
@@ -41,25 +34,13 @@ export function createLearning(context: BuildContext): Learning {
   // One more than asked for, as the query's row is among them.
   const depthOf = (query: number) =>
     Math.min(rows.rowCount, (query % deepEvery === 0 ? (budgetKs.at(-1) as number) : neighbourCount) + 1);
-  const truth = takeStates(context, queries, queryCount, depthOf);
+  const truth = createTruth(context, queries, queryCount, depthOf);
   let ranked: Ranking | undefined;
   let layoutOf: LeafLayout | undefined;
   let leafRanks: Uint32Array = new Uint32Array(0);
 
   return {
-    offerRows: async (wave) => {
-      for (const piece of wave) {
-        await runTasks(
-          context,
-          shareOut(queryCount, executor.threadCount).map(
-            ({ from, to }): TruthTask => ({
-              ...{ kind: 'truth', learning: truth, from, to },
-              ...{ rows: piece.rows, rowCount: piece.rowCount, firstNumber: piece.first },
-            }),
-          ),
-        );
-      }
-    },
+    offerRows: truth.offerRows,
     beginLists: (layout, code) => {
       layoutOf = layout;
       const distances = leafDistances(context, layout, queries, queryCount);
@@ -71,20 +52,17 @@ export function createLearning(context: BuildContext): Learning {
         ranked = prepareRanking(context, code, entries, distances, queryCount);
       }
     },
-    offerLists: async (lists) => {
-      for (const part of lists) {
-        await runTasks(
-          context,
-          shareOut(queryCount, executor.threadCount).map(
-            ({ from, to }, thread): RankTask => ({
-              ...(ranked as Ranking).task,
-              ...{ from, to, sums: (ranked as Ranking).sums + thread * 64 },
-              ...{ listCount: part.listCount, lists: part.lists, codes: part.codes, firstNumber: part.firstPosition },
-            }),
-          ),
-        );
-      }
-    },
+    offerLists: ({ listCount, lists, codes, firstPosition }) =>
+      runTasks(
+        context,
+        shareOut(queryCount, executor.threadCount).map(
+          ({ from, to }, thread): RankTask => ({
+            ...(ranked as Ranking).task,
+            ...{ from, to, sums: (ranked as Ranking).sums + thread * 64 },
+            ...{ listCount, lists, codes, firstNumber: firstPosition },
+          }),
+        ),
+      ),
     finish: () => {
       const layout = layoutOf as LeafLayout;
       const positions = new Uint32Array(rows.rowCount);
@@ -95,7 +73,7 @@ export function createLearning(context: BuildContext): Learning {
       const leafCount = layout.leafEnds.length;
       const asked = Array.from({ length: queryCount }, (_, query): Asked => {
         const self = queryRows[query] as number;
-        const neighbours = finishQuery(context, truth, query).filter((row) => row !== self);
+        const neighbours = truth.nearest(query).filter((row) => row !== self);
         const places = neighbours.map((row) => positions[row] as number);
         const leafRank = places.map((place) => leafRanks[query * leafCount + (leafOf[place] as number)] as number);
         if (ranked === undefined) return { leafRanks: leafRank, codeRanks: places.map((_, i) => i) };
@@ -124,24 +102,9 @@ export function createLearning(context: BuildContext): Learning {
   }
 }
 
-interface Asked {
-  /** Per neighbour, nearest first. */
-  readonly leafRanks: Uint32Array;
-  readonly codeRanks: Uint32Array;
-}
-
 interface Ranking {
   readonly task: Omit<RankTask, 'from' | 'to' | 'sums' | 'listCount' | 'lists' | 'codes' | 'firstNumber'>;
   readonly sums: number;
-}
-
-const lost = 0xffffffff;
-
-function shareOut(count: number, parts: number): readonly { readonly from: number; readonly to: number }[] {
-  return Array.from({ length: Math.min(count, parts) }, (_, part) => ({
-    from: Math.floor((part * count) / Math.min(count, parts)),
-    to: Math.floor(((part + 1) * count) / Math.min(count, parts)),
-  }));
 }
 
 /** f32 per query and leaf, in the metric's units, from the centroids as they are stored. */
@@ -225,7 +188,7 @@ function finishQuery({ memory, wasm }: BuildContext, { states }: LearningQueries
 function codeRanksOf(places: Uint32Array, order: Uint32Array, self: number): Uint32Array {
   const rankOf = new Map<number, number>();
   for (const position of order) if (position !== self) rankOf.set(position, rankOf.size);
-  return places.map((place) => rankOf.get(place) ?? lost);
+  return places.map((place) => rankOf.get(place) ?? lostRank);
 }
 
 function leafByPosition({ leafEnds }: LeafLayout, rowCount: number): Uint32Array {
@@ -234,70 +197,4 @@ function leafByPosition({ leafEnds }: LeafLayout, rowCount: number): Uint32Array
     leaves.fill(leaf, leaf === 0 ? 0 : leafEnds[leaf - 1], end);
   });
   return leaves;
-}
-
-function summarize(asked: readonly Asked[], leafCount: number, exact: boolean): IvfBudgets {
-  const leaves: number[] = [];
-  const candidates: number[] = [];
-  for (const k of budgetKs) {
-    const deep = asked.filter((_, query) => k <= neighbourCount || query % deepEvery === 0);
-    const cut = deep.map((one) => ({
-      leafRanks: one.leafRanks.subarray(0, k),
-      codeRanks: one.codeRanks.subarray(0, k),
-    }));
-    for (const recall of budgetRecalls) {
-      const needed = exact ? k : candidatesFor(cut, k, recall);
-      candidates.push(needed);
-      leaves.push(leavesFor(cut, needed, recall, leafCount));
-    }
-  }
-  return {
-    ks: budgetKs,
-    recalls: budgetRecalls,
-    leaves: Uint32Array.from(leaves),
-    candidates: Uint32Array.from(candidates),
-  };
-}
-
-/** Candidates that lose at most a tenth of what the recall may lose. */
-function candidatesFor(asked: readonly Asked[], k: number, recall: number): number {
-  const ranks = Uint32Array.from(asked.flatMap((one) => Array.from(one.codeRanks))).sort();
-  if (ranks.length === 0) return k;
-  const last = ranks[Math.min(ranks.length - 1, Math.ceil(ranks.length * (1 - (1 - recall) / 10)))] as number;
-  const most = rankedCount(k + 1);
-  return Math.max(k, Math.min(most, last + 1));
-}
-
-/** The fewest leaves whose recall is, with 99 % confidence, the target and a margin; else all that find anything. */
-function leavesFor(asked: readonly Asked[], candidates: number, recall: number, leafCount: number): number {
-  const target = recall + Math.min(margin, (1 - recall) / 2);
-  const everything = meanRecall(asked, candidates, leafCount);
-  let low = 0;
-  let high = leafCount; // enough, or all
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    const { lower, mean } = meanRecall(asked, candidates, middle);
-    if (lower >= target || mean >= everything.mean) high = middle;
-    else low = middle;
-  }
-  return high === leafCount ? allLeaves : high;
-}
-
-/** With one more query that found nothing: a bound from few queries that all found all is below 1. */
-function meanRecall(asked: readonly Asked[], candidates: number, leaves: number): { mean: number; lower: number } {
-  let sum = 0;
-  let squares = 0;
-  for (const { leafRanks, codeRanks } of asked) {
-    let found = 0;
-    for (let i = 0; i < leafRanks.length; i++) {
-      if ((leafRanks[i] as number) < leaves && (codeRanks[i] as number) < candidates) found++;
-    }
-    const recall = leafRanks.length === 0 ? 1 : found / leafRanks.length;
-    sum += recall;
-    squares += recall * recall;
-  }
-  const count = asked.length + 1;
-  const mean = sum / count;
-  const deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
-  return { mean, lower: mean - (confidence * deviation) / Math.sqrt(count) };
 }
