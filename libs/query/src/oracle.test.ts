@@ -12,6 +12,7 @@ import type {
 import type { Arena } from '@lagoon/vector';
 import fc from 'fast-check';
 import type { Filter } from './filter.ts';
+import { sampleFilters } from './filter-samples.ts';
 import { answer } from './oracle.ts';
 import type { QueryEngine } from './query-engine.ts';
 import type { ConsistencySpec, QuerySpec, RankBy } from './query-spec.ts';
@@ -61,14 +62,15 @@ function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
           fullTextSearch: { ...fullTextSearch, k1: 2, b: 0.3 },
         },
       ],
-      ['s', scalar('string')],
+      ['s', { ...scalar('string'), glob: true, regex: true, fuzzy: true }],
       ['i', scalar('int')],
       ['u', scalar('uint')],
       ['f', scalar('float')],
       ['g', scalar('uuid')],
       ['d', scalar('datetime')],
       ['b', scalar('bool')],
-      ['tags', { type: { kind: 'array', scalar: 'string' }, filterable: true }],
+      ['lines', { type: { kind: 'array', scalar: 'string' }, filterable: false, fullTextSearch }],
+      ['tags', { type: { kind: 'array', scalar: 'string' }, filterable: true, regex: true, fuzzy: true }],
       ['numbers', { type: { kind: 'array', scalar: 'int' }, filterable: true }],
     ]),
   };
@@ -76,7 +78,7 @@ function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
 
 /** Small pools, so that values collide; with the traps of 64 bits, signs and UTF-16 order. */
 const pools = {
-  s: ['', 'a', 'ab', 'abcdefg', 'abcdefh', 'é', '\u{ffff}', '\u{10000}'],
+  s: ['', 'a', 'ab', 'abcdefg', 'abcdefh', 'AB/cd.txt', 'é', '\u{ffff}', '\u{10000}'],
   i: [0n, 1n, -1n, 2n ** 53n, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 63n - 1n, 2n ** 32n],
   u: [0n, 1n, 2n ** 32n, 2n ** 53n + 1n, 2n ** 64n - 1n],
   f: [0, -0, 1.5, -1.5, 1e300, -1e300, 5e-324],
@@ -104,6 +106,7 @@ const pick = (name: keyof typeof pools): fc.Arbitrary<AttributeValue> =>
   fc.constantFrom(...(pools[name] as readonly AttributeValue[]));
 const vector = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 3, maxLength: 3 });
 
+const line = fc.array(fc.constantFrom(...words), { maxLength: 4 }).map((list) => list.join(' '));
 const values = fc.record({
   v: nullable(vector),
   text: nullable(fc.array(fc.constantFrom(...words), { maxLength: 6 }).map((list) => list.join(' '))),
@@ -115,6 +118,7 @@ const values = fc.record({
   g: nullable(pick('g')),
   d: nullable(pick('d')),
   b: nullable(pick('b')),
+  lines: nullable(fc.array(line, { maxLength: 3 })),
   tags: nullable(fc.array(pick('tags'), { maxLength: 3 })),
   numbers: nullable(fc.array(pick('numbers'), { maxLength: 3 })),
 }) as fc.Arbitrary<TestDocument['values']>;
@@ -186,7 +190,13 @@ function comparison(idKind: IdKind): fc.Arbitrary<Filter> {
     ),
     values: fc.constantFrom(...ids[idKind]).map((id) => [id]),
   });
-  return fc.oneof(scalar, array, byId) as fc.Arbitrary<Filter>;
+  const others = sampleFilters({
+    ...{ idKind, ids: ids[idKind], words },
+    elements: { tags: pools.tags, numbers: pools.numbers },
+    patterned: ['s', 'tags'],
+    searched: ['text', 'note', 'lines'],
+  });
+  return fc.oneof(scalar, array, byId, { weight: 3, arbitrary: others }) as fc.Arbitrary<Filter>;
 }
 
 function filter(idKind: IdKind): fc.Arbitrary<Filter> {

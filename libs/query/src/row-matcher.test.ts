@@ -1,25 +1,39 @@
 import { expect, test } from '@jest/globals';
-import { encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
+import {
+  type AttributeValue,
+  type Block,
+  createBitmap,
+  createFullBitmap,
+  encodeBlock,
+  fullTextSearchDefaults,
+  getBit,
+  openBlock,
+  type Schema,
+  setBit,
+} from '@lagoon/format';
 import fc from 'fast-check';
 import { evaluateFilter } from './evaluate-filter.ts';
 import type { Filter } from './filter.ts';
-import { createFilterContext } from './filter-context.ts';
+import { createFilterContext, type FilterTarget } from './filter-context.ts';
+import { sampleFilters } from './filter-samples.ts';
 import { planFilter } from './plan-filter.ts';
 import { createRowMatcher } from './row-matcher.ts';
+import { createTextIndexCache } from './text-index-cache.ts';
 
+const searched = { regex: true, fuzzy: true, fullTextSearch: fullTextSearchDefaults } as const;
 const schema: Schema = {
   idKind: 'u64',
   attributes: new Map([
     ['n', { type: { kind: 'scalar', scalar: 'int' }, filterable: true }],
-    ['s', { type: { kind: 'scalar', scalar: 'string' }, filterable: true }],
-    ['a', { type: { kind: 'array', scalar: 'string' }, filterable: true }],
+    ['s', { type: { kind: 'scalar', scalar: 'string' }, filterable: true, ...searched }],
+    ['a', { type: { kind: 'array', scalar: 'string' }, filterable: true, ...searched }],
     ['absent', { type: { kind: 'scalar', scalar: 'float' }, filterable: true }],
   ]),
 };
 
 const context = createFilterContext();
 const number = fc.bigInt({ min: -2n, max: 3n });
-const text = fc.constantFrom('', 'a', 'b', 'ab');
+const text = fc.constantFrom('', 'a', 'b', 'ab', 'a b', 'abcdefg');
 const orNull = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: null, freq: 3 });
 const row = fc.record({ n: orNull(number), s: orNull(text), a: orNull(fc.array(text, { maxLength: 3 })) });
 
@@ -57,30 +71,41 @@ const leaf = fc.oneof(
   comparison('a', list, fc.array(orNull(text), { maxLength: 2 })),
   comparison('id', list, fc.array(fc.bigInt({ min: 0n, max: 9n }), { maxLength: 3 })),
 ) as fc.Arbitrary<Filter>;
+const others = sampleFilters({
+  ...{ idKind: 'u64', ids: [], words: ['a', 'b', 'ab'] },
+  elements: { a: ['', 'a', 'b'] },
+  patterned: ['s', 'a'],
+  searched: ['s', 'a'],
+});
 const filter = fc.letrec<{ node: Filter }>((tie) => ({
   node: fc.oneof(
     { maxDepth: 3 },
     leaf,
+    others,
     fc.record({ kind: fc.constantFrom('and', 'or'), filters: fc.array(tie('node'), { maxLength: 3 }) }),
     fc.record({ kind: fc.constant('not'), filter: tie('node') }),
   ) as fc.Arbitrary<Filter>,
 })).node;
 
+function blockOf(rows: readonly { readonly n: unknown; readonly s: unknown; readonly a: unknown }[]): Block {
+  return openBlock(
+    encodeBlock({
+      idKind: 'u64',
+      ids: rows.map((_, index) => BigInt(index)),
+      deletes: [],
+      columns: (['n', 's', 'a'] as const).map((name) => ({
+        name,
+        type: schema.attributes.get(name)?.type ?? { kind: 'scalar', scalar: 'int' },
+        values: rows.map((one) => one[name] as AttributeValue),
+      })),
+    }),
+  );
+}
+
 test('a row matches exactly where the filter over the whole block says so', () => {
   fc.assert(
     fc.property(fc.array(row, { maxLength: 8 }), filter, (rows, spec) => {
-      const block = openBlock(
-        encodeBlock({
-          idKind: 'u64',
-          ids: rows.map((_, index) => BigInt(index)),
-          deletes: [],
-          columns: (['n', 's', 'a'] as const).map((name) => ({
-            name,
-            type: schema.attributes.get(name)?.type ?? { kind: 'scalar', scalar: 'int' },
-            values: rows.map((one) => one[name]),
-          })),
-        }),
-      );
+      const block = blockOf(rows);
       const plan = planFilter(schema, spec, 'filters');
       const expected = evaluateFilter(context, { block }, plan);
       const matches = createRowMatcher(context, block, plan);
@@ -88,4 +113,44 @@ test('a row matches exactly where the filter over the whole block says so', () =
     }),
     { numRuns: 500 },
   );
+});
+
+test('over some of the rows a filter is exact for these, and texts are looked at by an index as by reading them', () => {
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 40 }), filter, fc.array(fc.nat({ max: 39 })), (rows, spec, some) => {
+      const block = blockOf(rows);
+      const plan = planFilter(schema, spec, 'filters');
+      const within = createBitmap(rows.length);
+      for (const index of some) if (index < rows.length) setBit(within, index);
+      const indexes = createTextIndexCache(1 << 20);
+      const textOf: FilterTarget['textOf'] = (name, settings) => {
+        const column = block.columns.get(name)?.column;
+        return column && indexes.indexOf('b', name, settings, rows.length, column);
+      };
+      const expected = evaluateFilter(context, { block }, plan);
+      const found = evaluateFilter(context, { block, textOf }, plan, within);
+      for (const index of some) if (index < rows.length) expect(getBit(found, index)).toBe(getBit(expected, index));
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('evaluation ends when nobody waits for it any more', () => {
+  const rows = Array.from({ length: 10_000 }, (_, i) => ({ n: null, s: `row ${i}`, a: null }));
+  const block = blockOf(rows);
+  const tests = ['^[a-z]+ 9+$', 'row'].map(
+    (pattern): Filter => ({ kind: 'pattern', attribute: 's', operator: 'regex', pattern }),
+  );
+  const plan = planFilter(schema, { kind: 'or', filters: tests }, 'filters');
+  let looks = 0;
+  const leaving = createFilterContext({
+    checkCancelled: () => {
+      if (++looks > 5) throw new Error('left');
+    },
+  });
+  expect(() => evaluateFilter(leaving, { block }, plan)).toThrow('left');
+  const few = createFullBitmap(block.rowCount).fill(0, 8);
+  looks = 0;
+  evaluateFilter(leaving, { block }, plan, few);
+  expect(looks).toBe(3);
 });

@@ -111,6 +111,28 @@ describe('search workers', () => {
     expect(running.disposeCount).toBe(1);
   });
 
+  test('a job whose caller goes away learns so while it runs, and gives its blocks back', async () => {
+    const workerUrl = scripted(`
+      import { parentPort, workerData } from 'node:worker_threads';
+      const error = { code: 'cancelled', message: 'left', reason: undefined, context: {} };
+      parentPort.on('message', (message) => {
+        if (message.kind !== 'job') return;
+        while (Atomics.load(workerData.cancelled, 0) !== message.number);
+        parentPort.postMessage({ kind: 'failed', error });
+      });`);
+    const { pool } = createTestEngine(createTestNamespace(schema), {
+      makePool: makePool({ workerCount: 1, workerUrl }),
+    });
+    for (let i = 0; i < 3; i++) {
+      const caller = new AbortController();
+      const { promise: released, resolve } = Promise.withResolvers<void>();
+      const run = pool.run(request(1), { [Symbol.dispose]: resolve }, caller.signal);
+      caller.abort(new Error('left'));
+      await expect(run).rejects.toThrow('left');
+      await released;
+    }
+  });
+
   test('past the bound of the queue a request is refused, and lets its blocks go', async () => {
     const { pool } = createTestEngine(createTestNamespace(schema), {
       makePool: makePool({ workerCount: 1, workerUrl: silentWorker, queueCountMax: 1 }),
