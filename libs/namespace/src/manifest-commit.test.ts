@@ -222,30 +222,36 @@ describe('the head hint', () => {
 });
 
 describe('an open that is overtaken by garbage collection', () => {
-  test.each(['body', 'log entry'])('starts over where the %s of the manifest that it was about to read is gone', async (what) => {
-    const first = await commitIndexed(await grown(3));
-    const reference = (await memory.list({ prefix: 'ns/docs/body/' })).objects[0]?.key ?? '';
-    const second = await commitIndexed((await log.append(first, () => batchDraft([7]))).view);
-    const expected = comparable(second);
-    await memory.delete([headKey('docs')]);
-    // The log as it was listed: its head the first manifest. What comes behind is appended, and collected at, while the reader sleeps.
-    const later = [logKey('docs', 5), logKey('docs', 6)];
-    const bytes = await Promise.all(later.map(async (key) => (await memory.get(key))?.bytes ?? new Uint8Array(0)));
-    await memory.delete(later);
-    const overtake = async () => {
-      for (const [index, key] of later.entries()) await memory.create(key, bytes[index] ?? new Uint8Array(0));
-      await memory.put(floorKey('docs', 5), new Uint8Array(0));
-      const gone = [1, 2, 3].map((generation) => logKey('docs', generation));
-      await memory.delete([...gone, reference, ...(what === 'body' ? [] : [logKey('docs', 4)])]);
-    };
-    store.expectNext('get', what === 'body' ? reference : logKey('docs', 4), { before: overtake });
-    expect(comparable((await other.open('docs')).view)).toEqual(expected);
-  });
+  test.each(['body', 'log entry'])(
+    'starts over where the %s of the manifest that it was about to read is gone',
+    async (what) => {
+      const first = await commitIndexed(await grown(3));
+      const reference = (await memory.list({ prefix: 'ns/docs/body/' })).objects[0]?.key ?? '';
+      const second = await commitIndexed((await log.append(first, () => batchDraft([7]))).view);
+      const expected = comparable(second);
+      await memory.delete([headKey('docs')]);
+      // The log as it was listed: its head the first manifest. What comes behind is appended, and collected at, while the reader sleeps.
+      const later = [logKey('docs', 5), logKey('docs', 6)];
+      const bytes = await Promise.all(later.map(async (key) => (await memory.get(key))?.bytes ?? new Uint8Array(0)));
+      await memory.delete(later);
+      const overtake = async () => {
+        for (const [index, key] of later.entries()) await memory.create(key, bytes[index] ?? new Uint8Array(0));
+        await memory.put(floorKey('docs', 5), new Uint8Array(0));
+        const gone = [1, 2, 3].map((generation) => logKey('docs', generation));
+        await memory.delete([...gone, reference, ...(what === 'body' ? [] : [logKey('docs', 4)])]);
+      };
+      store.expectNext('get', what === 'body' ? reference : logKey('docs', 4), { before: overtake });
+      expect(comparable((await other.open('docs')).view)).toEqual(expected);
+    },
+  );
 
   test('a body that is missing without a floor to explain it is corrupt', async () => {
     await commitIndexed(await grown(3));
     await memory.delete([headKey('docs'), (await memory.list({ prefix: 'ns/docs/body/' })).objects[0]?.key ?? '']);
-    await expect(other.open('docs')).rejects.toMatchObject({ code: 'corrupt', message: expect.stringContaining('missing') });
+    await expect(other.open('docs')).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining('missing'),
+    });
   });
 });
 

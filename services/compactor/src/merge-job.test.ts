@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
+import { createMemoryStore } from '@lagoon/object-store';
 import fc from 'fast-check';
 import type { CompactorConfig } from './config.ts';
-import { compact, createTestWorld, handingIngester, type TestWorld } from './testing.ts';
+import {
+  compact,
+  createTestClock,
+  createTestWorld,
+  handingIngester,
+  mortal,
+  settleMicrotasks,
+  type TestWorld,
+} from './testing.ts';
 
 /** Every index job leaves a segment of its own, two of one tier are merged. */
 const small: Partial<CompactorConfig> = { absorbBytesMax: 0, mergeFanIn: 2, mergeDeadBytesMin: 0 };
@@ -97,7 +106,7 @@ describe('merge job', () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });
@@ -216,5 +225,39 @@ describe('a merge beside other work', () => {
     expect(callCount()).toBeGreaterThan(1);
     expect((await segmentsOf(world)).length).toBeLessThan(3);
     expect((await world.content()).size).toBe(6);
+  });
+});
+
+describe('a compactor that dies in a merge', () => {
+  test('after any of its store calls: content unchanged, late deletes kept, and another one finishes the work', async () => {
+    const expected = new Map([
+      [2, 'zwei'],
+      [3, 'three'],
+      [5, 'five'],
+      [6, 'six'],
+    ]);
+    let callCount = 0;
+    for (let dieAfter = 0; ; dieAfter++) {
+      const clock = createTestClock();
+      const inner = createMemoryStore({ clock });
+      const world = createTestWorld(inner, clock);
+      await twoSegments(world);
+      await world.write([[6, 'six']]);
+      await compact(world.compactor({ config: noMerges, seed: 3 }));
+      await world.write([[2, 'zwei']], [1, 4]);
+      let count = 0;
+      const store = mortal(inner, () => count++ >= dieAfter);
+      const dying = world.compactor({ config: { ...small, mergeFanIn: 3 }, store, seed: 1_000 + dieAfter });
+      const outcome = await Promise.race([compact(dying).then(() => 'done'), settleMicrotasks().then(() => 'dead')]);
+      expect(await world.content()).toEqual(expected);
+      await compact(world.compactor({ config: small, seed: 2_000 + dieAfter }));
+      await world.write([[9, 'nine']]);
+      await compact(world.compactor({ config: small, seed: 3_000 + dieAfter }));
+      expect((await segmentsOf(world)).length).toBeLessThan(3);
+      expect(await world.content()).toEqual(new Map([...expected, [9, 'nine']]));
+      callCount = count;
+      if (outcome === 'done') break;
+    }
+    expect(callCount).toBeGreaterThan(20);
   });
 });

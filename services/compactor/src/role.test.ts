@@ -3,7 +3,16 @@ import { LagoonError } from '@lagoon/base';
 import { writeDirtyMarker } from '@lagoon/namespace';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { AppendManifestResponse_Outcome } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
-import { compact, createTestClock, createTestWorld, handingIngester, notify, testName } from './testing.ts';
+import {
+  compact,
+  createTestClock,
+  createTestWorld,
+  handingIngester,
+  mortal,
+  notify,
+  settleMicrotasks,
+  testName,
+} from './testing.ts';
 
 describe('when a tail is indexed', () => {
   test('a heavy one at once, another after some seconds, a small one later still', async () => {
@@ -222,22 +231,6 @@ describe('what it costs', () => {
   });
 });
 
-/** A store on which nothing returns once it is dead: its caller is stuck for ever, as if the process had gone. */
-function mortal(inner: ObjectStore, isDead: () => boolean): ObjectStore {
-  const gate =
-    <A extends unknown[], R>(verb: (...args: A) => Promise<R>) =>
-    (...args: A): Promise<R> =>
-      isDead() ? new Promise<R>(() => {}) : verb(...args);
-  return {
-    ...inner,
-    get: gate(inner.get),
-    put: gate(inner.put),
-    create: gate(inner.create),
-    list: gate(inner.list),
-    delete: gate(inner.delete),
-  };
-}
-
 function counting(inner: ObjectStore, calls: string[]): ObjectStore {
   const note =
     <A extends unknown[], R>(verb: string, run: (...args: A) => Promise<R>) =>
@@ -254,9 +247,4 @@ function counting(inner: ObjectStore, calls: string[]): ObjectStore {
     list: note('list', inner.list),
     delete: note('delete', inner.delete),
   };
-}
-
-/** All microtasks, and those that they set off, run before a macrotask does. */
-async function settleMicrotasks(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -229,3 +229,24 @@ export function handingIngester(world: TestWorld, options: HandingOptions = {}) 
   } as unknown as ServiceClient<typeof IngesterService>;
   return { client, callCount: () => callCount };
 }
+
+/** A store on which nothing returns once it is dead: its caller is stuck for ever, as if the process had gone. */
+export function mortal(inner: ObjectStore, isDead: () => boolean): ObjectStore {
+  const gate =
+    <A extends unknown[], R>(verb: (...args: A) => Promise<R>) =>
+    (...args: A): Promise<R> =>
+      isDead() ? new Promise<R>(() => {}) : verb(...args);
+  return {
+    ...inner,
+    get: gate(inner.get),
+    put: gate(inner.put),
+    create: gate(inner.create),
+    list: gate(inner.list),
+    delete: gate(inner.delete),
+  };
+}
+
+/** All microtasks, and those that they set off, run before a macrotask does. */
+export async function settleMicrotasks(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
