@@ -20,6 +20,7 @@ export type {
   RowDistances,
   ScorerMemory,
 } from './ivf/contract.ts';
+export { fromHalves } from './ivf/half-float.ts';
 export { listBytes } from './ivf/list-layout.ts';
 export { createListScorer } from './ivf/list-scorer.ts';
 export { createScalarListScorer } from './ivf/scalar-list-scorer.ts';

@@ -1,4 +1,4 @@
-import { allLeaves, budgetKs, budgetRecalls } from './budgets.ts';
+import { budgetKs, budgetRecalls } from './budgets.ts';
 import type { IvfBudgets } from './contract.ts';
 
 /** Neighbours that most queries ask for; every sixteenth asks for all that budgets are learned for. */
@@ -78,7 +78,7 @@ function leavesFor(asked: readonly Asked[], candidates: number, recall: number, 
     if (lower >= target || mean >= everything.mean) high = middle;
     else low = middle;
   }
-  return high === leafCount ? allLeaves : high;
+  return high;
 }
 
 /** With one more query that found nothing: a bound from few queries that all found all is below 1. */

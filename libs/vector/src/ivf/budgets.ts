@@ -38,12 +38,12 @@ export function budgetOf(budgets: IvfBudgets, recall: number, k: number): Budget
 export const allLeaves = 0xffffffff;
 
 /** Budgets that nothing was learned for: all leaves, and four candidates for each neighbour where codes are inexact. */
-export function unlearnedBudgets(exact: boolean): IvfBudgets {
+export function unlearnedBudgets(leafCount: number, exact: boolean): IvfBudgets {
   const count = budgetKs.length * budgetRecalls.length;
   return {
     ks: budgetKs,
     recalls: budgetRecalls,
-    leaves: new Uint32Array(count).fill(allLeaves),
+    leaves: new Uint32Array(count).fill(leafCount),
     candidates: Uint32Array.from({ length: count }, (_, i) => {
       const k = budgetKs[Math.floor(i / budgetRecalls.length)] as number;
       return exact ? k : Math.max(k + 100, 4 * k);

@@ -74,6 +74,7 @@ function expectSound(index: IvfIndex, rows: IvfRows, options: IvfBuildOptions, l
   }
   const { ks, recalls, leaves, candidates } = index.budgets;
   expect(leaves).toHaveLength(ks.length * recalls.length);
+  expect(leaves.every((count) => count >= 1 && count <= sizes.length)).toBe(true);
   candidates.forEach((count, i) => {
     expect(count).toBeGreaterThanOrEqual(Math.min(rowCount - 1, ks[Math.floor(i / recalls.length)] as number));
   });

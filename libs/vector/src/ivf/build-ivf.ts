@@ -62,7 +62,7 @@ export async function buildIvf(
   return {
     ...{ metric: options.metric, dims, rowCount, order: layout.order, leafEnds: layout.leafEnds },
     ...{ centroids: halves, code, codes },
-    budgets: learning?.finish() ?? unlearnedBudgets(options.codec === 'flat'),
+    budgets: learning?.finish() ?? unlearnedBudgets(leafCount, options.codec === 'flat'),
   };
 }
 

@@ -58,7 +58,7 @@ export type ListCode =
 export interface IvfBudgets {
   readonly ks: readonly number[];
   readonly recalls: readonly number[];
-  /** Nearest leaves to scan. */
+  /** Nearest leaves to scan, from one to all. */
   readonly leaves: Uint32Array;
   /** Best candidates by code to rank by their rows. */
   readonly candidates: Uint32Array;
