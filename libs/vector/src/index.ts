@@ -1,6 +1,5 @@
 export type { Arena, ArenaBlock, ScratchRegion } from './arena.ts';
 export { inverseNorm } from './inverse-norm.ts';
-export { allLeaves, type Budget, budgetOf } from './ivf/budgets.ts';
 export { type BuildExecutor, createInlineExecutor, createThreadExecutor } from './ivf/build-executor.ts';
 export { buildIvf } from './ivf/build-ivf.ts';
 export type {

@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { DistanceMetric } from '../metric.ts';
 import { loadKernelModule } from '../wasm-kernels.ts';
-import { allLeaves, budgetOf } from './budgets.ts';
 import { createInlineExecutor, createThreadExecutor } from './build-executor.ts';
 import { buildIvf } from './build-ivf.ts';
 import type { IvfBuildOptions, IvfIndex, IvfRows, ListCodec } from './contract.ts';
@@ -130,24 +129,5 @@ describe('buildIvf', () => {
     const task = { kind: 'codebook', dims: 2, rows: 2 ** 30, rowCount: 1, books: 0, from: 0, to: 1, sums: 0 } as const;
     await expect(threads.run(memory, [task])).rejects.toThrow('out of bounds');
     await threads.run(memory, []);
-  });
-});
-
-describe('budgetOf', () => {
-  const budgets = {
-    ks: [1, 10, 100],
-    recalls: [0.9, 0.95],
-    leaves: Uint32Array.of(1, 2, 3, 4, 5, 6),
-    candidates: Uint32Array.of(8, 9, 20, 30, 150, 250),
-  };
-  test('is the learned one for at least as many neighbours and at least the recall, candidates in proportion', () => {
-    expect(budgetOf(budgets, 0.9, 10)).toEqual({ leaves: 3, candidates: 20 });
-    expect(budgetOf(budgets, 0.93, 11)).toEqual({ leaves: 6, candidates: 40 });
-    expect(budgetOf(budgets, 0.1, 100)).toEqual({ leaves: 5, candidates: 150 });
-    expect(budgetOf(budgets, 0.1, 1)).toEqual({ leaves: 1, candidates: 8 });
-  });
-  test('is all leaves beyond what was learned', () => {
-    expect(budgetOf(budgets, 0.96, 10)).toEqual({ leaves: allLeaves, candidates: 30 });
-    expect(budgetOf(budgets, 0.95, 200)).toEqual({ leaves: allLeaves, candidates: 500 });
   });
 });
