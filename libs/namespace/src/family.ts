@@ -5,6 +5,7 @@ import { FamilyMemberSchema, type FamilyMember as StoredMember } from '@lagoon/p
 import { instantFromStored, instantToStored } from './instant-codec.ts';
 import { familyKey } from './keys.ts';
 import { toSafeNumber } from './proto-number.ts';
+import { checkSeal, seal } from './record-seal.ts';
 import type { Instant, LiveNamespace } from './view.ts';
 
 /** A member of a lineage: one incarnation of one namespace. */
@@ -47,7 +48,7 @@ export async function writeMember(
     birthGeneration: BigInt(member.birthGeneration),
     ...(member.origin === undefined ? {} : { origin: instantToStored(member.origin) }),
   });
-  await store.put(familyKey(family, member.incarnation), toBinary(FamilyMemberSchema, record), signal);
+  await store.put(familyKey(family, member.incarnation), seal(toBinary(FamilyMemberSchema, record)), signal);
 }
 
 /** Throws `corrupt`. */
@@ -58,6 +59,7 @@ export function decodeFamilyMember(key: string, bytes: Uint8Array): FamilyMember
   } catch (cause) {
     throw new LagoonError('corrupt', 'family record does not decode', { context: { key }, cause });
   }
+  checkSeal(key, bytes, stored.checksum);
   return {
     namespace: stored.namespace,
     incarnation: stored.incarnation,

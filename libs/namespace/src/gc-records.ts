@@ -12,6 +12,7 @@ import { type Needs, needsOf, requireKnown } from './gc-facts.ts';
 import { listEverything } from './gc-survey.ts';
 import { familiesPrefix, familyPrefix, parseKey, parseKeyAs, pinsPrefix } from './keys.ts';
 import { toSafeNumber } from './proto-number.ts';
+import { checkSeal } from './record-seal.ts';
 
 /** A member of a lineage, as its record says. */
 export interface MemberRecord extends ListedObject {
@@ -74,6 +75,7 @@ async function readPin(
   const bytes = await readAgreed(store, listed.key, signal);
   if (bytes === undefined) return undefined; // deleted meanwhile
   const pin = decode<Pin>(listed.key, () => fromBinary(PinSchema, bytes));
+  checkSeal(listed.key, bytes, pin.checksum);
   if (pin.instant === undefined) throw corrupt('a pin without an instant', { key: listed.key });
   requireKnown(listed.key, pin);
   requireKnown(listed.key, pin.instant);
@@ -109,6 +111,7 @@ async function readMember(
   const bytes = await readAgreed(store, key, signal);
   if (bytes === undefined) return undefined; // removed meanwhile
   const record = decode<FamilyMember>(key, () => fromBinary(FamilyMemberSchema, bytes));
+  checkSeal(key, bytes, record.checksum);
   requireKnown(key, record);
   if (record.origin !== undefined) requireKnown(key, record.origin);
   if (record.namespace === '' || record.incarnation !== incarnation)
@@ -125,7 +128,7 @@ async function readMember(
 const readCountMax = 6;
 
 /**
- * Records carry no checksum, and a bit that flips on the way could name other objects than those that are needed. So two reads must
+ * Old records carry no checksum, and a bit that flips on the way could name other objects than those that are needed. So two reads must
  * agree. Undefined: there is no such key.
  */
 async function readAgreed(store: ObjectStore, key: string, signal?: AbortSignal): Promise<Uint8Array | undefined> {

@@ -108,6 +108,7 @@ export { emptyView } from './open.ts';
 export { type CopyOperation, type FinishedCopy, readOperation, writeOperation } from './operations.ts';
 export { decodePin, type Pin } from './pin-codec.ts';
 export type { Snapshot } from './pins.ts';
+export { checkSeal } from './record-seal.ts';
 export type {
   ChainLink,
   DeleteVectorReference,

@@ -7,6 +7,7 @@ import {
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { operationKey } from './keys.ts';
 import { toSafeNumber } from './proto-number.ts';
+import { checkSeal, seal } from './record-seal.ts';
 
 /** A copy that was asked for and answered with a token. Garbage collection removes its record a day after it was written last. */
 export interface CopyOperation {
@@ -56,7 +57,7 @@ function encodeOperation({ source, startedAtMs, finished }: CopyOperation): Uint
     message.errorReason = finished.reason;
     message.errorMessage = finished.message;
   }
-  return toBinary(CopyOperationSchema, message);
+  return seal(toBinary(CopyOperationSchema, message));
 }
 
 function decodeOperation(key: string, bytes: Uint8Array): CopyOperation {
@@ -66,6 +67,7 @@ function decodeOperation(key: string, bytes: Uint8Array): CopyOperation {
   } catch (cause) {
     throw new LagoonError('corrupt', 'operation does not decode', { context: { key }, cause });
   }
+  checkSeal(key, bytes, stored.checksum);
   const { source, errorCode, errorReason, errorMessage } = stored;
   const atMs = toSafeNumber(stored.finishedAtMs, { key });
   const startedAtMs = toSafeNumber(stored.startedAtMs, { key });

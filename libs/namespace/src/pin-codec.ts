@@ -3,6 +3,7 @@ import { corrupt, LagoonError } from '@lagoon/base';
 import { Pin_Kind, PinSchema, type Pin as StoredPin } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { instantFromStored, instantToStored } from './instant-codec.ts';
 import { toSafeNumber } from './proto-number.ts';
+import { checkSeal, seal } from './record-seal.ts';
 import type { Instant } from './view.ts';
 
 /** Holds one instant of a namespace: a snapshot until it is deleted, a lease of a long read for a day. */
@@ -21,7 +22,7 @@ export function encodePin(pin: Pin): Uint8Array {
     instant: instantToStored(pin.instant),
     createdAtMs: BigInt(Math.max(0, Math.round(pin.createdAtMs))),
   });
-  return toBinary(PinSchema, message);
+  return seal(toBinary(PinSchema, message));
 }
 
 /** Throws `corrupt`. */
@@ -32,6 +33,7 @@ export function decodePin(key: string, bytes: Uint8Array): Pin {
   } catch (cause) {
     throw new LagoonError('corrupt', 'pin does not decode', { context: { key }, cause });
   }
+  checkSeal(key, bytes, stored.checksum);
   if (stored.instant === undefined || stored.kind === Pin_Kind.UNSPECIFIED) throw corrupt('pin lacks a field', { key });
   return {
     kind: stored.kind === Pin_Kind.SNAPSHOT ? 'snapshot' : 'lease',

@@ -1,6 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { LagoonError } from '@lagoon/base';
-import { logKey, parseKey } from '@lagoon/namespace';
+import { checkSeal, logKey, parseKey } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { FamilyMemberSchema, PinSchema } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { checkInstant, checkLog, type NameKeys } from './check-log.ts';
@@ -91,7 +91,7 @@ async function checkPin(run: FsckRun, key: string, pinned: Set<string>): Promise
   if (key.endsWith('.ok')) return;
   const object = await run.store.get(key, undefined, run.signal);
   if (object === undefined) return; // deleted meanwhile
-  const pin = decodeOr(() => fromBinary(PinSchema, object.bytes));
+  const pin = decodeOr(() => intact(key, object.bytes, fromBinary(PinSchema, object.bytes)));
   if (pin?.instant === undefined) return run.report(key, 'does not decode as a pin');
   pinned.add(pin.instant.incarnation);
   await checkInstant(run, pin.instant, key, run.inventory.has(`${key}.ok`) ? 'required' : 'unproven');
@@ -101,7 +101,7 @@ async function checkPin(run: FsckRun, key: string, pinned: Set<string>): Promise
 async function checkMember(run: FsckRun, names: ReadonlyMap<string, NameKeys>, key: string): Promise<void> {
   const object = await run.store.get(key, undefined, run.signal);
   if (object === undefined) return; // removed meanwhile
-  const member = decodeOr(() => fromBinary(FamilyMemberSchema, object.bytes));
+  const member = decodeOr(() => intact(key, object.bytes, fromBinary(FamilyMemberSchema, object.bytes)));
   if (member === undefined || member.namespace === '') return run.report(key, 'does not decode as a family member');
   if (member.origin === undefined) return;
   const birth = Number(member.birthGeneration);
@@ -156,6 +156,11 @@ function reasonOf(key: string, names: ReadonlyMap<string, NameKeys>): string {
     default:
       return "not Lagoon's: left alone";
   }
+}
+
+function intact<M extends { readonly checksum: number }>(key: string, bytes: Uint8Array, message: M): M {
+  checkSeal(key, bytes, message.checksum);
+  return message;
 }
 
 function decodeOr<M>(read: () => M): M | undefined {

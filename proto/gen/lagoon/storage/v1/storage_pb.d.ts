@@ -1076,6 +1076,13 @@ export declare type FamilyMember = Message<"lagoon.storage.v1.FamilyMember"> & {
    * @generated from field: lagoon.storage.v1.Instant origin = 4;
    */
   origin?: Instant | undefined;
+
+  /**
+   * CRC-32 of all bytes before this field, which is the last; 0 in records from before there was one.
+   *
+   * @generated from field: fixed32 checksum = 15;
+   */
+  checksum: number;
 };
 
 /**
@@ -1111,6 +1118,13 @@ export declare type Pin = Message<"lagoon.storage.v1.Pin"> & {
    * @generated from field: int64 created_at_ms = 4;
    */
   createdAtMs: bigint;
+
+  /**
+   * CRC-32 of all bytes before this field, which is the last; 0 in records from before there was one.
+   *
+   * @generated from field: fixed32 checksum = 15;
+   */
+  checksum: number;
 };
 
 /**
@@ -1491,6 +1505,13 @@ export declare type CopyOperation = Message<"lagoon.storage.v1.CopyOperation"> &
    * @generated from field: string error_message = 8;
    */
   errorMessage: string;
+
+  /**
+   * CRC-32 of all bytes before this field, which is the last; 0 in records from before there was one.
+   *
+   * @generated from field: fixed32 checksum = 15;
+   */
+  checksum: number;
 };
 
 /**
