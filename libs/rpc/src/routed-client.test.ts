@@ -31,7 +31,8 @@ function numbered(
   const missing = async (): Promise<never> => {
     throw new LagoonError('unimplemented', 'not in this test');
   };
-  const lineage = { branch: missing, createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
+  const snapshots = { createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
+  const lineage = { ...snapshots, branch: missing, startCopy: missing, getOperation: missing };
   return { append: answer, updateSchema: answer, deleteNamespace: answer, appendManifest: answer, ...lineage };
 }
 

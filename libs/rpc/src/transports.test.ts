@@ -44,7 +44,8 @@ function ingester(parts: Partial<Ingester>): Ingester {
   const missing = async (): Promise<never> => {
     throw new LagoonError('unimplemented', 'not in this test');
   };
-  const lineage = { branch: missing, createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
+  const snapshots = { createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
+  const lineage = { ...snapshots, branch: missing, startCopy: missing, getOperation: missing };
   const writes = { append: missing, updateSchema: missing, deleteNamespace: missing, appendManifest: missing };
   return { ...writes, ...lineage, ...parts };
 }
