@@ -1,3 +1,4 @@
+export { type AttributeRange, attributeRangeCountMax, isRangeOf } from './attribute-range.ts';
 export { equalAttributeTypes, formatAttributeType, parseAttributeType } from './attribute-type.ts';
 export {
   andInPlace,

@@ -1,6 +1,8 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { assert, corrupt, LagoonError } from '@lagoon/base';
+import { type AttributeRange, formatAttributeType, parseAttributeType } from '@lagoon/format';
 import {
+  AttributeRangeSchema,
   DeleteVectorReferenceSchema,
   IdempotencyPartReferenceSchema,
   ManifestPartReferenceSchema,
@@ -12,6 +14,7 @@ import {
   type DeleteVectorReference as StoredDeleteVector,
   type Manifest as StoredManifest,
   type ManifestPart as StoredPart,
+  type AttributeRange as StoredRange,
   type SegmentReference as StoredSegment,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import { instantFromStored, instantToStored } from './instant-codec.ts';
@@ -167,12 +170,14 @@ function segmentToStored(segment: SegmentReference): StoredSegment {
     footerOffset: BigInt(segment.footer?.offset ?? 0),
     footerSize: BigInt(segment.footer?.size ?? 0),
     ...deleteVector,
+    attributeRanges: (segment.attributeRanges ?? []).map(rangeToStored),
   });
 }
 
 function segmentFromStored(key: string, stored: StoredSegment): SegmentReference {
   const offset = toSafeNumber(stored.footerOffset, { key });
   const size = toSafeNumber(stored.footerSize, { key });
+  const ranges = stored.attributeRanges.map((range) => rangeFromStored(key, range));
   return {
     ...(size === 0 ? {} : { footer: { offset, size } }),
     object: referenceFromStored(key, stored.object),
@@ -182,7 +187,26 @@ function segmentFromStored(key: string, stored: StoredSegment): SegmentReference
     deleteVector: stored.deleteVector === undefined ? undefined : vectorFromStored(key, stored.deleteVector),
     generationFirst: toSafeNumber(stored.generationFirst, { key }),
     generationLast: toSafeNumber(stored.generationLast, { key }),
+    ...(ranges.length === 0 ? {} : { attributeRanges: ranges }),
   };
+}
+
+function rangeToStored({ name, type, min, max, nullCount }: AttributeRange): StoredRange {
+  return create(AttributeRangeSchema, {
+    name,
+    type: formatAttributeType(type),
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+    nullCount: BigInt(nullCount),
+  });
+}
+
+function rangeFromStored(key: string, { name, type, min, max, nullCount }: StoredRange): AttributeRange {
+  try {
+    return { name, type: parseAttributeType(type), min, max, nullCount: toSafeNumber(nullCount, { key }) };
+  } catch (cause) {
+    throw new LagoonError('corrupt', 'range of an attribute has a wrong type', { context: { key, type }, cause });
+  }
 }
 
 function vectorToStored(vector: DeleteVectorReference): StoredDeleteVector {

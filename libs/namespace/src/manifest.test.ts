@@ -23,6 +23,14 @@ const fresh = emptyManifest({
   createdAtMs: 5,
 });
 
+const range = {
+  name: 'n',
+  type: { kind: 'scalar', scalar: 'string' },
+  min: Uint8Array.of(),
+  max: Uint8Array.of(7, 8),
+  nullCount: 3,
+} as const;
+
 /** Two index jobs: 10 rows, then 4 rows of which 2 supersede, and one delete. */
 function example(): Manifest {
   const one = applyIndexEdit(fresh, {
@@ -91,6 +99,14 @@ describe('manifest edits', () => {
     ['named twice', (m) => ({ ...m, idempotencyParts: [...m.idempotencyParts, ...m.idempotencyParts] })],
     ['obsolete object is named', (m) => ({ ...m, obsolete: [{ key: 's2', obsoleteSinceGeneration: 1 }] })],
     ['before the birth', (m) => ({ ...m, birthGeneration: 2 })],
+    [
+      'a range of an attribute',
+      (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, attributeRanges: [{ ...range, nullCount: 11 }] })) }),
+    ],
+    [
+      'a range of an attribute',
+      (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, attributeRanges: [{ ...range, max: undefined }] })) }),
+    ],
     ['delete vector', (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, deleteVector: undefined })) })],
     [
       'size of a delete vector',
@@ -107,7 +123,10 @@ describe('manifest edits', () => {
 
 describe('manifest codec', () => {
   test('round trip', () => {
-    const manifest = { ...example(), revocations: [{ job: 'j1', atMs: 9 }], generation: 12 };
+    const segments = example().segments.map((one, i) =>
+      i === 0 ? one : { ...one, attributeRanges: [range, { ...range, name: 'm', min: undefined, max: undefined }] },
+    );
+    const manifest = { ...example(), segments, revocations: [{ job: 'j1', atMs: 9 }], generation: 12 };
     expect(decodeManifest('k', encodeManifest(manifest), 12)).toEqual(manifest);
   });
 

@@ -1,5 +1,5 @@
 import { assert, corrupt, type ErrorContext } from '@lagoon/base';
-import type { Schema } from '@lagoon/format';
+import { isRangeOf, type Schema } from '@lagoon/format';
 import type {
   DeleteVectorReference,
   IdempotencyPartReference,
@@ -167,6 +167,9 @@ function checkSegment(segment: SegmentReference, must: Must): void {
   must(segment.generationFirst <= segment.generationLast, 'generations of a segment', more);
   const { footer, object } = segment;
   must(footer === undefined || footer.offset + footer.size <= object.size, 'a footer behind its segment', more);
+  for (const range of segment.attributeRanges ?? []) {
+    must(isRangeOf(range, rowCount), 'a range of an attribute', { ...more, attribute: range.name });
+  }
   must(deleteVector !== undefined || liveRowCount === rowCount, 'dead rows without a delete vector', more);
   if (deleteVector?.kind !== 'inline') return;
   must(deleteVector.bitmap.byteLength === Math.ceil(rowCount / 8), 'size of a delete vector', more);

@@ -1,4 +1,4 @@
-import type { Schema } from '@lagoon/format';
+import type { AttributeRange, Schema } from '@lagoon/format';
 
 /**
  * A namespace at one generation: the value that folding its entries up to there gives. Pure data; holds no rows.
@@ -143,6 +143,8 @@ export interface SegmentReference {
   readonly generationLast: number;
   /** Where the footer of a segment of version 1 lies in its object, in bytes; absent: a flat segment, one columnar block. */
   readonly footer?: { readonly offset: number; readonly size: number };
+  /** Of filterable attributes; absent: not known. */
+  readonly attributeRanges?: readonly AttributeRange[];
 }
 
 export type DeleteVectorReference =

@@ -39,6 +39,8 @@ export interface SearchOutcome {
   readonly groups?: readonly AggregateGroup[];
   /** Of these, rows that no index led to; undefined: all of them. */
   readonly exhaustiveRowCount?: number;
+  /** Segments that were passed over for the ranges of their attributes. */
+  readonly prunedSegmentCount?: number;
   /** False: an index may have left rows out. */
   readonly isExact?: boolean;
 }

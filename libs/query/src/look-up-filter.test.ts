@@ -67,6 +67,33 @@ describe('filters by attribute indexes', () => {
     }
   });
 
+  test('a segment without a value in the range is passed over, and of it nothing is read', async () => {
+    const namespace = createTestNamespace(schema);
+    for (const from of [0, rowCount]) {
+      const documents = Array.from({ length: rowCount }, (_, n) => document(from + n));
+      await namespace.write(
+        documents.map((one, n) => ({ ...one, values: { ...one.values, group: BigInt(from + n) } })),
+      );
+      await namespace.index();
+    }
+    const { engine } = createTestEngine(namespace);
+    const query = async (filter: Filter) => {
+      const { rows, statistics } = await engine.query('docs', { ...byId(filter), limit: 1 }, strong);
+      return { ids: rows.map(({ id }) => id), pruned: statistics.prunedSegmentCount, bytes: statistics.storeBytes };
+    };
+    const everything = compare('group', 'gte', 0n);
+    const nothing = compare('group', 'lt', 0n);
+    await query({ kind: 'and', filters: [everything, nothing] });
+    expect(await query(nothing)).toEqual({ ids: [], pruned: 2, bytes: 0 });
+    expect(await query({ kind: 'not', filter: everything })).toEqual({ ids: [], pruned: 2, bytes: 0 });
+    expect(await query(compare('group', 'gte', BigInt(rowCount)))).toMatchObject({
+      ids: [BigInt(rowCount)],
+      pruned: 1,
+    });
+    expect(await query(everything)).toMatchObject({ ids: [0n], pruned: 0 });
+    await engine.close();
+  });
+
   test('a damaged granule is corrupt and leaves nothing pinned; the next query reads it again', async () => {
     const namespace = await indexed();
     let isDamaged = false;

@@ -50,13 +50,14 @@ function planNode(reader: SegmentReader, filter: FilterPlan): FilterLookup {
     case 'any':
     case 'equalArray':
     case 'range':
+    case 'elementRange':
       return planLeaf(reader, filter) ?? { kind: 'column', filter };
     default:
       return { kind: 'column', filter };
   }
 }
 
-type Leaf = Extract<FilterPlan, { readonly kind: 'missing' | 'any' | 'equalArray' | 'range' }>;
+type Leaf = Extract<FilterPlan, { readonly kind: 'missing' | 'any' | 'equalArray' | 'range' | 'elementRange' }>;
 
 function planLeaf(reader: SegmentReader, filter: Leaf): FilterLookup | undefined {
   const { type } = filter;
@@ -72,6 +73,10 @@ function planLeaf(reader: SegmentReader, filter: Leaf): FilterLookup | undefined
     case 'equalArray': {
       const all = keysOf(filter.operands).map((key): RowsLookup => ({ kind: 'keys', index, keys: [key] }));
       return all.length === 0 ? undefined : { kind: 'candidates', rows: { kind: 'all', of: all }, filter };
+    }
+    case 'elementRange': {
+      const range = keyRange(type.scalar, filter.operator, filter.operand);
+      return { kind: 'rows', rows: { kind: 'range', index, range, isSingle: false } };
     }
     case 'range': {
       const range = keyRange(type.scalar, filter.operator, filter.operand);

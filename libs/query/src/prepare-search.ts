@@ -2,12 +2,15 @@ import { mapBounded } from '@lagoon/base';
 import { createPinList, type PinList } from './index-granules.ts';
 import type { IndexedFilter } from './indexed-filter.ts';
 import { needsOf } from './query-needs.ts';
-import type { QueryPlan } from './query-plan.ts';
+import type { FilterPlan, QueryPlan } from './query-plan.ts';
 import type { HeldSnapshot } from './replica.ts';
+import type { ResidentBlock } from './resident-block.ts';
 
 /** What a search job takes beside its plan, and what it holds until it has ended: the snapshot and what was looked up for it. */
 export interface PreparedSearch {
   readonly indexed: readonly (IndexedFilter | undefined)[];
+  /** Segments of which no row matches, by the ranges of their attributes. */
+  readonly prunedSegmentCount: number;
   readonly hold: Disposable;
 }
 
@@ -22,19 +25,26 @@ export async function prepareSearch(
   signal?: AbortSignal,
 ): Promise<PreparedSearch> {
   const pins = createPinList();
-  const lookUp = withRoom(() => lookUpBlocks(held, plan, pins, signal));
-  const ensure = withRoom(() => held.ensure(needsOf(held.snapshot.schema, plan), signal));
+  const { blocks, schema } = held.snapshot;
+  const { filter } = plan;
+  const pruned = new Set(filter === undefined ? [] : blocks.filter((block) => !block.mayMatch(filter)));
+  const isPruned = (block: ResidentBlock): boolean => pruned.has(block);
+  const lookUp = withRoom(() => lookUpBlocks(blocks, filter, isPruned, pins, signal));
+  const ensure = withRoom(() => held.ensure(needsOf(schema, plan), isPruned, signal));
   const [lookedUp, ensured] = await Promise.allSettled([lookUp, ensure]);
   if (lookedUp.status === 'fulfilled' && ensured.status === 'fulfilled') {
-    return { indexed: lookedUp.value, hold: both(held.share(), pins) };
+    return { indexed: lookedUp.value, prunedSegmentCount: pruned.size, hold: both(held.share(), pins) };
   }
   pins[Symbol.dispose]();
   throw lookedUp.status === 'rejected' ? lookedUp.reason : (ensured as PromiseRejectedResult).reason;
 }
 
+const noRows: IndexedFilter = { kind: 'rows', rows: { kind: 'sets', sets: [] } };
+
 async function lookUpBlocks(
-  { snapshot: { blocks } }: HeldSnapshot,
-  { filter }: QueryPlan,
+  blocks: readonly ResidentBlock[],
+  filter: FilterPlan | undefined,
+  isPruned: (block: ResidentBlock) => boolean,
   pins: PinList,
   signal?: AbortSignal,
 ): Promise<readonly (IndexedFilter | undefined)[]> {
@@ -42,7 +52,7 @@ async function lookUpBlocks(
   return await mapBounded(
     blocks,
     concurrentBlockCountMax,
-    (block, _index, inner) => block.lookUp(filter, pins, inner),
+    async (block, _index, inner) => (isPruned(block) ? noRows : await block.lookUp(filter, pins, inner)),
     signal,
   );
 }

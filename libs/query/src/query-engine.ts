@@ -149,7 +149,12 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const { snapshot } = held;
     const { limit, limitPer, filter } = plan;
     const run: Search = async (rowCount, rowFilter) => {
-      const { indexed, hold } = await prepareSearch(held, { ...plan, filter: rowFilter }, withRoom, signal);
+      const { indexed, prunedSegmentCount, hold } = await prepareSearch(
+        held,
+        { ...plan, filter: rowFilter },
+        withRoom,
+        signal,
+      );
       const request = {
         rank: plan.rank,
         filter: rowFilter,
@@ -159,7 +164,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
         snapshotId: snapshot.snapshotId,
         affinity: usesTextIndexes(plan) ? replica.name : undefined,
       };
-      return await pool.run(request, hold, signal);
+      return { ...(await pool.run(request, hold, signal)), prunedSegmentCount };
     };
     const outcome =
       limitPer === undefined ? await run(limit, filter) : await searchPer(run, snapshot, limitPer, limit, filter);
@@ -226,7 +231,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     using used = replicas.use(name);
     await used.replica.reach(consistency, signal);
     using held = await takeSnapshot(used.replica, signal);
-    if (isWhole) await withRoom(() => held.ensure(allNeeds(held.snapshot.schema), signal));
+    if (isWhole) await withRoom(() => held.ensure(allNeeds(held.snapshot.schema), undefined, signal));
   };
 
   /** Through the replica where there is one, so that it learns what was read; without making one. */
@@ -349,7 +354,7 @@ function toStatistics(
   rowCount: number,
   executionMs: number,
 ): Omit<QueryStatistics, keyof ReadUsage> {
-  const { scoredRowCount } = outcome;
+  const { scoredRowCount, prunedSegmentCount = 0 } = outcome;
   const { exhaustiveRowCount = scoredRowCount, isExact = true } = outcome;
-  return { exact: isExact, scoredRowCount, exhaustiveRowCount, rowCount, executionMs };
+  return { exact: isExact, scoredRowCount, exhaustiveRowCount, rowCount, prunedSegmentCount, executionMs };
 }

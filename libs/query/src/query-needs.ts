@@ -127,6 +127,7 @@ function addFiltered(needs: Needs, filter: FilterPlan): void {
     case 'missing':
     case 'any':
     case 'range':
+    case 'elementRange':
       needs.filtered.set(filter.attribute, filter.type);
       return;
     default:

@@ -35,6 +35,8 @@ export interface QueryStatistics {
   readonly scoredRowCount: number;
   readonly exhaustiveRowCount: number;
   readonly rowCount: number;
+  /** Segments that were passed over for the ranges of their attributes. */
+  readonly prunedSegmentCount: number;
   readonly storeRequestCount: number;
   readonly storeBytes: number;
   readonly cacheHitCount: number;

@@ -1,3 +1,4 @@
+import { nextBit } from '@lagoon/format';
 import { createListCursor, createMaxScore, type ListCursor, type MaxScore, nextUp, type RowSink } from '@lagoon/text';
 import { collectByBounds } from './collect-by-bounds.ts';
 import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
@@ -98,7 +99,7 @@ function isPlain(scale: number): boolean {
 function rankBlock(ranking: Ranking, job: JobBlock, position: number): BlockCount {
   const { context, plan, leaves, linear, maxScore } = ranking;
   const { block, location, admitted, filterRows } = job;
-  if (block.rowCount === 0) return nothing;
+  if (block.rowCount === 0 || (admitted !== undefined && nextBit(admitted, 0) < 0)) return nothing;
   if (linear !== undefined && !linear.some((clause) => holdsTerm(leaves.get(clause.plan), position))) return nothing;
   const cursors: ListCursor[] = [];
   const termBounds: number[] = [];

@@ -216,7 +216,7 @@ interface PinnedSegment {
 async function pinSegment(
   deps: ContentDeps,
   usage: ReadUsage,
-  { object, footer }: SegmentReference,
+  { object, footer, attributeRanges = [] }: SegmentReference,
   needs: QueryNeeds,
   signal?: AbortSignal,
 ): Promise<PinnedSegment> {
@@ -232,7 +232,13 @@ async function pinSegment(
     const stored = createRangeReader(deps.store, object, onRead);
     const read = deps.diskCache?.reader(object, stored) ?? stored;
     const reader = await openSegment(wholeIfSmall(read, object), { key: object.key, footer }, signal);
-    const resident = await createResidentSegment({ ...deps, onAcquired }, deps.nextId(), reader, signal);
+    const resident = await createResidentSegment(
+      { ...deps, onAcquired },
+      deps.nextId(),
+      reader,
+      attributeRanges,
+      signal,
+    );
     try {
       await resident.ensure(needs, signal);
     } catch (error) {

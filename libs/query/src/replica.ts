@@ -2,9 +2,10 @@ import { type Clock, deadlineSignal, LagoonError, type Log, toLagoonError } from
 import type { NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import { createPendingEvents, type PendingBatch } from './pending-events.ts';
 import { createProbeQueue } from './probe-queue.ts';
-import type { QueryNeeds } from './query-needs.ts';
+import { noNeeds, type QueryNeeds } from './query-needs.ts';
 import type { ConsistencySpec } from './query-spec.ts';
 import { type ContentDeps, createReplicaContent, type ReadUsage } from './replica-content.ts';
+import type { ResidentBlock } from './resident-block.ts';
 import type { Snapshot } from './snapshot.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -28,8 +29,8 @@ export interface Replica {
 
 export interface HeldSnapshot extends Disposable {
   readonly snapshot: Snapshot;
-  /** Brings what a query needs of it into the arena. */
-  ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
+  /** Brings what a query needs of it into the arena; of the blocks that are ruled out only texts, which all statistics are of. */
+  ensure(needs: QueryNeeds, isRuledOut?: (block: ResidentBlock) => boolean, signal?: AbortSignal): Promise<void>;
   /** A hold of its own, for somebody who outlives this one. */
   share(): Disposable;
 }
@@ -177,9 +178,10 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
       const hold = snapshot.hold();
       return {
         snapshot,
-        ensure: (needs, waiting) => {
+        ensure: (needs, isRuledOut = () => false, waiting) => {
           content.remember(needs);
-          return snapshot.ensure(needs, waiting);
+          const texts = { ...noNeeds, texts: needs.texts };
+          return snapshot.ensure((block) => (isRuledOut(block) ? texts : needs), waiting);
         },
         share: () => snapshot.hold(),
         [Symbol.dispose]: () => hold[Symbol.dispose](),

@@ -28,6 +28,8 @@ export interface ResidentBlock {
   readonly reader: SegmentReader | undefined;
   /** Brings what a query needs into the arena; nothing to do for a whole block. */
   ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
+  /** False: no row of it matches the filter, by what its manifest says alone. */
+  mayMatch(filter: FilterPlan): boolean;
   /** Looks up what the indexes of a segment know of a filter; undefined: nothing. What it brings into the arena is the pin list's. */
   lookUp(filter: FilterPlan, pins: PinList, signal?: AbortSignal): Promise<IndexedFilter | undefined>;
   retain(): void;
@@ -54,6 +56,7 @@ export function createResidentBlock(
     segment: undefined,
     reader: undefined,
     ensure: async () => {},
+    mayMatch: () => true,
     lookUp: async () => undefined,
     retain: () => {
       assert(holderCount > 0, 'a block that is retained is held by somebody');

@@ -1,8 +1,9 @@
 import { assert, corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, PinnedBlock } from '@lagoon/cache';
-import { columnSize, type FullTextSearch } from '@lagoon/format';
+import { type AttributeRange, columnSize, type FullTextSearch } from '@lagoon/format';
 import type { SegmentColumn, SegmentLists, SegmentPart, SegmentReader } from '@lagoon/segment';
 import { lookUpFilter } from './look-up-filter.ts';
+import { mayMatch } from './may-match.ts';
 import { hasValueIndex, planLookup } from './plan-lookup.ts';
 import type { QueryNeeds } from './query-needs.ts';
 import type { ResidentBlock } from './resident-block.ts';
@@ -37,6 +38,7 @@ export async function createResidentSegment(
   deps: ResidentSegmentDeps,
   blockId: number,
   reader: SegmentReader,
+  ranges: readonly AttributeRange[],
   signal?: AbortSignal,
 ): Promise<ResidentBlock> {
   const { cache } = deps;
@@ -143,6 +145,7 @@ export async function createResidentSegment(
       const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists);
       await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
     },
+    mayMatch: (filter) => mayMatch({ rowCount, ranges }, filter),
     lookUp: async (filter, lookedUp, waiting) => {
       const lookup = planLookup(reader, filter);
       return lookup && (await lookUpFilter(deps, key, lookup, lookedUp, waiting));

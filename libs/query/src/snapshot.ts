@@ -17,8 +17,8 @@ export interface Snapshot {
   readonly blocks: readonly ResidentBlock[];
   readonly locations: readonly BlockLocation[];
   readonly liveRowCount: number;
-  /** Brings what a query needs of every block into the arena; the caller holds the snapshot. */
-  ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
+  /** Brings what a query needs of its blocks into the arena, of each what `needsOf` says; the caller holds the snapshot. */
+  ensure(needsOf: (block: ResidentBlock) => QueryNeeds, signal?: AbortSignal): Promise<void>;
   /** A hold on the blocks, to be disposed of once. */
   hold(): Disposable;
 }
@@ -64,8 +64,13 @@ export function createSnapshot(
     get locations() {
       return current();
     },
-    ensure: async (needs, signal) => {
-      await mapBounded(blocks, concurrentBlockCountMax, (block, _index, inner) => block.ensure(needs, inner), signal);
+    ensure: async (needsOf, signal) => {
+      await mapBounded(
+        blocks,
+        concurrentBlockCountMax,
+        (block, _index, inner) => block.ensure(needsOf(block), inner),
+        signal,
+      );
     },
     liveRowCount: used.reduce((sum, part) => sum + part.liveRowCount, 0),
     hold: () => {

@@ -198,7 +198,7 @@ export function createTestNamespace(
         await store.create(key, bytes);
         added.push({
           object: { key, size: bytes.length, sha256: sha256(bytes) },
-          ...(written === undefined ? {} : { footer: written.footer }),
+          ...(written === undefined ? {} : { footer: written.footer, attributeRanges: written.attributeRanges }),
           ...generations,
           rowCount,
           liveRowCount: rowCount,

@@ -3,10 +3,9 @@ import type { NamedColumn, Schema } from '@lagoon/format';
 import { type MergedOrder, mergeIds } from './merge-order.ts';
 import { type MergeSource, openMergeSource, type SegmentToMerge } from './merge-sources.ts';
 import { createRowWindows, noRow } from './merge-windows.ts';
-import type { SpooledObject } from './object-spool.ts';
 import type { Scratch } from './scratch.ts';
 import type { SegmentIdentity } from './segment-footer.v1.ts';
-import { createSegmentSpool, type SpoolColumn } from './spool-segment.v1.ts';
+import { createSegmentSpool, type SpoolColumn, type SpooledSegment } from './spool-segment.v1.ts';
 
 export interface MergeSegmentsOptions {
   readonly scratch: Scratch;
@@ -37,7 +36,7 @@ export interface RankedRows {
 export const noRank = noRow;
 
 /** A segment in a scratch file. */
-export interface MergedObject extends SpooledObject {
+export interface MergedObject extends SpooledSegment {
   readonly rowCount: number;
   readonly logicalBytes: number;
   /** Per source, per row: where the row lies now; any number for one that was dead. */

@@ -1,19 +1,23 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { alignUp, corrupt, crc32, type ErrorContext, LagoonError } from '@lagoon/base';
 import {
+  type AttributeRange,
   type AttributeType,
   type FullTextSearch,
   formatAttributeType,
   type IdKind,
+  isRangeOf,
   limits,
   parseAttributeType,
 } from '@lagoon/format';
 import {
+  AttributeRangeSchema,
   SegmentColumnSchema,
   SegmentFooterSchema,
   SegmentSectionSchema,
   type SegmentFooter as StoredFooter,
   StoredFullTextSearchSchema,
+  type AttributeRange as StoredRange,
   type SegmentSection as StoredSection,
 } from '@lagoon/proto/lagoon/storage/v1/storage_pb.js';
 import {
@@ -47,6 +51,8 @@ export interface SegmentFooter extends SegmentIdentity {
   readonly permuted: boolean;
   readonly documentRowCounts: readonly number[];
   readonly documentRawSizes: readonly number[];
+  /** Of filterable attributes: for the manifest. */
+  readonly attributeRanges: readonly AttributeRange[];
 }
 
 export interface SegmentSection {
@@ -149,6 +155,9 @@ function checkFooter(key: string, footer: SegmentFooter, offset: number): void {
   const idBlockCount = Math.ceil(footer.rowCount / idBlockRowCount[footer.idKind]);
   must(ids !== undefined && granuleCountOf(ids) === idBlockCount, 'blocks of ids');
   must(footer.columns.length <= limits.attributeCountMax, 'too many columns');
+  for (const range of footer.attributeRanges) {
+    must(isRangeOf(range, footer.rowCount), 'a range of an attribute', { attribute: range.name });
+  }
   must(new Set(footer.columns.map((column) => column.name)).size === footer.columns.length, 'a column twice');
 }
 
@@ -186,6 +195,7 @@ function footerToStored(footer: SegmentFooter): StoredFooter {
     permuted: footer.permuted,
     documentRowCounts: [...footer.documentRowCounts],
     documentRawSizes: [...footer.documentRawSizes],
+    attributeRanges: footer.attributeRanges.map(rangeToStored),
   });
 }
 
@@ -218,6 +228,7 @@ function footerFromStored(key: string, stored: StoredFooter): SegmentFooter {
     permuted: stored.permuted,
     documentRowCounts: stored.documentRowCounts,
     documentRawSizes: stored.documentRawSizes,
+    attributeRanges: stored.attributeRanges.map((range) => rangeFromStored(key, range, number)),
   };
 }
 
@@ -232,6 +243,21 @@ function sectionFromStored(stored: StoredSection, number: (value: bigint) => num
     checksums: stored.checksums,
     root: stored.root,
   };
+}
+
+function rangeToStored({ name, type, min, max, nullCount }: AttributeRange): StoredRange {
+  return create(AttributeRangeSchema, {
+    name,
+    type: formatAttributeType(type),
+    ...(min === undefined ? {} : { min }),
+    ...(max === undefined ? {} : { max }),
+    nullCount: BigInt(nullCount),
+  });
+}
+
+function rangeFromStored(key: string, stored: StoredRange, number: (value: bigint) => number): AttributeRange {
+  const { name, min, max } = stored;
+  return { name, type: typeFromStored(key, stored.type), min, max, nullCount: number(stored.nullCount) };
 }
 
 function typeFromStored(key: string, text: string): AttributeType {

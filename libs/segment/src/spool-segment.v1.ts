@@ -1,5 +1,6 @@
 import { alignUp } from '@lagoon/base';
 import {
+  type AttributeRange,
   type AttributeType,
   type Block,
   type Column,
@@ -15,6 +16,7 @@ import {
   sliceColumns,
 } from '@lagoon/format';
 import { createTextIndexSpool, type TextIndexSpool } from '@lagoon/text';
+import { createRangesBuilder } from './attribute-ranges.ts';
 import { cutDocuments, encodeDocuments } from './document-blocks.v1.ts';
 import { cutEvenly } from './granules.ts';
 import { encodeFirstIds } from './id-blocks.v1.ts';
@@ -54,7 +56,12 @@ export interface SegmentSpool {
   /** The next rows, in the order of the segment; columns by name, those that are not there miss their values. */
   append(rows: Pick<Block, 'rowCount' | 'columns'>): Promise<void>;
   /** `ids` ascend; `ranks`: the rank of each row's id, where rows are in another order. */
-  finish(ids: IdColumn, ranks: Uint32Array | undefined, logicalBytes: number): Promise<SpooledObject>;
+  finish(ids: IdColumn, ranks: Uint32Array | undefined, logicalBytes: number): Promise<SpooledSegment>;
+}
+
+export interface SpooledSegment extends SpooledObject {
+  /** For the manifest too. */
+  readonly attributeRanges: readonly AttributeRange[];
 }
 
 export function createSegmentSpool(
@@ -68,11 +75,13 @@ export function createSegmentSpool(
   const runTextBytesMax = Math.ceil(options.textBytesMax / Math.max(1, texts));
   const spools = columns.map((column) => createColumnSpool(column, schema, scratch, runTextBytesMax));
   const documents = createDocumentSpool(columns, scratch);
+  const ranges = createRangesBuilder(schema);
   return {
     append: async ({ rowCount, columns: given }) => {
       for (const spool of spools) {
         const column = given.get(spool.name)?.column ?? missingColumn(spool.type, rowCount);
         spool.append(column, rowCount);
+        ranges.add(spool.name, column, rowCount);
         await breathe();
       }
       await documents.append(given, rowCount, breathe);
@@ -92,7 +101,8 @@ export function createSegmentSpool(
       const { file, lengths, rowCounts, rawSizes } = documents;
       object.stream('documents', undefined, lengths, (write) => copy(file, write));
       file.remove();
-      return object.finish((sections) =>
+      const attributeRanges = ranges.finish(ids.count);
+      const finished = object.finish((sections) =>
         encodeFooter({
           ...identity,
           idKind: ids.idKind,
@@ -104,8 +114,10 @@ export function createSegmentSpool(
           permuted: ranks !== undefined,
           documentRowCounts: rowCounts,
           documentRawSizes: rawSizes,
+          attributeRanges,
         }),
       );
+      return { ...finished, attributeRanges };
     },
   };
 }

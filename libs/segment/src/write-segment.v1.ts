@@ -1,5 +1,6 @@
 import { alignUp, assert, isLagoonError } from '@lagoon/base';
 import {
+  type AttributeRange,
   type Block,
   type FullTextSearch,
   getBit,
@@ -13,6 +14,7 @@ import {
 import { type Analyzer, createAnalyzer, createTextIndexBuilder, encodeTextIndex } from '@lagoon/text';
 import type { IvfIndex } from '@lagoon/vector';
 import type { EncodedIndex } from './attribute-index.v1.ts';
+import { createRangesBuilder } from './attribute-ranges.ts';
 import { createAttributeIndexBuilder } from './build-attribute-index.ts';
 import { buildNgramIndex } from './build-ngram-index.ts';
 import { encodeClusters } from './clusters.v1.ts';
@@ -56,6 +58,8 @@ export interface WrittenSegment {
   readonly bytes: Uint8Array;
   /** Where the footer lies in it: for the manifest. */
   readonly footer: { readonly offset: number; readonly size: number };
+  /** For the manifest too. */
+  readonly attributeRanges: readonly AttributeRange[];
 }
 
 /**
@@ -100,7 +104,10 @@ export async function writeSegment(
   const documents = await documentsOf(columns, rowCount, breathe);
   sections.add('documents', undefined, cutByParts(documents.map((written) => written.compressed)));
   addLists(sections, described, options.lists ?? new Map());
-  return assemble(sections, (list) =>
+  const ranges = createRangesBuilder(schema);
+  for (const { name, column } of columns) ranges.add(name, column, rowCount);
+  const attributeRanges = ranges.finish(rowCount);
+  const assembled = assemble(sections, (list) =>
     encodeFooter({
       ...identity,
       idKind: block.idKind,
@@ -112,8 +119,10 @@ export async function writeSegment(
       permuted: order !== undefined,
       documentRowCounts: documents.map((written) => written.rowCount),
       documentRawSizes: documents.map((written) => written.rawSize),
+      attributeRanges,
     }),
   );
+  return { ...assembled, attributeRanges };
 }
 
 /** Clusters come last: right before the footer, so that one read can take both. */
@@ -253,7 +262,7 @@ function createSectionList(): SectionList {
   };
 }
 
-function assemble(sections: SectionList, footerOf: (list: readonly SegmentSection[]) => Uint8Array): WrittenSegment {
+function assemble(sections: SectionList, footerOf: (list: readonly SegmentSection[]) => Uint8Array) {
   const footer = footerOf(sections.list);
   const bytes = new Uint8Array(sections.end + footer.length);
   const view = new DataView(bytes.buffer);

@@ -1,5 +1,5 @@
 import type { Clock } from '@lagoon/base';
-import type { Bitmap, Schema } from '@lagoon/format';
+import type { AttributeRange, Bitmap, Schema } from '@lagoon/format';
 import { createMemoryScratch, type ReadRange, type SegmentIdentity, type WrittenSegment } from '@lagoon/segment';
 import { createBreather } from './breather.ts';
 import { runBlockTask, runMergeTask, runSegmentTask } from './build-tasks.ts';
@@ -54,6 +54,7 @@ export interface MergeResult {
   readonly byteLength: number;
   readonly sha256: Uint8Array;
   readonly footer: { readonly offset: number; readonly size: number };
+  readonly attributeRanges: readonly AttributeRange[];
   readonly rowCount: number;
   readonly logicalBytes: number;
   /** Per segment, per row: where the row lies now. */

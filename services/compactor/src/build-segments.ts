@@ -81,6 +81,7 @@ export async function buildSegments(
     segmentsAdded.push({
       object,
       footer: written.footer,
+      attributeRanges: written.attributeRanges,
       rowCount: block.rowCount,
       liveRowCount: block.rowCount,
       logicalBytes: block.logicalBytes,

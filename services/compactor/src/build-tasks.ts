@@ -37,8 +37,8 @@ export async function runMergeTask(
   const options = { scratch, windowBytesMax, ...(breathe === undefined ? {} : { breathe }) };
   const merged = await mergeSegments(sources, schema, identity, options, signal);
   if (merged === undefined) return undefined;
-  const { file, sha256, footer, rowCount, logicalBytes, rows } = merged;
-  return { file, result: { byteLength: file.size, sha256, footer, rowCount, logicalBytes, rows } };
+  const { file, sha256, footer, attributeRanges, rowCount, logicalBytes, rows } = merged;
+  return { file, result: { byteLength: file.size, sha256, footer, attributeRanges, rowCount, logicalBytes, rows } };
 }
 
 async function openTaskSegment(segment: MergeTaskSegment, signal?: AbortSignal): Promise<SegmentToMerge> {

@@ -17,6 +17,7 @@ export interface MergeDeps {
 export interface MergedSegment {
   readonly object: ObjectReference;
   readonly footer: { readonly offset: number; readonly size: number };
+  readonly attributeRanges: NonNullable<SegmentReference['attributeRanges']>;
   readonly rowCount: number;
   readonly logicalBytes: number;
   /** In the order of the merged segments. */
@@ -47,7 +48,7 @@ export async function mergeIntoSegment(
   await using merged = await deps.pool.mergeSegments(task, signal);
   if (merged === undefined) return undefined;
   const object = await objects.writeFrom('seg', merged, signal);
-  const { footer, rowCount, logicalBytes, rows } = merged;
+  const { footer, attributeRanges, rowCount, logicalBytes, rows } = merged;
   const places = rows.map((own, index): MergedRows => ({ deadBefore: sources[index]?.dead, rows: own }));
-  return { object, footer, rowCount, logicalBytes, sources: places };
+  return { object, footer, attributeRanges, rowCount, logicalBytes, sources: places };
 }

@@ -155,6 +155,7 @@ async function replacementOf(
   return {
     object: merged.object,
     footer: merged.footer,
+    attributeRanges: merged.attributeRanges,
     rowCount,
     liveRowCount,
     logicalBytes: Math.round((logicalBytes * liveRowCount) / rowCount),

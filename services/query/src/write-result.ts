@@ -135,5 +135,6 @@ function statisticsMessage(statistics: QueryStatistics): MessageInitShape<typeof
     cacheHitCount: BigInt(statistics.cacheHitCount),
     cacheMissCount: BigInt(statistics.cacheMissCount),
     executionMs: statistics.executionMs,
+    prunedSegmentCount: BigInt(statistics.prunedSegmentCount),
   };
 }

@@ -1191,6 +1191,13 @@ export declare type QueryStatistics = Message<"lagoon.v1.QueryStatistics"> & {
    * @generated from field: double execution_ms = 9;
    */
   executionMs: number;
+
+  /**
+   * Segments that were passed over: none of their values is in the range that the filter asks for.
+   *
+   * @generated from field: uint64 pruned_segment_count = 10;
+   */
+  prunedSegmentCount: bigint;
 };
 
 /**

@@ -57,6 +57,7 @@ export function sumStatistics(results: readonly QueryResponse[]): QueryStatistic
     sum.scoredRowCount += statistics.scoredRowCount;
     sum.exhaustiveRowCount += statistics.exhaustiveRowCount;
     sum.rowCount = statistics.rowCount;
+    sum.prunedSegmentCount += statistics.prunedSegmentCount;
     sum.storeRequestCount += statistics.storeRequestCount;
     sum.storeBytes += statistics.storeBytes;
     sum.cacheHitCount += statistics.cacheHitCount;

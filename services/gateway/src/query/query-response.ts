@@ -194,6 +194,7 @@ function profileToJson(statistics: QueryStatistics | undefined): JsonObject {
     scored_row_count: Number(statistics.scoredRowCount),
     exhaustive_row_count: Number(statistics.exhaustiveRowCount),
     row_count: Number(statistics.rowCount),
+    pruned_segment_count: Number(statistics.prunedSegmentCount),
     store_request_count: Number(statistics.storeRequestCount),
     store_bytes: Number(statistics.storeBytes),
     cache_hit_count: Number(statistics.cacheHitCount),

@@ -805,6 +805,13 @@ export declare type SegmentReference = Message<"lagoon.storage.v1.SegmentReferen
    * @generated from field: uint64 footer_size = 9;
    */
   footerSize: bigint;
+
+  /**
+   * Of filterable attributes, so that a query passes over segments without opening them; absent: not known.
+   *
+   * @generated from field: repeated lagoon.storage.v1.AttributeRange attribute_ranges = 10;
+   */
+  attributeRanges: AttributeRange[];
 };
 
 /**
@@ -812,6 +819,50 @@ export declare type SegmentReference = Message<"lagoon.storage.v1.SegmentReferen
  * Use `create(SegmentReferenceSchema)` to create a new message.
  */
 export declare const SegmentReferenceSchema: GenMessage<SegmentReference>;
+
+/**
+ * Between which values those of an attribute lie in the rows of a segment, dead ones included.
+ *
+ * @generated from message lagoon.storage.v1.AttributeRange
+ */
+export declare type AttributeRange = Message<"lagoon.storage.v1.AttributeRange"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * In the dialect's spelling.
+   *
+   * @generated from field: string type = 2;
+   */
+  type: string;
+
+  /**
+   * Keys as in docs/formats/segment.v1.md (value index), cut short: at or below, at or above every value. Both absent: there is none.
+   *
+   * @generated from field: optional bytes min = 3;
+   */
+  min?: Uint8Array | undefined;
+
+  /**
+   * @generated from field: optional bytes max = 4;
+   */
+  max?: Uint8Array | undefined;
+
+  /**
+   * Rows without a value.
+   *
+   * @generated from field: uint64 null_count = 5;
+   */
+  nullCount: bigint;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.AttributeRange.
+ * Use `create(AttributeRangeSchema)` to create a new message.
+ */
+export declare const AttributeRangeSchema: GenMessage<AttributeRange>;
 
 /**
  * @generated from message lagoon.storage.v1.DeleteVectorReference
@@ -1239,6 +1290,13 @@ export declare type SegmentFooter = Message<"lagoon.storage.v1.SegmentFooter"> &
    * @generated from field: repeated uint32 document_raw_sizes = 12;
    */
   documentRawSizes: number[];
+
+  /**
+   * As in the manifest, which can be made again from them.
+   *
+   * @generated from field: repeated lagoon.storage.v1.AttributeRange attribute_ranges = 13;
+   */
+  attributeRanges: AttributeRange[];
 };
 
 /**
