@@ -1,13 +1,21 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { WriteRequestSchema } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
-import { AggregateFunction, ComparisonOperator, Consistency_Level } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import {
+  AggregateFunction,
+  ComparisonOperator,
+  Consistency_Level,
+  PatternOperator,
+  type QueryRequestSchema,
+  TokenOperator,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { checkHealth, createLagoonClient } from '../support/grpc-client.ts';
 import { send } from '../support/http.ts';
 import { field, stateOf } from '../support/namespace-state.ts';
 import { type ProcessTarget, startFourOnS3, startOnDirectory } from '../support/process-target.ts';
 
 type WriteInit = MessageInitShape<typeof WriteRequestSchema>;
+type FilterInit = NonNullable<MessageInitShape<typeof QueryRequestSchema>['filter']>;
 type DocumentInit = NonNullable<WriteInit['upserts']>[number];
 
 const options = { timeoutMs: 20_000 };
@@ -51,6 +59,69 @@ describe.each(deployments)('public gRPC, %s', (_name, start) => {
 
   const idsOf = (rows: readonly { readonly id?: { readonly kind: { readonly value?: unknown } } | undefined }[]) =>
     rows.map((row) => row.id?.kind.value);
+
+  test('filters of every kind, and what is wrong with one', async () => {
+    const { client } = remote;
+    const strings = (...values: string[]) => ({
+      kind: { case: 'arrayValue' as const, value: { values: values.map(text) } },
+    });
+    const row = (id: bigint, title: string, ...tags: string[]): DocumentInit => ({
+      id: u64(id),
+      attributes: [
+        { name: 'title', value: text(title) },
+        { name: 'tags', value: strings(...tags) },
+      ],
+    });
+    const flags = { filterable: true, regex: true, fuzzy: true, fullTextSearch: {} };
+    const schema = { attributes: [{ name: 'title', type: 'string', ...flags }] };
+    const upserts = [row(1n, 'deep sea', 'a', 'b'), row(2n, 'Deep see diver', 'b'), row(3n, 'shallow')];
+    await client.write({ namespace: 'matched', upserts, schema }, options);
+    const find = async (kind: NonNullable<FilterInit['kind']>) =>
+      idsOf((await client.query({ namespace: 'matched', rankBy: byId, filter: { kind }, limit: 10 }, options)).rows);
+    const pattern = (operator: PatternOperator, one: string) =>
+      find({ case: 'pattern', value: { attribute: 'title', operator, pattern: one } });
+    const compared = (operator: ComparisonOperator, ...values: string[]) =>
+      find({ case: 'comparison', value: { attribute: 'tags', operator, values: values.map(text) } });
+    const tokens = (operator: TokenOperator, lastAsPrefix: boolean, ...texts: string[]) =>
+      find({ case: 'tokens', value: { attribute: 'title', operator, texts, lastAsPrefix } });
+    const fuzzy = (query: string, more: { readonly caseSensitive?: boolean }) => {
+      const maxEditDistance = [{ minQueryChars: 6, distance: 1 }];
+      return find({ case: 'fuzzy', value: { attribute: 'title', query, maxEditDistance, ...more } });
+    };
+    expect(await pattern(PatternOperator.GLOB, 'deep*')).toEqual([1n]);
+    expect(await pattern(PatternOperator.I_GLOB, 'deep*')).toEqual([1n, 2n]);
+    expect(await pattern(PatternOperator.NOT_GLOB, '*e*')).toEqual([3n]);
+    expect(await pattern(PatternOperator.NOT_I_GLOB, 'D*')).toEqual([3n]);
+    expect(await pattern(PatternOperator.REGEX, '^[a-z ]+$')).toEqual([1n, 3n]);
+    expect(await compared(ComparisonOperator.CONTAINS, 'a')).toEqual([1n]);
+    expect(await compared(ComparisonOperator.NOT_CONTAINS, 'a')).toEqual([2n, 3n]);
+    expect(await compared(ComparisonOperator.CONTAINS_ANY, 'a', 'b')).toEqual([1n, 2n]);
+    expect(await compared(ComparisonOperator.NOT_CONTAINS_ANY, 'a', 'b')).toEqual([3n]);
+    expect(await compared(ComparisonOperator.ANY_LT, 'b')).toEqual([1n]);
+    expect(await compared(ComparisonOperator.ANY_LTE, 'a')).toEqual([1n]);
+    expect(await compared(ComparisonOperator.ANY_GT, 'a')).toEqual([1n, 2n]);
+    expect(await compared(ComparisonOperator.ANY_GTE, 'c')).toEqual([]);
+    expect(await fuzzy('deep sex', {})).toEqual([1n]);
+    expect(await fuzzy('DEEP SEX', { caseSensitive: false })).toEqual([1n, 2n]);
+    expect(await tokens(TokenOperator.ALL, false, 'sea deep')).toEqual([1n]);
+    expect(await tokens(TokenOperator.ANY, false, 'sea', 'diver')).toEqual([1n, 2n]);
+    expect(await tokens(TokenOperator.SEQUENCE, true, 'deep se')).toEqual([1n, 2n]);
+
+    const wrong = { code: 'invalid_argument' };
+    await expect(pattern(PatternOperator.REGEX, '(a')).rejects.toMatchObject(wrong);
+    await expect(pattern(PatternOperator.UNSPECIFIED, 'a')).rejects.toMatchObject(wrong);
+    await expect(compared(ComparisonOperator.CONTAINS)).rejects.toMatchObject(wrong);
+    await expect(compared(99 as ComparisonOperator, 'a')).rejects.toMatchObject(wrong);
+    await expect(tokens(TokenOperator.UNSPECIFIED, false, 'a')).rejects.toMatchObject(wrong);
+    await expect(find({ case: undefined })).rejects.toMatchObject(wrong);
+    const steps = [{ minQueryChars: 8, distance: 2 }];
+    const bad = find({ case: 'fuzzy', value: { attribute: 'title', query: 'abc', maxEditDistance: steps } });
+    await expect(bad).rejects.toMatchObject({
+      ...wrong,
+      message: expect.stringContaining('filters[3].max_edit_distance[0].min_query_chars: expected at least'),
+    });
+    await client.deleteNamespace({ namespace: 'matched' }, options);
+  });
 
   test('several queries of one instant, numbers, and a fused list', async () => {
     const { client } = remote;
