@@ -3,7 +3,7 @@
  * for every codec, against LanceDB (npm, embedded) with IVF_FLAT and IVF_PQ, flat k-means with leaves of the same size, and an exact scan.
  *
  * 1,000 rows are held out and ask. Rounds of the engines alternate, and the fastest of three counts for each (the machine is shared). LanceDB gets
- * its own best number of probes for the recall. HNSW=path of an installed `hnswlib-node` adds it.
+ * its own best number of probes for the recall. HNSW=path of an installed `hnswlib-node` adds it; LANCE=IVF_FLAT leaves the slow build out; QUERIES=n asks less.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -27,6 +27,7 @@ const k = 10;
 const queryCount = Number(process.env.QUERIES ?? 1000);
 const roundCount = 3;
 const recallAim = 0.965;
+const lanceNames = (process.env.LANCE ?? 'IVF_FLAT,IVF_PQ').split(',');
 const metric = 'cosine_distance';
 const codecs: readonly ListCodec[] = ['flat', 'int8', 'pq4'];
 /** Candidates by code that are ranked by their rows. */
@@ -127,7 +128,7 @@ async function lanceTables(
   buildSeconds: Map<string, number>,
 ): Promise<Map<string, Table>> {
   const tables = new Map<string, Table>();
-  for (const name of ['IVF_FLAT', 'IVF_PQ']) {
+  for (const name of lanceNames) {
     const table = await loadLance(rows, join(folder, name));
     const config =
       name === 'IVF_FLAT'
@@ -275,7 +276,8 @@ async function timed<Result>(work: () => Promise<Result>): Promise<{ seconds: nu
 }
 
 function ratio(seconds: ReadonlyMap<string, number>, ours: string, theirs: string): string {
-  return `${((seconds.get(ours) as number) / (seconds.get(theirs) as number)).toFixed(2)}×`;
+  const other = seconds.get(theirs);
+  return other === undefined ? '–' : `${((seconds.get(ours) as number) / other).toFixed(2)}×`;
 }
 
 function print(line: string): void {

@@ -5,6 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import { isLagoonError } from '@lagoon/base';
 import fc from 'fast-check';
 import { inverseNorm } from './inverse-norm.ts';
+import { fromHalf, toHalf } from './ivf/half-float.ts';
 import type { VectorScan } from './kernels.ts';
 import type { DistanceMetric } from './metric.ts';
 import { createScalarKernels } from './scalar-kernels.ts';
@@ -194,6 +195,23 @@ describe('WebAssembly kernels', () => {
           placed.scan.query.fill(127);
         }
         expectSame({ ...placed.scan, k: kernelTopMax });
+      }
+    }
+  });
+
+  test('give for rows of f16 what they give for the same values in f32, in every bit', () => {
+    const shape = { element: 'f32', rowCount: 150, seed: 5, distinctValues: 256 } as const;
+    for (const metric of metrics) {
+      for (const dims of [1, 3, 4, 17, 100]) {
+        const placed = place({ ...shape, dims, zeroRowEvery: 9, misalignment: 0 }, metric);
+        const rows = placed.rows.map((value) => fromHalf(toHalf(value)));
+        placed.rows.set(rows);
+        const wide = kernels.scanTopK({ ...placed.scan, k: 150 });
+        const halves = new Uint16Array(memory.buffer, placed.scan.rowsOffset, rows.length);
+        halves.set(Uint16Array.from(rows, toHalf));
+        const scan = { ...placed.scan, element: 'f16', k: 150 } as const;
+        expect(kernels.scanTopK(scan)).toEqual(wide);
+        expectSame(scan);
       }
     }
   });
