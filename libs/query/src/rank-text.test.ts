@@ -126,7 +126,7 @@ describe('text ranking of many rows', () => {
           expect(found).toEqual(wanted);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   }, 60_000);
 
