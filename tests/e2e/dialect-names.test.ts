@@ -73,8 +73,7 @@ describe('schema', () => {
     ['glob', { type: '[]float', glob: true }, 400],
     ['fuzzy', { type: 'string', fuzzy: { max: 1 } }, 422],
     ['drop', { drop: true }, 501],
-    ['{}f16', '{}f16', 501],
-    ['sparse_knn', { type: '{}f16', sparse_knn: true }, 501],
+    ['sparse_knn', { type: 'string', sparse_knn: true }, 400],
     ['f16', '[4]f16', 501],
     ['i8', '[4]i8', 501],
     ['k3', { type: 'string', full_text_search: { k3: 2 } }, 501],
@@ -107,6 +106,7 @@ describe('schema', () => {
     }
     schema.tokens = { type: '[]string', full_text_search: { tokenizer: 'pre_tokenized_array' } };
     schema.pattern = { type: 'string', glob: true, regex: true, fuzzy: true };
+    schema.sparse = { type: '{}f16', sparse_knn: true };
     schema.fuzzy = { type: '[]string', fuzzy: true };
     const flags = { stemming: true, remove_stopwords: true, case_sensitive: true, ascii_folding: true };
     const numbers = { max_token_length: 20, k1: 1, b: 0.5, k3: 8 };

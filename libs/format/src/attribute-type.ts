@@ -1,11 +1,13 @@
 import { invalidArgument, unimplemented } from '@lagoon/base';
 import { type AttributeType, limits, type ScalarType, scalarTypes, type VectorElement } from './schema.ts';
 
+const sparseType = '{}f16';
+
 const vectorPattern = /^\[([0-9]{1,9})\](f32|f16|i8)$/;
 
 /**
  * A type as the HTTP dialect spells it: `string`, `[]string`, `[100]f32`.
- * Throws `invalid_argument` for no type at all, `unimplemented` for sparse and multi-vector types.
+ * Throws `invalid_argument` for no type at all, `unimplemented` for multi-vector types and other elements.
  */
 export function parseAttributeType(text: string): AttributeType {
   if (isScalarType(text)) return { kind: 'scalar', scalar: text };
@@ -17,7 +19,8 @@ export function parseAttributeType(text: string): AttributeType {
     checkDims(dims);
     return { kind: 'vector', element: vector[2] as VectorElement, dims };
   }
-  if (/^\{\}(f16|f32|i8)$/.test(text)) throw unimplemented(`sparse vector type ${text}`);
+  if (text === sparseType) return { kind: 'array', scalar: 'entry' };
+  if (/^\{\}(f32|i8)$/.test(text)) throw unimplemented(`sparse vector type ${text}`);
   if (vectorPattern.test(element)) throw unimplemented(`multi-vector type ${text}`);
   throw invalidArgument('unknown attribute type', { type: text });
 }
@@ -27,7 +30,7 @@ export function formatAttributeType(type: AttributeType): string {
     case 'scalar':
       return type.scalar;
     case 'array':
-      return `[]${type.scalar}`;
+      return type.scalar === 'entry' ? sparseType : `[]${type.scalar}`;
     case 'vector':
       return `[${type.dims}]${type.element}`;
   }
@@ -52,4 +55,8 @@ export function checkVectorType(type: Extract<AttributeType, { kind: 'vector' }>
 
 function isScalarType(text: string): text is ScalarType {
   return (scalarTypes as readonly string[]).includes(text);
+}
+
+export function isSparseType(type: AttributeType): boolean {
+  return type.kind === 'array' && type.scalar === 'entry';
 }

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { createBitmap, setBit } from './bitmap.ts';
 import type { BlockInput, ColumnInput } from './block-input.ts';
 import type { DocumentId } from './document-id.ts';
-import type { IdKind, ScalarType } from './schema.ts';
+import { type IdKind, type ScalarType, scalarTypes } from './schema.ts';
+import { packSparseEntry, sparseDimensionMax } from './sparse-entry.ts';
 import type { AttributeValue } from './value.ts';
 
 /** Arbitrary blocks for property tests, and the fixed one of the golden file. */
@@ -10,7 +11,7 @@ const text = fc.oneof(fc.string({ maxLength: 8 }), fc.string({ unit: 'grapheme',
 const uuid = fc.uuid();
 
 export const arbitraryScalars: {
-  readonly [S in ScalarType]: fc.Arbitrary<string | bigint | number | boolean | Uint8Array>;
+  readonly [S in (typeof scalarTypes)[number]]: fc.Arbitrary<string | bigint | number | boolean | Uint8Array>;
 } = {
   string: text,
   int: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
@@ -46,7 +47,7 @@ export const arbitraryBlockInput: fc.Arbitrary<BlockInput> = arbitraryIdKind.cha
 
 function arbitraryColumn(rowCount: number): fc.Arbitrary<ColumnInput> {
   const rows = { minLength: rowCount, maxLength: rowCount };
-  const scalar = fc.constantFrom(...(Object.keys(arbitraryScalars) as ScalarType[]));
+  const scalar = fc.constantFrom(...scalarTypes);
   const scalars = scalar.chain((type) =>
     fc
       .array(fc.option(arbitraryScalars[type]), rows)
@@ -67,7 +68,18 @@ function arbitraryColumn(rowCount: number): fc.Arbitrary<ColumnInput> {
         )
         .map((values) => vectorInput('', dims, values)),
     );
-  return fc.oneof(scalars, arrays, vectors);
+  return fc.oneof(scalars, arrays, vectors, sparseVectors(rows));
+}
+
+function sparseVectors(rows: { readonly minLength: number; readonly maxLength: number }): fc.Arbitrary<ColumnInput> {
+  const weight = fc.float({ noNaN: true, min: -65_504, max: 65_504 });
+  const dimension = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: sparseDimensionMax }));
+  const entries = fc
+    .uniqueArray(fc.record({ dimension, weight }), { selector: (entry) => entry.dimension, maxLength: 4 })
+    .map((list) => list.sort((a, b) => a.dimension - b.dimension).map(packSparseEntry));
+  return fc
+    .array(fc.option(entries), rows)
+    .map((values): ColumnInput => ({ name: '', type: { kind: 'array', scalar: 'entry' }, values }));
 }
 
 export function vectorInput(name: string, dims: number, rows: readonly (readonly number[] | null)[]): ColumnInput {

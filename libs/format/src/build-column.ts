@@ -5,6 +5,7 @@ import { u64Max } from './document-id.ts';
 import { scalarWidth } from './layout.v1.ts';
 import { scalarColumnOf } from './scalar-column.ts';
 import { limits, type ScalarType } from './schema.ts';
+import { sparseProblem } from './sparse-entry.ts';
 import { parseUuidInto } from './uuid.ts';
 import type { AttributeValue } from './value.ts';
 
@@ -42,6 +43,7 @@ export function buildArrayColumn(
   for (let i = 0; i < elements.length; i++) if (elements[i] === null) rejectElement(i, 'array has a null element');
   const column = fillScalar(scalar, elements, undefined, rejectElement);
   checkArraySizes(rowOffsets, column, reject);
+  checkEntries(rowOffsets, column, reject);
   return { kind: 'array', scalar, nulls, rowOffsets, elements: column };
 }
 
@@ -64,6 +66,14 @@ function checkArraySizes(rowOffsets: Uint32Array, elements: ScalarColumn, reject
     const to = rowOffsets[row + 1] as number;
     const size = width === undefined ? variableSize(elements, from, to) : width * (to - from);
     if (size > limits.valueBytesMax) reject(row, 'value is too large');
+  }
+}
+
+function checkEntries(rowOffsets: Uint32Array, elements: ScalarColumn, reject: RejectValue): void {
+  if (elements.scalar !== 'entry') return;
+  for (let row = 0; row + 1 < rowOffsets.length; row++) {
+    const problem = sparseProblem(elements.values, rowOffsets[row] as number, rowOffsets[row + 1] as number);
+    if (problem !== undefined) reject(row, problem);
   }
 }
 
@@ -98,6 +108,8 @@ function fillScalar(
     case 'datetime':
       return { kind: 'scalar', scalar, nulls, values: fillSigned(scalar, values, reject) };
     case 'uint':
+      return { kind: 'scalar', scalar, nulls, values: fillUnsigned(values, reject) };
+    case 'entry':
       return { kind: 'scalar', scalar, nulls, values: fillUnsigned(values, reject) };
     case 'float':
       return { kind: 'scalar', scalar, nulls, values: fillFloats(values, reject) };

@@ -26,7 +26,12 @@ export type ScalarColumn =
       readonly nulls: NullBitmap;
       readonly values: BigInt64Array;
     }
-  | { readonly kind: 'scalar'; readonly scalar: 'uint'; readonly nulls: NullBitmap; readonly values: BigUint64Array }
+  | {
+      readonly kind: 'scalar';
+      readonly scalar: 'uint' | 'entry';
+      readonly nulls: NullBitmap;
+      readonly values: BigUint64Array;
+    }
   | { readonly kind: 'scalar'; readonly scalar: 'float'; readonly nulls: NullBitmap; readonly values: Float64Array }
   | { readonly kind: 'scalar'; readonly scalar: 'bool'; readonly nulls: NullBitmap; readonly values: Uint8Array }
   | {

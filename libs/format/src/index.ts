@@ -1,5 +1,5 @@
 export { type AttributeRange, attributeRangeCountMax, isRangeOf } from './attribute-range.ts';
-export { equalAttributeTypes, formatAttributeType, parseAttributeType } from './attribute-type.ts';
+export { equalAttributeTypes, formatAttributeType, isSparseType, parseAttributeType } from './attribute-type.ts';
 export {
   andInPlace,
   andNotInPlace,
@@ -82,6 +82,7 @@ export {
   type VectorElement,
 } from './schema.ts';
 export type { AttributeDeclaration, SchemaDeclaration } from './schema-declaration.ts';
+export { packSparseEntry, type SparseEntry, sparseDimensionMax, unpackSparseEntry } from './sparse-entry.ts';
 export { canConvert } from './type-conversion.ts';
 export { formatUuid, parseUuid } from './uuid.ts';
 export type { AttributeValue } from './value.ts';

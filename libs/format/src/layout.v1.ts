@@ -58,6 +58,7 @@ export const scalarCodes: readonly ScalarType[] = [
   'datetime',
   'bool',
   'bytes',
+  'entry',
 ];
 export const vectorElementCodes: readonly VectorElement[] = ['f32'];
 
@@ -75,6 +76,7 @@ export function scalarWidth(scalar: ScalarType): number | undefined {
     case 'uint':
     case 'float':
     case 'datetime':
+    case 'entry':
       return 8;
   }
 }

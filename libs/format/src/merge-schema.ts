@@ -1,6 +1,6 @@
 import { invalidArgument } from '@lagoon/base';
 import { checkAttributeName } from './attribute-name.ts';
-import { checkVectorType, equalAttributeTypes, formatAttributeType } from './attribute-type.ts';
+import { checkVectorType, equalAttributeTypes, formatAttributeType, isSparseType } from './attribute-type.ts';
 import type { Block, NamedColumn } from './column.ts';
 import { canConvertColumn, isAllNull } from './convert-column.ts';
 import { checkFilterableValues } from './filterable-values.ts';
@@ -51,7 +51,8 @@ export function mergeSchema(
   }
   for (const named of inferred.values()) {
     const before = draft.get(named.name);
-    if (before === undefined) draft.set(named.name, applyDeclaration(undefined, named.type, named, metricDefault));
+    if (before === undefined)
+      draft.set(named.name, applyDeclaration(undefined, inferable(named), named, metricDefault));
     else checkAgainst(named, before, seen.has(named.name) ? undefined : metricDefault);
   }
   const attributes = draft.result();
@@ -106,6 +107,12 @@ function inferredColumns(block: Block | undefined): Map<string, NamedColumn> {
   return columns;
 }
 
+/** Sparse vectors are declared: what looks like one may be a mistake. */
+function inferable({ name, type }: NamedColumn): AttributeType {
+  if (isSparseType(type)) throw invalidArgument('a sparse vector must be declared', { attribute: name, type: '{}f16' });
+  return type;
+}
+
 function declaredType(
   before: AttributeSchema | undefined,
   { name, type }: AttributeDeclaration,
@@ -138,10 +145,13 @@ function applyDeclaration(
   const patterns = mergePatterns(before, declaration, type);
   const distanceMetric = mergeMetric(before, type, declaration, metricDefault);
   const codec = mergeCodec(before, declaration);
+  const sparseKnn = mergeSparse(before, type, declaration);
   const merged: AttributeSchema = {
     type,
-    filterable: declaration.filterable ?? filterableDefault(before, { ...patterns, fullTextSearch }),
+    filterable:
+      declaration.filterable ?? (!isSparseType(type) && filterableDefault(before, { ...patterns, fullTextSearch })),
     ...patterns,
+    ...(sparseKnn ? { sparseKnn } : {}),
     ...(fullTextSearch === undefined ? {} : { fullTextSearch }),
     ...(distanceMetric === undefined ? {} : { ann: { distanceMetric, ...(codec === undefined ? {} : { codec }) } }),
   };
@@ -190,6 +200,19 @@ function mergeFullTextSearch(
   const settings = fullTextSearch === true ? (before ?? fullTextSearchDefaults) : fullTextSearch;
   checkFullTextSearch(name, type, settings);
   return settings;
+}
+
+function mergeSparse(
+  before: AttributeSchema | undefined,
+  type: AttributeType,
+  { name, filterable, sparseKnn }: AttributeDeclaration,
+): boolean {
+  const isSparse = isSparseType(type);
+  if (isSparse && filterable === true) throw invalidArgument('sparse vectors are not filterable', { attribute: name });
+  if (!isSparse && sparseKnn === true) {
+    throw invalidArgument('only sparse vectors have sparse_knn', { attribute: name, type: formatAttributeType(type) });
+  }
+  return sparseKnn ?? before?.sparseKnn ?? false;
 }
 
 function mergeMetric(
@@ -260,6 +283,7 @@ function checkCounts(attributes: Attributes): void {
 function equalAttributes(a: AttributeSchema, b: AttributeSchema): boolean {
   return (
     a.filterable === b.filterable &&
+    a.sparseKnn === b.sparseKnn &&
     patternSettings.every((name) => a[name] === b[name]) &&
     a.ann?.distanceMetric === b.ann?.distanceMetric &&
     a.ann?.codec === b.ann?.codec &&

@@ -201,7 +201,8 @@ function readType(view: DataView, at: number, column: number): AttributeType {
     if (element !== undefined && dims >= 1 && dims <= limits.dimensionsMax) return { kind, element, dims };
   } else if (kind !== undefined) {
     const scalar = scalarCodes[code];
-    if (scalar !== undefined && dims === 0) return { kind, scalar };
+    const isKnown = scalar !== undefined && (kind === 'array' || scalar !== 'entry');
+    if (isKnown && dims === 0) return { kind, scalar };
   }
   throw corrupt('column has an unknown type', { column, code, dims });
 }

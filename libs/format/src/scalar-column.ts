@@ -20,6 +20,7 @@ export function scalarColumnOf(
     case 'datetime':
       return { kind: 'scalar', scalar, nulls, values: new BigInt64Array(buffer, byteOffset, count) };
     case 'uint':
+    case 'entry':
       return { kind: 'scalar', scalar, nulls, values: new BigUint64Array(buffer, byteOffset, count) };
     case 'float':
       return { kind: 'scalar', scalar, nulls, values: new Float64Array(buffer, byteOffset, count) };

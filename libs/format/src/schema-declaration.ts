@@ -14,6 +14,8 @@ export interface AttributeDeclaration {
   readonly glob?: boolean | undefined;
   readonly regex?: boolean | undefined;
   readonly fuzzy?: boolean | undefined;
+  /** Only sparse vectors. */
+  readonly sparseKnn?: boolean | undefined;
   /** true: the defaults, or the settings it already has. */
   readonly fullTextSearch?: FullTextSearch | boolean | undefined;
   /** Only vectors, which have it by default. */

@@ -5,7 +5,8 @@
 export type IdKind = 'u64' | 'uuid' | 'string';
 
 export const scalarTypes = ['string', 'int', 'uint', 'float', 'uuid', 'datetime', 'bool', 'bytes'] as const;
-export type ScalarType = (typeof scalarTypes)[number];
+/** `entry`: a dimension and its weight; only in arrays, which are the sparse vectors (`{}f16`). */
+export type ScalarType = (typeof scalarTypes)[number] | 'entry';
 
 export type VectorElement = 'f32' | 'f16' | 'i8';
 
@@ -92,6 +93,8 @@ export interface AttributeSchema {
   readonly glob?: true;
   readonly regex?: true;
   readonly fuzzy?: true;
+  /** Only sparse vectors: ranked by SparseKNN. */
+  readonly sparseKnn?: true;
   /** Only string and []string attributes. */
   readonly fullTextSearch?: FullTextSearch;
   /** Only vector attributes: searched by ANN. */

@@ -10,6 +10,7 @@ const scalarConversions: { readonly [From in ScalarType]: readonly ScalarType[] 
   datetime: [],
   bool: [],
   bytes: [],
+  entry: [],
 };
 
 const vectorElementSources: readonly ScalarType[] = ['float', 'int', 'uint'];

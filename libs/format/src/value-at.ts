@@ -31,6 +31,7 @@ function scalarAt(column: ScalarColumn, index: number): string | bigint | number
     case 'datetime':
       return column.values[index] as bigint;
     case 'uint':
+    case 'entry':
       return column.values[index] as bigint;
     case 'float':
       return column.values[index] as number;

@@ -1,10 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import { corrupt } from '@lagoon/base';
 import { isBitmapOf } from './bitmap.ts';
-import type { Block, Column, IdColumn, NamedColumn, ScalarColumn } from './column.ts';
+import type { ArrayColumn, Block, Column, IdColumn, NamedColumn, ScalarColumn } from './column.ts';
 import { compareIds, forEachCommonId } from './id-column.ts';
 import { logicalBytesOf } from './logical-bytes.ts';
 import { limits } from './schema.ts';
+import { sparseProblem } from './sparse-entry.ts';
 
 /** What the structure alone does not guarantee: order, offsets of values, nulls, UTF-8, sums. Throws `corrupt`. */
 export function verifyContents(block: Block): void {
@@ -42,9 +43,18 @@ export function verifyColumn({ name, column }: NamedColumn, rowCount: number): v
     case 'array':
       verifyOffsets(column.rowOffsets, rowCount, name);
       verifyScalar(column.elements, column.rowOffsets[rowCount] as number, name);
+      verifyEntries(column, rowCount, name);
       return;
     case 'vector':
       verifyNorms(column, name);
+  }
+}
+
+function verifyEntries({ rowOffsets, elements }: ArrayColumn, rowCount: number, part: string): void {
+  if (elements.scalar !== 'entry') return;
+  for (let row = 0; row < rowCount; row++) {
+    const problem = sparseProblem(elements.values, rowOffsets[row] as number, rowOffsets[row + 1] as number);
+    if (problem !== undefined) throw corrupt(problem, { part, row });
   }
 }
 

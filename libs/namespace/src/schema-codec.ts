@@ -6,6 +6,7 @@ import {
   type DistanceMetric,
   distanceMetrics,
   type FullTextSearch,
+  formatAttributeType,
   type IdKind,
   type ListCodec,
   limits,
@@ -49,6 +50,7 @@ function attributeToStored(name: string, attribute: AttributeSchema): StoredAttr
     glob: attribute.glob ?? false,
     regex: attribute.regex ?? false,
     fuzzy: attribute.fuzzy ?? false,
+    sparseKnn: attribute.sparseKnn ?? false,
     annDistanceMetric: attribute.ann?.distanceMetric ?? '',
     annCodec: attribute.ann?.codec ?? '',
     ...(attribute.fullTextSearch === undefined
@@ -68,6 +70,7 @@ function attributeFromStored(stored: StoredAttribute): AttributeSchema {
     ...(stored.glob ? { glob: true } : {}),
     ...(stored.regex ? { regex: true } : {}),
     ...(stored.fuzzy ? { fuzzy: true } : {}),
+    ...(stored.sparseKnn ? { sparseKnn: true } : {}),
     ...(metric === '' ? {} : { ann: { distanceMetric: metric as DistanceMetric, ...codecFromStored(stored) } }),
     ...(stored.fullTextSearch === undefined ? {} : { fullTextSearch: fullTextFromStored(stored.fullTextSearch) }),
   };
@@ -87,11 +90,11 @@ function fullTextFromStored(stored: FullTextSearch): FullTextSearch {
 
 /** The dialect's spelling: `string`, `[]int`, `[100]f32`. */
 function typeToText(type: AttributeType): string {
-  if (type.kind === 'scalar') return type.scalar;
-  return type.kind === 'array' ? `[]${type.scalar}` : `[${type.dims}]${type.element}`;
+  return formatAttributeType(type);
 }
 
 function typeFromText(text: string, attribute: string): AttributeType {
+  if (text === '{}f16') return { kind: 'array', scalar: 'entry' };
   const match = /^(?:\[([1-9][0-9]{0,5})?\])?([a-z0-9]+)$/.exec(text);
   const dims = match?.[1];
   const word = match?.[2] ?? '';

@@ -40,7 +40,8 @@ export function createKeyDictionary(scalar: ScalarType): KeyDictionary {
     switch (column.scalar) {
       case 'int':
       case 'datetime':
-      case 'uint': {
+      case 'uint':
+      case 'entry': {
         const numbers = column.values;
         return (index) => numbered(numbers[index] as bigint);
       }

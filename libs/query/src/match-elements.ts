@@ -15,6 +15,7 @@ export function matchAny(column: ScalarColumn, operands: readonly Operand[]): El
     case 'int':
     case 'datetime':
     case 'uint':
+    case 'entry':
       return matchAnyWord(wordsOf(column.values), operands as readonly bigint[]);
     case 'float':
       return matchAnyNumber(column.values, operands as readonly number[]);
@@ -46,6 +47,7 @@ function compareTo(column: ScalarColumn, operand: Operand): (index: number) => n
     case 'datetime':
       return compareSigned(column.values, operand as bigint);
     case 'uint':
+    case 'entry':
       return compareUnsigned(column.values, operand as bigint);
     case 'float':
     case 'bool': {

@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { silentLog } from '@lagoon/base';
-import type {
-  AttributeSchema,
-  AttributeValue,
-  DistanceMetric,
-  DocumentId,
-  FullTextSearch,
-  IdKind,
-  Schema,
+import {
+  type AttributeSchema,
+  type AttributeValue,
+  type DistanceMetric,
+  type DocumentId,
+  type FullTextSearch,
+  type IdKind,
+  packSparseEntry,
+  type Schema,
 } from '@lagoon/format';
 import type { Arena } from '@lagoon/vector';
 import fc from 'fast-check';
@@ -62,6 +63,7 @@ function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
           fullTextSearch: { ...fullTextSearch, k1: 2, b: 0.3 },
         },
       ],
+      ['sparse', { type: { kind: 'array', scalar: 'entry' }, filterable: false, sparseKnn: true }],
       ['s', { ...scalar('string'), glob: true, regex: true, fuzzy: true }],
       ['i', scalar('int')],
       ['u', scalar('uint')],
@@ -107,10 +109,21 @@ const pick = (name: keyof typeof pools): fc.Arbitrary<AttributeValue> =>
 const vector = fc.array(fc.integer({ min: -3, max: 3 }), { minLength: 3, maxLength: 3 });
 
 const line = fc.array(fc.constantFrom(...words), { maxLength: 4 }).map((list) => list.join(' '));
+const sparse = fc
+  .uniqueArray(
+    fc.record({
+      dimension: fc.constantFrom(0, 1, 7, 2 ** 32 - 1),
+      weight: fc.constantFrom(0, 0.5, 1, 3, 2 ** -24, 65_504, -2),
+    }),
+    { selector: (entry) => entry.dimension, maxLength: 4 },
+  )
+  .map((entries) => entries.sort((a, b) => a.dimension - b.dimension));
+
 const values = fc.record({
   v: nullable(vector),
   text: nullable(fc.array(fc.constantFrom(...words), { maxLength: 6 }).map((list) => list.join(' '))),
   note: nullable(fc.array(fc.constantFrom(...words), { maxLength: 3 }).map((list) => list.join(' '))),
+  sparse: nullable(sparse.map((entries) => entries.map(packSparseEntry))),
   s: nullable(pick('s')),
   i: nullable(pick('i')),
   u: nullable(pick('u')),
@@ -263,6 +276,7 @@ function expression(idKind: IdKind): fc.Arbitrary<ScoreExpression> {
 const rankBy = (idKind: IdKind): fc.Arbitrary<RankBy> =>
   fc.oneof(
     vector.map((query) => ({ kind: 'vector' as const, attribute: 'v', query: Float32Array.from(query), exact: true })),
+    { weight: 1, arbitrary: sparse.map((query) => ({ kind: 'sparse' as const, attribute: 'sparse', query })) },
     { weight: 2, arbitrary: expression(idKind).map((score) => ({ kind: 'text' as const, expression: score })) },
     fc
       .uniqueArray(fc.record({ attribute: fc.constantFrom('id', ...scalarNames), descending: fc.boolean() }), {

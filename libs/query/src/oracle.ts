@@ -1,5 +1,5 @@
 import { compareBytes, utf8Encode } from '@lagoon/base';
-import type { AttributeValue, DocumentId, Schema } from '@lagoon/format';
+import { type AttributeValue, type DocumentId, type Schema, type SparseEntry, unpackSparseEntry } from '@lagoon/format';
 import type { Comparison, Filter, FuzzyFilter, PatternFilter, TokenFilter } from './filter.ts';
 import type { AggregateGroup } from './query-result.ts';
 import type { Aggregate, OrderKey, QuerySpec } from './query-spec.ts';
@@ -81,6 +81,12 @@ function rank(
       }))
       .sort((a, b) => a.dist - b.dist || byId(a, b));
   }
+  if (rankBy.kind === 'sparse') {
+    return filtered
+      .filter(({ values }) => values[rankBy.attribute] != null)
+      .map(({ id, values }) => ({ id, dist: sparseDot(values[rankBy.attribute] as readonly bigint[], rankBy.query) }))
+      .sort((a, b) => b.dist - a.dist || byId(a, b));
+  }
   if (rankBy.kind === 'aggregate') throw new Error('an aggregation ranks no rows');
   const scorer = createScorer(schema, documents, rankBy.expression, (document, filter) =>
     admits(schema, document, filter),
@@ -89,6 +95,11 @@ function rank(
     .map((document) => ({ id: document.id, dist: orZero(scorer(document)) }))
     .filter(({ dist }) => dist > 0)
     .sort((a, b) => b.dist - a.dist || byId(a, b));
+}
+
+function sparseDot(entries: readonly bigint[], query: readonly SparseEntry[]): number {
+  const weights = new Map(entries.map(unpackSparseEntry).map(({ dimension, weight }) => [dimension, weight]));
+  return query.reduce((sum, { dimension, weight }) => sum + weight * (weights.get(dimension) ?? 0), 0);
 }
 
 /** Sums of small integers are exact in f32, so only the last steps round. */

@@ -76,6 +76,7 @@ function scalarPrefix(column: ScalarColumn): (row: number) => number {
       return (row) => (words[2 * row + 1] as number) * 2 ** 32 + ((words[2 * row] as number) >>> 0);
     }
     case 'uint':
+    case 'entry':
       return unsignedPrefix(column.values);
     case 'float':
     case 'bool': {

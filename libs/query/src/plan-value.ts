@@ -10,6 +10,8 @@ export function toOperand(scalar: ScalarType, value: AttributeValue): Operand | 
       return integer(value, -(2n ** 63n), 2n ** 63n - 1n);
     case 'uint':
       return integer(value, 0n, 2n ** 64n - 1n);
+    case 'entry':
+      return undefined; // never compared
     case 'float':
       return float(value);
     case 'bool':

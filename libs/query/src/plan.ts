@@ -44,6 +44,8 @@ function planRank(schema: Schema, rankBy: RankBy): RankPlan {
       return planVector(rankedAttribute(schema, rankBy.attribute), rankBy);
     case 'text':
       return { kind: 'text', score: planScore(schema, rankBy.expression) };
+    case 'sparse':
+      return planSparse(rankedAttribute(schema, rankBy.attribute), rankBy);
     case 'order':
       return planOrder(schema, rankBy.keys);
     case 'aggregate':
@@ -88,6 +90,24 @@ function checkFinite(query: Float32Array, attribute: string): void {
   if (!Number.isFinite(Math.fround(squaredNorm))) {
     throw invalidArgument('query vector must be finite, its squared norm too', { attribute });
   }
+}
+
+function planSparse(
+  { type, sparseKnn }: AttributeSchema,
+  { attribute, query }: Extract<RankBy, { readonly kind: 'sparse' }>,
+): RankPlan {
+  if (sparseKnn !== true) {
+    throw invalidArgument('attribute has no sparse_knn', { attribute, type: formatAttributeType(type) });
+  }
+  if (query.length > queryLimits.sparseEntryCountMax) {
+    const countMax = queryLimits.sparseEntryCountMax;
+    throw invalidArgument('sparse query has too many dimensions', { attribute, count: query.length, countMax });
+  }
+  const isInOrder = query.every(({ dimension }, i) => i === 0 || dimension > (query[i - 1]?.dimension ?? 0));
+  if (!isInOrder || !query.every(({ weight }) => Number.isFinite(weight))) {
+    throw invalidArgument('sparse query is not in the order of its dimensions, or not finite', { attribute });
+  }
+  return { kind: 'sparse', attribute, query };
 }
 
 function planOrder(schema: Schema, keys: readonly OrderKey[]): RankPlan {

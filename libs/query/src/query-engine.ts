@@ -329,7 +329,7 @@ function groupsOf({ rank }: QueryPlan, { groups }: SearchOutcome): Pick<QueryRes
 
 /** Text indexes of a namespace's tail are kept by one thread. */
 function usesTextIndexes({ rank, filter }: QueryPlan): boolean {
-  return rank.kind === 'text' || (filter !== undefined && hasTokens(filter));
+  return rank.kind === 'text' || rank.kind === 'sparse' || (filter !== undefined && hasTokens(filter));
 }
 
 /** What the newest snapshot names is gone time and again: that is damage, not a race. */

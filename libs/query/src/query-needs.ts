@@ -28,6 +28,9 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
     case 'text':
       addScored({ columns, texts }, rank.score);
       break;
+    case 'sparse':
+      columns.add(rank.attribute);
+      break;
     case 'order':
       for (const key of rank.keys) if (key.scalar !== undefined) columns.add(key.attribute);
       break;

@@ -1,4 +1,4 @@
-import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType } from '@lagoon/format';
+import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType, SparseEntry } from '@lagoon/format';
 import type { TokenOperator } from './filter.ts';
 import type { LimitPer } from './query-spec.ts';
 
@@ -25,6 +25,7 @@ export type RankPlan =
       readonly recall: number | undefined;
     }
   | { readonly kind: 'text'; readonly score: ScorePlan }
+  | { readonly kind: 'sparse'; readonly attribute: string; readonly query: readonly SparseEntry[] }
   | { readonly kind: 'order'; readonly keys: readonly OrderKeyPlan[] }
   | {
       readonly kind: 'aggregate';

@@ -1,3 +1,4 @@
+import type { SparseEntry } from '@lagoon/format';
 import type { Filter } from './filter.ts';
 import type { ScoreExpression } from './score-expression.ts';
 
@@ -21,6 +22,8 @@ export type RankBy =
       readonly recall?: number;
     }
   | { readonly kind: 'text'; readonly expression: ScoreExpression }
+  /** Entries in the order of their dimensions, each once. */
+  | { readonly kind: 'sparse'; readonly attribute: string; readonly query: readonly SparseEntry[] }
   | { readonly kind: 'order'; readonly keys: readonly OrderKey[] }
   /** No rows but numbers over them: `limit` counts groups. */
   | { readonly kind: 'aggregate'; readonly aggregates: readonly Aggregate[]; readonly groupBy: readonly GroupKey[] };
@@ -86,6 +89,7 @@ export const queryLimits = {
   aggregateCountMax: 32,
   groupKeyCountMax: 8,
   groupCountMax: 10_000,
+  sparseEntryCountMax: 1_024,
   scoreDepthMax: 16,
   scoreNodeCountMax: 256,
   queryTextBytesMax: 16 << 10,

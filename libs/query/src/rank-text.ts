@@ -1,9 +1,10 @@
 import { nextBit } from '@lagoon/format';
-import { createListCursor, createMaxScore, type ListCursor, type MaxScore, nextUp, type RowSink } from '@lagoon/text';
+import { createListCursor, createMaxScore, type ListCursor, type MaxScore } from '@lagoon/text';
 import { collectByBounds } from './collect-by-bounds.ts';
+import { createHeapSink } from './heap-sink.ts';
 import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
 import type { RankPlan, ScorePlan } from './query-plan.ts';
-import { createScoreNode, rangeOfRows, type ScoreNode } from './score-node.ts';
+import { createScoreNode, rangeOfRows } from './score-node.ts';
 import type { SearchContext } from './search-context.ts';
 import { openTextLeaf, type TextLeaf } from './text-leaf.ts';
 import { createTopRows, type RowOrder, type TopRowsHeap } from './top-rows.ts';
@@ -97,7 +98,7 @@ function isPlain(scale: number): boolean {
 }
 
 function rankBlock(ranking: Ranking, job: JobBlock, position: number): BlockCount {
-  const { context, plan, leaves, linear, maxScore } = ranking;
+  const { context, plan, leaves, linear, maxScore, top, order } = ranking;
   const { block, location, admitted, filterRows } = job;
   if (block.rowCount === 0 || (admitted !== undefined && nextBit(admitted, 0) < 0)) return nothing;
   if (linear !== undefined && !linear.some((clause) => holdsTerm(leaves.get(clause.plan), position))) return nothing;
@@ -112,7 +113,11 @@ function rankBlock(ranking: Ranking, job: JobBlock, position: number): BlockCoun
     },
     plan,
   );
-  const sink = createSink(ranking, root, job, position);
+  const sink = createHeapSink(top, order, {
+    ...{ job, position },
+    scoreAt: root.valueAt,
+    isExact: plan.kind === 'bm25',
+  });
   if (linear === undefined) {
     return collectByBounds({ root, cursors, termBounds, rowCount: block.rowCount, admitted, sink });
   }
@@ -132,32 +137,4 @@ function scaledCursors(leaf: TextLeaf | undefined, scale: number, position: numb
     const list = lists[position];
     return list === undefined ? [] : [createListCursor(list, scale * weight)];
   });
-}
-
-/**
- * Takes rows of one block into the heap by their exact scores. Rows come in ascending order, so where rows are in the order of
- * ids, and the worst row kept is of a smaller id, a row must beat it: an equal score is not enough.
- */
-function createSink({ plan, top, order }: Ranking, root: ScoreNode, { block }: JobBlock, position: number): RowSink {
-  const followsIds = block.ranks === undefined;
-  let scoreMin = 0;
-  const update = (row: number): void => {
-    const worst = top.worst;
-    if (worst === undefined) scoreMin = Number.MIN_VALUE;
-    else if (followsIds && order(worst.block, worst.row, position, row) < 0) scoreMin = nextUp(-worst.score);
-    else scoreMin = -worst.score;
-  };
-  update(0);
-  return {
-    get scoreMin() {
-      return scoreMin;
-    },
-    isExact: plan.kind === 'bm25',
-    offer: (row) => {
-      const score = root.valueAt(row);
-      if (!(score > 0)) return;
-      top.offer(-score, position, row);
-      update(row);
-    },
-  };
 }

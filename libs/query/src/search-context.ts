@@ -17,6 +17,7 @@ import {
 import type { BlockLocation } from './job-block.ts';
 import { type OpenedLists, openLists } from './opened-lists.ts';
 import type { RowBlock } from './row-ranks.ts';
+import { createSparseIndexes, type SparseIndexes } from './sparse-indexes.ts';
 import { openStoredSegment, partCount, type StoredLists, type StoredPlace, type StoredText } from './stored-segment.ts';
 import { createTextIndexCache, type TextIndexCache } from './text-index-cache.ts';
 import { createTextLists, type TextLists } from './text-lists.ts';
@@ -30,6 +31,7 @@ export interface SearchContext {
   openText(location: BlockLocation, text: StoredText): TextIndex;
   readonly textIndexes: TextIndexCache;
   readonly textLists: TextLists;
+  readonly sparseIndexes: SparseIndexes;
   /** The lists of a vector column; opened once. */
   openLists(location: BlockLocation, lists: StoredLists): OpenedLists;
   readonly listScorer: ListScorer;
@@ -147,6 +149,7 @@ export function createSearchContext(
     scanVectors: (memoryIndex, column, scan) => scannerOf(memoryIndex).scan(column, scan),
     textIndexes: createTextIndexCache(options.textIndexBytesMax),
     textLists: createTextLists(options.textIndexBytesMax),
+    sparseIndexes: createSparseIndexes(options.textIndexBytesMax),
     forgetBlocks: (blockIds) => {
       for (const blockId of blockIds) blocks.delete(blockId);
     },

@@ -7,6 +7,7 @@ import { evaluateIndexedFilter, type IndexedFilter, type IndexedFilterTarget } f
 import type { BlockLocation, SearchOutcome } from './job-block.ts';
 import type { FilterPlan, RankPlan } from './query-plan.ts';
 import { rankByOrder } from './rank-order.ts';
+import { rankBySparse } from './rank-sparse.ts';
 import { rankByText } from './rank-text.ts';
 import { rankByVector } from './rank-vector.ts';
 import type { SearchContext } from './search-context.ts';
@@ -46,6 +47,8 @@ export function runSearchJob(context: SearchContext, job: SearchJob, checkCancel
       return rankByVector(context, job.rank, job.limit, blocks);
     case 'text':
       return rankByText(context, job.rank, job.limit, blocks);
+    case 'sparse':
+      return rankBySparse(context, job.rank, job.limit, blocks);
     case 'order':
       return rankByOrder(job.rank, job.limit, blocks);
     case 'aggregate':

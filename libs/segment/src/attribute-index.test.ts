@@ -12,6 +12,7 @@ import {
   orRowSets,
   parseUuid,
   type ScalarType,
+  type scalarTypes,
 } from '@lagoon/format';
 import fc from 'fast-check';
 import type { EncodedIndex } from './attribute-index.v1.ts';
@@ -72,7 +73,7 @@ function build(type: Exclude<AttributeType, { kind: 'vector' }>, values: readonl
 }
 
 /** Values of each type that collide, with the traps of signs, 64 bits and UTF-16 order. */
-const samples: Record<ScalarType, fc.Arbitrary<AttributeValue>> = {
+const samples: Record<(typeof scalarTypes)[number], fc.Arbitrary<AttributeValue>> = {
   string: fc.oneof(
     fc.constantFrom('', 'a', 'ab', 'a\0', 'abcdefgh', 'abcdefghi', 'é', '\u{ffff}', '\u{10000}'),
     fc.string({ maxLength: 12 }),
@@ -88,7 +89,7 @@ const samples: Record<ScalarType, fc.Arbitrary<AttributeValue>> = {
   bool: fc.boolean(),
   bytes: fc.uint8Array({ maxLength: 5 }),
 };
-const scalars = Object.keys(samples) as ScalarType[];
+const scalars = Object.keys(samples) as (keyof typeof samples)[];
 
 function keyOf(scalar: ScalarType, value: AttributeValue): Uint8Array {
   if (scalar === 'uuid') return parseUuid(value as string) as Uint8Array;

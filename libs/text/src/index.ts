@@ -6,6 +6,7 @@ export { createMaxScore, type MaxScore, type RowSink } from './max-score.ts';
 export { nextUp } from './next-up.ts';
 export { cutPostings, type PostingsBlocks } from './postings-blocks.ts';
 export { type Bm25Norms, createBm25List, createBm25Norms, type ScoreList } from './score-list.ts';
+export { buildSparseIndex, type SparseIndex, type SparseList } from './sparse-index.ts';
 export { encodeTextIndex, openTextIndex, type TermedTextIndex } from './stored-text.v1.ts';
 export type { Postings, TextIndex } from './text-index.ts';
 export {

@@ -132,6 +132,7 @@ function sampleOf(type: AttributeType): AttributeValue {
     case 'int':
     case 'uint':
     case 'datetime':
+    case 'entry':
       return 0n;
     case 'float':
       return 0;

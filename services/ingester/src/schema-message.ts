@@ -39,6 +39,7 @@ export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSch
       glob: attribute.glob ?? false,
       regex: attribute.regex ?? false,
       fuzzy: attribute.fuzzy ?? false,
+      ...(attribute.sparseKnn ? { sparseKnn: true } : {}),
       ...(attribute.fullTextSearch === undefined ? {} : { fullTextSearch: { ...attribute.fullTextSearch } }),
       ...(attribute.ann === undefined ? {} : { ann: { ...attribute.ann } }),
     })),
@@ -60,6 +61,7 @@ function readAttribute(message: AttributeSchema): AttributeDeclaration {
     glob: message.glob,
     regex: message.regex,
     fuzzy: message.fuzzy,
+    sparseKnn: message.sparseKnn,
     fullTextSearch: message.fullTextSearch,
     ann: message.ann === undefined ? undefined : readAnn(message.ann),
   };

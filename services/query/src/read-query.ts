@@ -7,6 +7,7 @@ import {
   type Projection as ProjectionMessage,
   type QueryRequest,
   type RankBy as RankByMessage,
+  type SparseRank,
   type VectorRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { type ConsistencySpec, type Projection, type QuerySpec, queryLimits, type RankBy } from '@lagoon/query';
@@ -53,6 +54,8 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
       return { kind: 'text', expression: readText(kind.value) };
     case 'score':
       return { kind: 'text', expression: readScore(kind.value) };
+    case 'sparse':
+      return readSparseRank(kind.value);
     case 'orderBy':
       return {
         kind: 'order',
@@ -81,6 +84,13 @@ function readAggregateFunction(message: AggregateFunction, label: string): 'coun
   if (message === AggregateFunction.COUNT) return 'count';
   if (message === AggregateFunction.SUM) return 'sum';
   throw invalidArgument('unknown function of an aggregate', { aggregate: label, function: message });
+}
+
+function readSparseRank({ attribute, query }: SparseRank): RankBy {
+  const { dimensions = [], weights = [] } = query ?? {};
+  if (dimensions.length !== weights.length) throw invalidArgument('each dimension has one weight', { attribute });
+  const entries = dimensions.map((dimension, i) => ({ dimension, weight: weights[i] as number }));
+  return { kind: 'sparse', attribute, query: entries.sort((a, b) => a.dimension - b.dimension) };
 }
 
 function readVectorRank({ attribute, query, exact }: VectorRank): RankBy {

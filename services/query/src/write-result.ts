@@ -9,6 +9,7 @@ import {
   parseUuid,
   type ScalarType,
   type Schema,
+  unpackSparseEntry,
 } from '@lagoon/format';
 import type {
   AggregateGroupSchema,
@@ -52,16 +53,19 @@ function numberMessage(value: bigint | number): MessageInitShape<typeof ValueSch
 export function schemaMessage(schema: Schema): MessageInitShape<typeof SchemaSchema> {
   return {
     idType: schema.idKind,
-    attributes: [...schema.attributes].map(([name, { type, filterable, glob, regex, fuzzy, fullTextSearch, ann }]) => ({
-      name,
-      type: formatAttributeType(type),
-      filterable,
-      glob: glob ?? false,
-      regex: regex ?? false,
-      fuzzy: fuzzy ?? false,
-      ...(fullTextSearch === undefined ? {} : { fullTextSearch: { ...fullTextSearch } }),
-      ...(ann === undefined ? {} : { ann: { ...ann } }),
-    })),
+    attributes: [...schema.attributes].map(
+      ([name, { type, filterable, glob, regex, fuzzy, sparseKnn, fullTextSearch, ann }]) => ({
+        name,
+        type: formatAttributeType(type),
+        filterable,
+        glob: glob ?? false,
+        regex: regex ?? false,
+        fuzzy: fuzzy ?? false,
+        ...(sparseKnn ? { sparseKnn } : {}),
+        ...(fullTextSearch === undefined ? {} : { fullTextSearch: { ...fullTextSearch } }),
+        ...(ann === undefined ? {} : { ann: { ...ann } }),
+      }),
+    ),
   };
 }
 
@@ -85,6 +89,7 @@ function valueMessage(type: AttributeType, value: AttributeValue): MessageInitSh
     case 'scalar':
       return scalarMessage(type.scalar, value);
     case 'array': {
+      if (type.scalar === 'entry') return sparseMessage(value as readonly bigint[]);
       const values = (value as readonly AttributeValue[]).map((element) => scalarMessage(type.scalar, element));
       return { kind: { case: 'arrayValue', value: { values } } };
     }
@@ -104,6 +109,7 @@ function scalarMessage(scalar: ScalarType, value: AttributeValue): MessageInitSh
     case 'int':
       return { kind: { case: 'intValue', value: value as bigint } };
     case 'uint':
+    case 'entry':
       return { kind: { case: 'uintValue', value: value as bigint } };
     case 'float':
       return { kind: { case: 'floatValue', value: value as number } };
@@ -116,6 +122,12 @@ function scalarMessage(scalar: ScalarType, value: AttributeValue): MessageInitSh
     case 'bytes':
       return { kind: { case: 'bytesValue', value: value as Uint8Array } };
   }
+}
+
+function sparseMessage(entries: readonly bigint[]): MessageInitShape<typeof ValueSchema> {
+  const unpacked = entries.map(unpackSparseEntry);
+  const dimensions = unpacked.map(({ dimension }) => dimension);
+  return { kind: { case: 'sparseValue', value: { dimensions, weights: unpacked.map(({ weight }) => weight) } } };
 }
 
 function uuidBytes(text: string): Uint8Array {

@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Attribute, Id, Value } from "./value_pb.js";
+import type { Attribute, Id, SparseValue, Value } from "./value_pb.js";
 
 /**
  * Describes the file lagoon/v1/query.proto.
@@ -201,6 +201,12 @@ export declare type RankBy = Message<"lagoon.v1.RankBy"> & {
      */
     value: ScoreExpression;
     case: "score";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.SparseRank sparse = 5;
+     */
+    value: SparseRank;
+    case: "sparse";
   } | { case: undefined; value?: undefined };
 };
 
@@ -407,6 +413,29 @@ export declare type VectorRank = Message<"lagoon.v1.VectorRank"> & {
  * Use `create(VectorRankSchema)` to create a new message.
  */
 export declare const VectorRankSchema: GenMessage<VectorRank>;
+
+/**
+ * By the dot product, highest first.
+ *
+ * @generated from message lagoon.v1.SparseRank
+ */
+export declare type SparseRank = Message<"lagoon.v1.SparseRank"> & {
+  /**
+   * @generated from field: string attribute = 1;
+   */
+  attribute: string;
+
+  /**
+   * @generated from field: lagoon.v1.SparseValue query = 2;
+   */
+  query?: SparseValue | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.SparseRank.
+ * Use `create(SparseRankSchema)` to create a new message.
+ */
+export declare const SparseRankSchema: GenMessage<SparseRank>;
 
 /**
  * BM25.

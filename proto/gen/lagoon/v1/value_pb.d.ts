@@ -127,6 +127,12 @@ export declare type Value = Message<"lagoon.v1.Value"> & {
     case: "vectorValue";
   } | {
     /**
+     * @generated from field: lagoon.v1.SparseValue sparse_value = 12;
+     */
+    value: SparseValue;
+    case: "sparseValue";
+  } | {
+    /**
      * Only in the conditions of a write: the value that the write gives to this attribute of the same document.
      *
      * @generated from field: string new_value_of = 11;
@@ -141,6 +147,29 @@ export declare type Value = Message<"lagoon.v1.Value"> & {
  * Use `create(ValueSchema)` to create a new message.
  */
 export declare const ValueSchema: GenMessage<Value>;
+
+/**
+ * A weight for each of some dimensions, each once; stored as f16.
+ *
+ * @generated from message lagoon.v1.SparseValue
+ */
+export declare type SparseValue = Message<"lagoon.v1.SparseValue"> & {
+  /**
+   * @generated from field: repeated uint32 dimensions = 1;
+   */
+  dimensions: number[];
+
+  /**
+   * @generated from field: repeated float weights = 2;
+   */
+  weights: number[];
+};
+
+/**
+ * Describes the message lagoon.v1.SparseValue.
+ * Use `create(SparseValueSchema)` to create a new message.
+ */
+export declare const SparseValueSchema: GenMessage<SparseValue>;
 
 /**
  * @generated from message lagoon.v1.ArrayValue
@@ -271,6 +300,13 @@ export declare type AttributeSchema = Message<"lagoon.v1.AttributeSchema"> & {
    * @generated from field: optional bool fuzzy = 8;
    */
   fuzzy?: boolean | undefined;
+
+  /**
+   * Only sparse vectors ("{}f16"): ranked by SparseKNN, by their dot product with the query.
+   *
+   * @generated from field: optional bool sparse_knn = 12;
+   */
+  sparseKnn?: boolean | undefined;
 };
 
 /**

@@ -10,7 +10,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
  * Describes the file lagoon/v1/value.proto.
  */
 export const file_lagoon_v1_value = /*@__PURE__*/
-  fileDesc("ChVsYWdvb24vdjEvdmFsdWUucHJvdG8SCWxhZ29vbi52MSI7CgJJZBINCgN1NjQYASABKARIABIOCgR1dWlkGAIgASgMSAASDgoEdGV4dBgDIAEoCUgAQgYKBGtpbmQivAIKBVZhbHVlEhYKDHN0cmluZ192YWx1ZRgBIAEoCUgAEhMKCWludF92YWx1ZRgCIAEoEkgAEhQKCnVpbnRfdmFsdWUYAyABKARIABIVCgtmbG9hdF92YWx1ZRgEIAEoAUgAEhQKCmJvb2xfdmFsdWUYBSABKAhIABIVCgtieXRlc192YWx1ZRgGIAEoDEgAEhQKCnV1aWRfdmFsdWUYByABKAxIABIYCg5kYXRldGltZV92YWx1ZRgIIAEoEkgAEiwKC2FycmF5X3ZhbHVlGAkgASgLMhUubGFnb29uLnYxLkFycmF5VmFsdWVIABIuCgx2ZWN0b3JfdmFsdWUYCiABKAsyFi5sYWdvb24udjEuVmVjdG9yVmFsdWVIABIWCgxuZXdfdmFsdWVfb2YYCyABKAlIAEIGCgRraW5kIi4KCkFycmF5VmFsdWUSIAoGdmFsdWVzGAEgAygLMhAubGFnb29uLnYxLlZhbHVlIigKC1ZlY3RvclZhbHVlEg0KA2YzMhgBIAEoDEgAQgoKCGVuY29kaW5nIjoKCUF0dHJpYnV0ZRIMCgRuYW1lGAEgASgJEh8KBXZhbHVlGAIgASgLMhAubGFnb29uLnYxLlZhbHVlIk8KCERvY3VtZW50EhkKAmlkGAEgASgLMg0ubGFnb29uLnYxLklkEigKCmF0dHJpYnV0ZXMYAiADKAsyFC5sYWdvb24udjEuQXR0cmlidXRlIv8BCg9BdHRyaWJ1dGVTY2hlbWESDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhcKCmZpbHRlcmFibGUYAyABKAhIAIgBARIzChBmdWxsX3RleHRfc2VhcmNoGAQgASgLMhkubGFnb29uLnYxLkZ1bGxUZXh0U2VhcmNoEhsKA2FubhgFIAEoCzIOLmxhZ29vbi52MS5Bbm4SEQoEZ2xvYhgGIAEoCEgBiAEBEhIKBXJlZ2V4GAcgASgISAKIAQESEgoFZnV6enkYCCABKAhIA4gBAUINCgtfZmlsdGVyYWJsZUIHCgVfZ2xvYkIICgZfcmVnZXhCCAoGX2Z1enp5IsEBCg5GdWxsVGV4dFNlYXJjaBIRCgl0b2tlbml6ZXIYASABKAkSEAoIbGFuZ3VhZ2UYAiABKAkSEAoIc3RlbW1pbmcYAyABKAgSGAoQcmVtb3ZlX3N0b3B3b3JkcxgEIAEoCBIWCg5jYXNlX3NlbnNpdGl2ZRgFIAEoCBIVCg1hc2NpaV9mb2xkaW5nGAYgASgIEhgKEG1heF90b2tlbl9sZW5ndGgYByABKA0SCgoCazEYCCABKAESCQoBYhgJIAEoASItCgNBbm4SFwoPZGlzdGFuY2VfbWV0cmljGAEgASgJEg0KBWNvZGVjGAIgASgJIkkKBlNjaGVtYRIPCgdpZF90eXBlGAEgASgJEi4KCmF0dHJpYnV0ZXMYAiADKAsyGi5sYWdvb24udjEuQXR0cmlidXRlU2NoZW1hYgZwcm90bzM");
+  fileDesc("ChVsYWdvb24vdjEvdmFsdWUucHJvdG8SCWxhZ29vbi52MSI7CgJJZBINCgN1NjQYASABKARIABIOCgR1dWlkGAIgASgMSAASDgoEdGV4dBgDIAEoCUgAQgYKBGtpbmQi7AIKBVZhbHVlEhYKDHN0cmluZ192YWx1ZRgBIAEoCUgAEhMKCWludF92YWx1ZRgCIAEoEkgAEhQKCnVpbnRfdmFsdWUYAyABKARIABIVCgtmbG9hdF92YWx1ZRgEIAEoAUgAEhQKCmJvb2xfdmFsdWUYBSABKAhIABIVCgtieXRlc192YWx1ZRgGIAEoDEgAEhQKCnV1aWRfdmFsdWUYByABKAxIABIYCg5kYXRldGltZV92YWx1ZRgIIAEoEkgAEiwKC2FycmF5X3ZhbHVlGAkgASgLMhUubGFnb29uLnYxLkFycmF5VmFsdWVIABIuCgx2ZWN0b3JfdmFsdWUYCiABKAsyFi5sYWdvb24udjEuVmVjdG9yVmFsdWVIABIuCgxzcGFyc2VfdmFsdWUYDCABKAsyFi5sYWdvb24udjEuU3BhcnNlVmFsdWVIABIWCgxuZXdfdmFsdWVfb2YYCyABKAlIAEIGCgRraW5kIjIKC1NwYXJzZVZhbHVlEhIKCmRpbWVuc2lvbnMYASADKA0SDwoHd2VpZ2h0cxgCIAMoAiIuCgpBcnJheVZhbHVlEiAKBnZhbHVlcxgBIAMoCzIQLmxhZ29vbi52MS5WYWx1ZSIoCgtWZWN0b3JWYWx1ZRINCgNmMzIYASABKAxIAEIKCghlbmNvZGluZyI6CglBdHRyaWJ1dGUSDAoEbmFtZRgBIAEoCRIfCgV2YWx1ZRgCIAEoCzIQLmxhZ29vbi52MS5WYWx1ZSJPCghEb2N1bWVudBIZCgJpZBgBIAEoCzINLmxhZ29vbi52MS5JZBIoCgphdHRyaWJ1dGVzGAIgAygLMhQubGFnb29uLnYxLkF0dHJpYnV0ZSKnAgoPQXR0cmlidXRlU2NoZW1hEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIXCgpmaWx0ZXJhYmxlGAMgASgISACIAQESMwoQZnVsbF90ZXh0X3NlYXJjaBgEIAEoCzIZLmxhZ29vbi52MS5GdWxsVGV4dFNlYXJjaBIbCgNhbm4YBSABKAsyDi5sYWdvb24udjEuQW5uEhEKBGdsb2IYBiABKAhIAYgBARISCgVyZWdleBgHIAEoCEgCiAEBEhIKBWZ1enp5GAggASgISAOIAQESFwoKc3BhcnNlX2tubhgMIAEoCEgEiAEBQg0KC19maWx0ZXJhYmxlQgcKBV9nbG9iQggKBl9yZWdleEIICgZfZnV6enlCDQoLX3NwYXJzZV9rbm4iwQEKDkZ1bGxUZXh0U2VhcmNoEhEKCXRva2VuaXplchgBIAEoCRIQCghsYW5ndWFnZRgCIAEoCRIQCghzdGVtbWluZxgDIAEoCBIYChByZW1vdmVfc3RvcHdvcmRzGAQgASgIEhYKDmNhc2Vfc2Vuc2l0aXZlGAUgASgIEhUKDWFzY2lpX2ZvbGRpbmcYBiABKAgSGAoQbWF4X3Rva2VuX2xlbmd0aBgHIAEoDRIKCgJrMRgIIAEoARIJCgFiGAkgASgBIi0KA0FubhIXCg9kaXN0YW5jZV9tZXRyaWMYASABKAkSDQoFY29kZWMYAiABKAkiSQoGU2NoZW1hEg8KB2lkX3R5cGUYASABKAkSLgoKYXR0cmlidXRlcxgCIAMoCzIaLmxhZ29vbi52MS5BdHRyaWJ1dGVTY2hlbWFiBnByb3RvMw");
 
 /**
  * Describes the message lagoon.v1.Id.
@@ -27,58 +27,65 @@ export const ValueSchema = /*@__PURE__*/
   messageDesc(file_lagoon_v1_value, 1);
 
 /**
+ * Describes the message lagoon.v1.SparseValue.
+ * Use `create(SparseValueSchema)` to create a new message.
+ */
+export const SparseValueSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_value, 2);
+
+/**
  * Describes the message lagoon.v1.ArrayValue.
  * Use `create(ArrayValueSchema)` to create a new message.
  */
 export const ArrayValueSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 2);
+  messageDesc(file_lagoon_v1_value, 3);
 
 /**
  * Describes the message lagoon.v1.VectorValue.
  * Use `create(VectorValueSchema)` to create a new message.
  */
 export const VectorValueSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 3);
+  messageDesc(file_lagoon_v1_value, 4);
 
 /**
  * Describes the message lagoon.v1.Attribute.
  * Use `create(AttributeSchema$)` to create a new message.
  */
 export const AttributeSchema$ = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 4);
+  messageDesc(file_lagoon_v1_value, 5);
 
 /**
  * Describes the message lagoon.v1.Document.
  * Use `create(DocumentSchema)` to create a new message.
  */
 export const DocumentSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 5);
+  messageDesc(file_lagoon_v1_value, 6);
 
 /**
  * Describes the message lagoon.v1.AttributeSchema.
  * Use `create(AttributeSchemaSchema)` to create a new message.
  */
 export const AttributeSchemaSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 6);
+  messageDesc(file_lagoon_v1_value, 7);
 
 /**
  * Describes the message lagoon.v1.FullTextSearch.
  * Use `create(FullTextSearchSchema)` to create a new message.
  */
 export const FullTextSearchSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 7);
+  messageDesc(file_lagoon_v1_value, 8);
 
 /**
  * Describes the message lagoon.v1.Ann.
  * Use `create(AnnSchema)` to create a new message.
  */
 export const AnnSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 8);
+  messageDesc(file_lagoon_v1_value, 9);
 
 /**
  * Describes the message lagoon.v1.Schema.
  * Use `create(SchemaSchema)` to create a new message.
  */
 export const SchemaSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_value, 9);
+  messageDesc(file_lagoon_v1_value, 10);
 

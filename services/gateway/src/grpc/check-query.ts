@@ -17,6 +17,7 @@ import { takesList } from '../query/parse-filter.ts';
 import { queryCountMax } from '../query/parse-multi-query.ts';
 import { rankLimits } from '../query/parse-rank-by.ts';
 import { scoreLimits } from '../query/parse-score.ts';
+import { readSparseMessage } from '../write/sparse-values.ts';
 import { readVector } from '../write/vector-values.ts';
 
 /** The bounds that the HTTP parser keeps while it reads, for a query that comes as a message. */
@@ -63,6 +64,9 @@ function checkRankBy(rankBy: RankBy | undefined): void {
       return;
     case 'score':
       checkScore(kind.value, 'rank_by.score', { nodeCount: 0 }, 1);
+      return;
+    case 'sparse':
+      readSparseMessage(kind.value.query, 'rank_by.sparse.query');
       return;
     case 'orderBy': {
       const found = kind.value.keys.length;

@@ -18,6 +18,7 @@ function toSettings(attribute: AttributeSchema): Record<string, unknown> {
     glob: attribute.glob,
     regex: attribute.regex,
     fuzzy: attribute.fuzzy,
+    sparse_knn: attribute.sparseKnn,
     full_text_search:
       text === undefined
         ? undefined

@@ -15,6 +15,7 @@ import { clip, wrongValue } from '../json/shape.ts';
 import { encodePatch, type PatchInit } from '../write/build-patch.ts';
 import { checkBlockBytes } from '../write/collect-documents.ts';
 import { checkAttributeName } from '../write/names.ts';
+import { packSparse, readSparseMessage } from '../write/sparse-values.ts';
 import { packVectors } from '../write/vector-values.ts';
 
 /** The rows of a gRPC write: documents and deletes as one columnar block, empty where there are none, and patches. */
@@ -157,7 +158,22 @@ function readColumn(
     const type: AttributeType = { kind: 'vector', element: 'f32', dims: packed.dims };
     return { name, type, values: packed.values, ...(packed.nulls === undefined ? {} : { nulls: packed.nulls }) };
   }
+  if (first.kind.case === 'sparseValue') return readSparse(name, values, pathOf);
   return first.kind.case === 'arrayValue' ? readArrays(name, values, pathOf) : readScalars(name, values, pathOf);
+}
+
+function readSparse(
+  name: string,
+  values: readonly (Value | undefined)[],
+  pathOf: (row: number) => string,
+): ColumnInput {
+  const rows = values.map((value, row) => {
+    const kind = value?.kind;
+    if (kind?.case === undefined) return null;
+    if (kind.case !== 'sparseValue') throw wrongValue(pathOf(row), 'expected a sparse vector as in the rows before');
+    return packSparse(readSparseMessage(kind.value, pathOf(row)));
+  });
+  return { name, type: { kind: 'array', scalar: 'entry' }, values: rows };
 }
 
 function readVectorBytes(value: Value | undefined, path: string): Uint8Array | undefined {
@@ -243,6 +259,7 @@ function readScalar(value: Value, path: string): { readonly scalar: ScalarType; 
       return { scalar: 'datetime', value: kind.value };
     case 'arrayValue':
     case 'vectorValue':
+    case 'sparseValue':
     case 'newValueOf':
       throw wrongValue(path, 'expected a scalar');
     case undefined:

@@ -241,7 +241,6 @@ describe('query: bad input', () => {
     ['recall', { rank_by: order, recall: 0.9 }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],
-    ['SparseKNN', { rank_by: ['a', 'SparseKNN', { '1': 2 }] }],
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],
   ])('%s answers 501 with its name', async (name, body) => {
     const { call, backends } = createTestGateway();

@@ -2,6 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
 import type { OrderKeySchema, RankBySchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { asArray, asString, clip, isObject, wrongShape, wrongValue } from '../json/shape.ts';
+import { readSparse, sparseMessage } from '../write/sparse-values.ts';
 import { readVector } from '../write/vector-values.ts';
 import { isScore, parseScore, parseText } from './parse-score.ts';
 
@@ -31,7 +32,7 @@ export function parseRankBy(value: unknown, path: string): RankByInit {
     case 'kNN':
       return parseVectorRank(attribute, kind, parts, path);
     case 'SparseKNN':
-      throw unimplemented(`${path} SparseKNN`);
+      return parseSparseRank(attribute, parts, path);
     default:
       throw wrongValue(`${path}[1]`, 'expected ANN, kNN, BM25, asc, desc or a filter', { found: clip(kind) });
   }
@@ -49,6 +50,12 @@ function parseVectorRank(attribute: string, kind: 'ANN' | 'kNN', parts: readonly
   const vector = readVector(target, `${path}[2]`);
   const query = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
   return { kind: { case: 'vector', value: { attribute, query, exact: kind === 'kNN' } } };
+}
+
+function parseSparseRank(attribute: string, parts: readonly unknown[], path: string): RankByInit {
+  checkLength(parts, 3, path);
+  const query = sparseMessage(readSparse(parts[2], `${path}[2]`));
+  return { kind: { case: 'sparse', value: { attribute, query } } };
 }
 
 function parseOrderKey(value: unknown, path: string): OrderKeyInit {

@@ -12,6 +12,7 @@ import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import { shortestF32 } from '../json/f32-decimal.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import type { JsonObject } from '../json/shape.ts';
+import { sparseToJson } from '../write/sparse-values.ts';
 import { sumStatistics } from './fuse.ts';
 import type { ParsedMultiQuery } from './parse-multi-query.ts';
 import type { ParsedQuery } from './parse-query.ts';
@@ -138,6 +139,8 @@ export function createValueWriter(vectorEncoding: 'float' | 'base64'): ValueWrit
         return counted(8, formatDatetime(kind.value));
       case 'arrayValue':
         return kind.value.values.map(writeValue);
+      case 'sparseValue':
+        return counted(8 * kind.value.dimensions.length, sparseToJson(kind.value));
       case 'vectorValue': {
         const packed = kind.value.encoding.value ?? new Uint8Array(0);
         return counted(packed.length, vectorEncoding === 'base64' ? toBase64(packed) : toFloats(packed));

@@ -5,6 +5,7 @@ import {
   type DistanceMetric,
   distanceMetrics,
   type IdKind,
+  isSparseType,
   limits,
   listCodecs,
   parseAttributeType,
@@ -114,6 +115,8 @@ function parseAttribute(
     }
     message.fullTextSearch = fullText;
   }
+  const sparseKnn = parseSparseKnn(value.sparse_knn, type, at(path, 'sparse_knn'));
+  if (sparseKnn !== undefined) message.sparseKnn = sparseKnn;
   const ann = parseAnn(value.ann, type, at(path, 'ann'));
   if (ann !== undefined) message.ann = ann;
   return { type, message };
@@ -131,8 +134,19 @@ function parseType(text: string, path: string): AttributeType {
 /** Known settings that are not served yet; switched off they are as good as absent. */
 function refuseUnserved(value: JsonObject, path: string): void {
   if (isGiven(value.drop) && asBoolean(value.drop, at(path, 'drop'))) throw unimplemented(at(path, 'drop'));
-  if (isGiven(value.sparse_knn)) throw unimplemented(at(path, 'sparse_knn'));
   if (isGiven(value.embed)) throw wrongValue(at(path, 'embed'), 'embedding on the server is not supported');
+}
+
+const sparseFields = new Set(['distance_metric']);
+
+function parseSparseKnn(value: unknown, type: AttributeType, path: string): boolean | undefined {
+  if (!isGiven(value)) return undefined;
+  if (value !== false && !isSparseType(type)) throw wrongValue(path, 'only sparse vectors ({}f16) have it');
+  if (typeof value === 'boolean') return value;
+  if (!isObject(value)) throw wrongShape(path, 'a boolean or an object', value);
+  refuseUnknownFields(value, path, sparseFields);
+  if (isGiven(value.distance_metric)) asOneOf(value.distance_metric, at(path, 'distance_metric'), ['dot_product']);
+  return true;
 }
 
 /** Empty: none was named. */

@@ -29,6 +29,7 @@ function attributeToJson(attribute: AttributeSchema): JsonObject {
       b: text.b,
     };
   }
+  if (attribute.sparseKnn === true) out.sparse_knn = true;
   const { ann } = attribute;
   if (ann !== undefined) {
     out.ann = { distance_metric: ann.distanceMetric, ...(ann.codec === '' ? {} : { codec: ann.codec }) };

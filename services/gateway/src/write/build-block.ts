@@ -1,8 +1,10 @@
-import { type AttributeType, type ColumnInput, encodeBlock, limits } from '@lagoon/format';
-import { wrongValue } from '../json/shape.ts';
+import { type AttributeType, type ColumnInput, encodeBlock, isSparseType, limits } from '@lagoon/format';
+import { isObject, wrongValue } from '../json/shape.ts';
+import { isGiven } from '../schema/parse-schema.ts';
 import { checkBlockBytes, type RawColumns } from './collect-documents.ts';
 import type { IdList } from './ids.ts';
 import { inferColumn } from './infer-column.ts';
+import { packSparse, readSparse } from './sparse-values.ts';
 import { packVectors } from './vector-values.ts';
 
 /** The name that makes an attribute a vector without a declaration. */
@@ -45,10 +47,24 @@ export function buildColumns(
       }
       continue;
     }
-    const column = inferredColumn(name, raw, type, pathOf, reserve);
+    const column = isSparse(raw, type)
+      ? sparseColumn(name, raw, pathOf)
+      : inferredColumn(name, raw, type, pathOf, reserve);
     if (column !== undefined) columns.push(column);
   }
   return columns;
+}
+
+/** Only sparse vectors are objects. */
+function isSparse(raw: readonly unknown[], declared: AttributeType | undefined): boolean {
+  if (declared !== undefined) return isSparseType(declared);
+  return isObject(raw.find((value) => value !== null && value !== undefined));
+}
+
+function sparseColumn(name: string, raw: readonly unknown[], pathOf: (row: number) => string): ColumnInput | undefined {
+  const values = raw.map((value, row) => (isGiven(value) ? packSparse(readSparse(value, pathOf(row))) : null));
+  if (values.every((value) => value === null)) return undefined;
+  return { name, type: { kind: 'array', scalar: 'entry' }, values };
 }
 
 function inferredColumn(

@@ -288,12 +288,7 @@ describe('write: bad input', () => {
       /upsert_rows\[0\].c\[1\]: an element of an array is null/,
     ],
     ['an array in an array', rows({ id: 1, c: [['x']] }), 400, /arrays of arrays/],
-    [
-      'an object as value',
-      rows({ id: 1, c: {} }),
-      400,
-      /upsert_rows\[0\].c: expected a scalar or an array, found an object/,
-    ],
+    ['an object as value', rows({ id: 1, c: { x: 1 } }), 400, /upsert_rows\[0\].c.x: a dimension is an integer/],
     [
       'an integer beyond 64 bits',
       '{"upsert_rows":[{"id":1,"c":18446744073709551616}]}',
@@ -416,14 +411,14 @@ describe('write: bad input', () => {
     expect(backends.appends).toHaveLength(0);
   });
 
-  test.each(['sparse_knn', 'drop'])('schema setting %s answers 501', async (name) => {
+  test.each(['drop'])('schema setting %s answers 501', async (name) => {
     const { call } = createTestGateway();
     const answer = await call('POST', '/v2/namespaces/a', { schema: { a: { type: 'string', [name]: true } } });
     expect(answer.status).toBe(501);
     expect(answer.text).toContain(name);
   });
 
-  test.each(['[3]f16', '[3]i8', '{}f16'])('type %s answers 501', async (type) => {
+  test.each(['[3]f16', '[3]i8', '{}i8'])('type %s answers 501', async (type) => {
     const { call } = createTestGateway();
     const answer = await call('POST', '/v2/namespaces/a', { schema: { a: type } });
     expect(answer.status).toBe(501);

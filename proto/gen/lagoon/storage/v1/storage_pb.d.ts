@@ -548,6 +548,13 @@ export declare type StoredAttribute = Message<"lagoon.storage.v1.StoredAttribute
    * @generated from field: string ann_codec = 9;
    */
   annCodec: string;
+
+  /**
+   * Only sparse vectors: ranked by SparseKNN.
+   *
+   * @generated from field: bool sparse_knn = 12;
+   */
+  sparseKnn: boolean;
 };
 
 /**
