@@ -1,5 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
-import { createSeededRandom, noMetrics, type Random, silentLog } from '@lagoon/base';
+import { createSeededRandom, type Random, silentLog } from '@lagoon/base';
 import {
   type CompactorConfig,
   createCompactorRole,
@@ -17,6 +17,7 @@ import { createQueryRole } from '@lagoon/query-service';
 import { createLocalClient, type ServiceImplementation } from '@lagoon/rpc';
 import { noTracer } from '@lagoon/telemetry';
 import { type Actor, createActor } from './actor.ts';
+import { createCountingMetrics } from './counting-metrics.ts';
 import type { Endpoint, SimulatedNetwork } from './network.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { SimulatedStore } from './simulated-store.ts';
@@ -32,6 +33,8 @@ export interface Cluster {
   readonly compactors: readonly Member[];
   /** Processes that collect garbage and nothing else. */
   readonly collectors: readonly Member[];
+  /** What all its processes count. */
+  readonly counted: ReadonlyMap<string, number>;
 }
 
 export interface Member {
@@ -86,12 +89,13 @@ interface ServiceMember<S extends DescService> extends Member {
 export function createCluster(deps: ClusterDeps, options: ClusterOptions): Cluster {
   const { scheduler, random, store, network } = deps;
   const pick = <T>(items: readonly T[]): T => items[random.integer(items.length)] as T;
+  const metrics = createCountingMetrics();
   const newActor = (name: string) => createActor(scheduler, name, (random.float() - 0.5) * 2 * options.wallSkewMsMax);
   const base = (actor: Actor) => ({
     clock: actor.clock,
     random: createSeededRandom(random.integer(2 ** 31)),
     log: silentLog,
-    metrics: noMetrics,
+    metrics,
     tracer: noTracer,
   });
 
@@ -206,6 +210,7 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
     queryNodes,
     compactors,
     collectors,
+    counted: metrics.counted,
   };
   return cluster;
 }

@@ -1,8 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
 import { createCompactorRole, createGcJob, resolveGcConfig } from '@lagoon/compactor';
+import { createIngesterRole } from '@lagoon/ingester';
 import { createNamespaceLog } from '@lagoon/namespace';
 import { CompactorNotifyRequestSchema } from '@lagoon/proto/lagoon/v1/compactor_pb.js';
+import { IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import { createLocalClient } from '@lagoon/rpc';
 import { noTracer } from '@lagoon/telemetry';
 import type { ExploreModel } from './explore-model.ts';
 import type { Process } from './explore-process.ts';
@@ -84,6 +87,12 @@ export const operations: readonly Operation[] = [
     ],
   },
   { name: 'index commit', job: (process, store) => indexNamespace(process, store, 'alpha') },
+  { name: 'index commit handed over', job: (process, store) => compact(process, store, { isHandedOver: true }) },
+  { name: 'index and merge commit', job: (process, store) => compact(process, store, { mergeFanIn: 2 }) },
+  {
+    name: 'index and merge commit handed over',
+    job: (process, store) => compact(process, store, { mergeFanIn: 2, isHandedOver: true }),
+  },
   { name: 'delete + create', requests: (slot) => [end, upsert('alpha', 50 + slot, [5])] },
   {
     name: 'branch',
@@ -123,9 +132,25 @@ export const operations: readonly Operation[] = [
 
 /** The index job of a compactor that no ingester answers. */
 export async function indexNamespace(process: Process, store: ExploreStore, namespace: string): Promise<void> {
+  await compact(process, store, { namespace });
+}
+
+interface Compaction {
+  readonly namespace?: string;
+  /** After the index job, so many segments are merged. */
+  readonly mergeFanIn?: number;
+  /** Manifests go to an ingester first. */
+  readonly isHandedOver?: boolean;
+}
+
+async function compact(process: Process, store: ExploreStore, options: Compaction): Promise<void> {
+  const { namespace = 'alpha', mergeFanIn = 1_000, isHandedOver = false } = options;
+  const deps = { ...depsOf(process), store: store.handle(process), queryNodes: () => [] };
+  const { service } = createIngesterRole({ ...deps, compactor: () => undefined });
+  const ingester = isHandedOver ? createLocalClient(IngesterService, service, deps) : undefined;
   const role = createCompactorRole(
-    { ...depsOf(process), store: store.handle(process), ingester: () => undefined, queryNodes: () => [] },
-    { tailAgeMs: 0, smallTailAgeMs: 0 },
+    { ...deps, ingester: () => ingester },
+    { tailAgeMs: 0, smallTailAgeMs: 0, absorbBytesMax: 0, mergeFanIn },
   );
   role.start();
   const notice = { namespace, unindexedBytes: 1n, unindexedEntryCount: 1n };

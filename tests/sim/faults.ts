@@ -9,6 +9,7 @@ export const faultKinds = [
   'flippedBit', // a read differs in one bit
   'slowList',
   'slow', // seconds instead of milliseconds
+  'slowSegment', // a builder waits for seconds for a segment, so that others go on while it merges
   'skewedTime', // the store's times are off by up to a day
 ] as const;
 
@@ -53,5 +54,6 @@ export const ordinaryFaults: FaultPolicy = {
   flippedBit: 0.003,
   slowList: 0.05,
   slow: 0.01,
+  slowSegment: 0,
   skewedTime: 0.01,
 };

@@ -32,7 +32,11 @@ async function runSeed(seed: number): Promise<SeedResult> {
       wrong.push('is another run the second time');
     const { births, snapshots } = result.history;
     const made = { storeCalls: result.storeCallCount, births: births.length, snapshots: snapshots.length };
-    const collected = { collected: result.collectedCount, repeated: seed % repeatEvery === 0 ? 1 : 0 };
+    const collected = {
+      merges: result.mergeCount,
+      collected: result.collectedCount,
+      repeated: seed % repeatEvery === 0 ? 1 : 0,
+    };
     return { seed, wrong, counts: { ...result.counts, ...made, ...collected } };
   } catch (error) {
     return { seed, wrong: [String(error instanceof Error ? error.stack : error)], counts: {} };

@@ -124,8 +124,10 @@ export function createSimulatedStore(scheduler: Scheduler, random: Random, count
         answer(outcome, () => settleWith(() => broken(cause), resolve, reject));
       };
       const slowListMs = verb === 'list' && strikes('slowList') ? random.float() * 5_000 : 0;
+      const isBuilderRead = verb === 'get' && key.endsWith('.seg') && actor.name.startsWith('compactor');
+      const slowSegmentMs = isBuilderRead && strikes('slowSegment') ? random.float() * 4_000 : 0;
       if (fate?.isAnswerLost) fail('answer lost');
-      scheduler.schedule(latencyMs() + slowListMs + (fate?.delayMs ?? 0), () => {
+      scheduler.schedule(latencyMs() + slowListMs + slowSegmentMs + (fate?.delayMs ?? 0), () => {
         const meets = (kind: FaultKind) => fate?.strike === kind || strikes(kind);
         if (meets('unavailable')) return fail('unavailable');
         if (meets('resetBefore')) return fail('resetBefore');

@@ -21,11 +21,12 @@ describe('simulation', () => {
     const newSeeds = Array.from({ length: newSeedCount }, () => random.integer(2 ** 31));
     process.stdout.write(`simulation: seeds 1 to ${fixedSeedCount}, and new ones ${newSeeds.join(' ')}\n`);
     const seeds = [...Array.from({ length: fixedSeedCount }, (_, i) => i + 1), ...newSeeds];
-    const made = { births: 0, snapshots: 0, exports: 0 };
+    const made = { births: 0, snapshots: 0, exports: 0, merges: 0 };
     for (const seed of seeds) {
       const result = await simulate(simulationOf(seed));
       expect({ seed, wrong: result.wrong }).toEqual({ seed, wrong: [] });
       add(result.counts);
+      made.merges += result.mergeCount;
       made.births += result.history.births.length;
       made.snapshots += result.history.snapshots.length;
       made.exports += result.history.reads.filter(({ kind }) => kind === 'export').length;

@@ -48,6 +48,8 @@ export interface SimulationResult {
   readonly storeCallCount: number;
   /** Log entries and bodies that were there once and are gone. */
   readonly collectedCount: number;
+  /** Merges that committed. */
+  readonly mergeCount: number;
 }
 
 /** What the seed stands for: besides the order of events, sizes of the cluster and bounds that bring rare paths into every run. */
@@ -65,10 +67,13 @@ export function simulationOf(seed: number): SimulationOptions {
     },
     compactor: {
       ...defaultClusterOptions.compactor,
-      ...(chance(0.5) ? { absorbBytesMax: 0 } : {}),
+      ...(chance(0.7) ? { absorbBytesMax: 0, mergeFanIn: 2 + random.integer(3) } : {}),
+      ...(chance(0.3) ? { mergeBytesMax: 16 << 10 } : {}),
+      ...(chance(0.5) ? { mergeDeadBytesMin: 0 } : {}),
       ...(chance(0.3) ? { idempotencyPartCountMax: 1 } : {}),
       ...(chance(0.3) ? { jobBytesMax: 4 << 10 } : {}),
       ...(chance(0.3) ? { segmentBytesMax: 2 << 10 } : {}),
+      ...(chance(0.3) ? { leaseBytesMin: 0 } : {}),
     },
   };
   return {
@@ -78,7 +83,7 @@ export function simulationOf(seed: number): SimulationOptions {
     namespaces: chance(0.3) ? ['alpha', 'beta', 'gamma', 'delta'] : ['alpha', 'beta'].slice(random.integer(2)),
     endShare: 0.02,
     lineageShare: chance(0.5) ? 0.15 : 0.03,
-    faults: ordinaryFaults,
+    faults: { ...ordinaryFaults, slowSegment: chance(0.5) ? 0.8 : 0 },
     nemesisEveryMs: 1_500,
     lostReplyProbability: 0.01,
     lostRequestProbability: chance(0.3) ? 0.3 : 0.01,
@@ -159,6 +164,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     virtualMs: world.scheduler.nowMs,
     storeCallCount: world.store.callCount,
     collectedCount: [...world.store.remembered.keys()].filter((key) => !world.store.objects.has(key)).length,
+    mergeCount: world.cluster.counted.get('lagoon_compactor_merges_total committed') ?? 0,
   };
 }
 

@@ -129,4 +129,41 @@ import { createEarlyReads } from '../../../../tests/sim/mutants/early-reads.ts';
     seed: 9,
     finding: /counter|changed|left id/,
   },
+  {
+    name: 'delete vectors that are not carried across a merge',
+    edits: [
+      {
+        file: 'services/compactor/src/carry-deletes.ts',
+        find: 'if (now === undefined) continue;',
+        replace: 'if (now === undefined || rowCount > 0) continue;',
+      },
+      {
+        // Alone, it is refused by the accounts that every edit and every manifest must balance.
+        file: 'libs/namespace/src/merge-edit.ts',
+        find: "assert((segment?.liveRowCount ?? 0) === liveRowCount, 'a merge keeps every live row');",
+        replace: 'void liveRowCount;',
+      },
+      {
+        file: 'libs/namespace/src/manifest.ts',
+        find: "must(liveInSegments === live, 'live rows of the segments differ from the accounting', { liveInSegments, live });",
+        replace: '',
+      },
+    ],
+    hunt: 'seconds',
+    seed: 1,
+    finding: /shows|is \d+ in the log|is not in the log|counts|twice/,
+  },
+  {
+    name: 'delete vectors that are carried across a merge to the wrong rows',
+    edits: [
+      {
+        file: 'services/compactor/src/carry-deletes.ts',
+        find: 'setBit(dead, to);',
+        replace: 'setBit(dead, rowCount - 1 - deadRowCount);',
+      },
+    ],
+    hunt: 'seconds',
+    seed: 1,
+    finding: /shows|is \d+ in the log|is not in the log|counts|twice/,
+  },
 ];
