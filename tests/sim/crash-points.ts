@@ -22,6 +22,9 @@ export interface CrashSubject {
   readonly finish?: readonly CrashRequest[];
   /** Sent again after it was cut off, this answer says that it was done. */
   readonly doneStatus?: number;
+  readonly compactor?: ClusterOptions['compactor'];
+  /** Segments that are left in the end, where it matters. */
+  readonly segmentCount?: number;
 }
 
 interface CrashRequest {
@@ -177,6 +180,35 @@ export const crashSubjects: readonly CrashSubject[] = [
     changeCount: 2,
   },
   { name: 'index job of an upsert', victim: 'compactor', ...upsert },
+  {
+    name: 'index job and merge of an upsert',
+    victim: 'compactor',
+    prepare: [{ method: 'POST', path, body: { upsert_rows: rows([2, 3], 5) } }],
+    ...upsert,
+    // A merge that was forgotten with its process is found when the namespace is written again.
+    finish: [{ method: 'POST', path, body: { upsert_rows: rows([9], 30) } }],
+    expected: new Map([...upsert.expected, [9, 30]]),
+    changeCount: 4,
+    compactor: { absorbBytesMax: 0, mergeFanIn: 2 },
+    segmentCount: 1,
+  },
+  {
+    name: 'index job of a branch that overwrites what it has, and a merge',
+    victim: 'compactor',
+    prepare: [{ method: 'POST', path: childPath, body: { branch_from_namespace: namespace } }],
+    method: 'POST',
+    path: childPath,
+    body: { upsert_rows: rows([2, 3], 20), deletes: [1] },
+    target: 'child',
+    expected: new Map([
+      [2, 20],
+      [3, 20],
+    ]),
+    onExisting: true,
+    changeCount: 2,
+    compactor: { absorbBytesMax: 0, mergeFanIn: 2, mergeDeadBytesMin: 0 },
+    segmentCount: 1,
+  },
   { name: 'index job of a delete', victim: 'compactor', ...deletion },
   {
     name: 'query of a node that knows nothing',
@@ -215,7 +247,8 @@ async function runOnce(
   point: number,
   moment: 'before' | 'after',
 ): Promise<{ crashed: boolean; wrong: string[] }> {
-  const world = createWorld(1, oneOfEach);
+  const compactor = { ...oneOfEach.compactor, ...subject.compactor };
+  const world = createWorld(1, { ...oneOfEach, compactor });
   if (subject.onExisting)
     await callUntilAnswered(world, 'POST', path, { upsert_rows: rows([1, 2], 1) }, { 'idempotency-key': 'before' });
   await sleepVirtual(world, settleMs);
@@ -290,6 +323,8 @@ function targetOf(subject: CrashSubject): string {
 function checkLog(world: World, subject: CrashSubject): string[] {
   const model = readLogModel(world.store.objects, targetOf(subject));
   const changes = model.generations.filter((generation) => generation.kind !== 'manifest').length;
+  if (subject.segmentCount !== undefined && model.segmentCount !== subject.segmentCount)
+    return [`${model.segmentCount} segments are left instead of ${subject.segmentCount}`];
   return changes === subject.changeCount ? [] : [`${changes} changes are in the log instead of ${subject.changeCount}`];
 }
 

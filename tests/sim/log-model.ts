@@ -9,6 +9,8 @@ import { isCounter, witnessOf } from './history.ts';
  */
 export interface LogModel {
   readonly head: number;
+  /** Of the newest manifest. */
+  readonly segmentCount: number;
   /** By generation, from 1. */
   readonly generations: readonly ModelGeneration[];
 }
@@ -45,6 +47,7 @@ export function readLogModel(
   let rows = new Map<number, number>();
   let counts = new Map<number, number>();
   let alive = false;
+  let segmentCount = 0;
   let attributes: string[] = [];
   let previous: { readonly hash: Uint8Array; readonly commitId: string } | undefined;
   keys.forEach((key, index) => {
@@ -55,6 +58,7 @@ export function readLogModel(
     if (Buffer.compare(header.previousHash, previous?.hash ?? new Uint8Array(0)) !== 0)
       throw new Error(`the chain breaks at ${key}`);
     previous = { hash: entry.hash, commitId: header.commitId };
+    if (header.kind.case === 'manifest') segmentCount = Number(header.kind.value.segmentCount);
     const writes = new Set<number>();
     let inheritedFrom: Instant | undefined;
     if (header.kind.case === 'birth') {
@@ -95,7 +99,7 @@ export function readLogModel(
           : { namespace: inheritedFrom.namespace, generation: Number(inheritedFrom.generation) },
     });
   });
-  return { head: keys.length, generations };
+  return { head: keys.length, segmentCount, generations };
 }
 
 function instantOf(objects: Parameters<typeof readLogModel>[0], origin: Instant): ModelGeneration {
