@@ -9,7 +9,7 @@ DATA ?= .lagoon/data
 PORT ?= 8080
 GRPC_PORT ?= 8081
 
-.PHONY: help setup build run test unit e2e check format gen bench sim chaos clean
+.PHONY: help setup build run test unit e2e check format gen bench sim chaos explore saturate clean
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ chaos: build ## Real processes killed, paused and cut off for MINUTES=n (default
 
 explore: build ## Every order of the store calls of two operations, with faults: MINUTES=n (default 10), PAIR=write,branch
 	node tests/sim/explore-main.ts
+
+saturate: build ## Two ingesters saturated for ten minutes of simulated time, each PUT 100 ms
+	SATURATE_MINUTES=$(or $(MINUTES),10) $(JEST) --testTimeout=1200000 tests/sim/scenarios/saturation
 
 bench: build ## Measure, and print ratios
 	node bench/src/main.ts
