@@ -1,6 +1,14 @@
 import { type AttributeType, equalAttributeTypes, type ScalarType } from '@lagoon/format';
-import { type AttributeIndex, type KeyRange, type SegmentColumn, type SegmentReader, valueKey } from '@lagoon/segment';
+import {
+  type AttributeIndex,
+  gramKeysOf,
+  type KeyRange,
+  type SegmentColumn,
+  type SegmentReader,
+  valueKey,
+} from '@lagoon/segment';
 import type { FilterPlan, Operand, RangeOperator } from './query-plan.ts';
+import { type RequiredText, requiredText } from './required-text.ts';
 
 /** What is to be looked up of a filter in the indexes of one segment. */
 export type FilterLookup =
@@ -52,6 +60,8 @@ function planNode(reader: SegmentReader, filter: FilterPlan): FilterLookup {
     case 'range':
     case 'elementRange':
       return planLeaf(reader, filter) ?? { kind: 'column', filter };
+    case 'text':
+      return planText(reader, filter) ?? { kind: 'column', filter };
     default:
       return { kind: 'column', filter };
   }
@@ -85,6 +95,35 @@ function planLeaf(reader: SegmentReader, filter: Leaf): FilterLookup | undefined
       return { kind: 'rows', rows: withMissing ? { kind: 'any', of: [rows, { kind: 'nulls', index }] } : rows };
     }
   }
+}
+
+/** Grams of one required text that are looked up at most: more rule out little. */
+const gramCountMax = 12;
+
+/** The rows whose texts have the grams that a match must have. */
+function planText(
+  reader: SegmentReader,
+  filter: Extract<FilterPlan, { readonly kind: 'text' }>,
+): FilterLookup | undefined {
+  const column = columnNamed(reader, filter.attribute);
+  const index = column && equalAttributeTypes(column.type, filter.type) ? reader.ngramIndex(column) : undefined;
+  const required = index === undefined ? undefined : requiredText(filter.test);
+  if (index === undefined || required === undefined) return undefined;
+  const rows = gramsLookup({ name: `ngrams ${filter.attribute}`, index }, required);
+  return rows && { kind: 'candidates', rows, filter };
+}
+
+/** Undefined: any row may be one, for a text has no gram. */
+function gramsLookup(index: IndexName, required: RequiredText): RowsLookup | undefined {
+  if (required.kind === 'text') {
+    const keys = gramKeysOf(required.text).slice(0, gramCountMax);
+    const of = keys.map((key): RowsLookup => ({ kind: 'keys', index, keys: [key] }));
+    return of.length === 0 ? undefined : { kind: 'all', of };
+  }
+  const parts = required.of.map((part) => gramsLookup(index, part));
+  const of = parts.filter((part) => part !== undefined);
+  if (of.length === 0 || (required.kind === 'any' && of.length < parts.length)) return undefined;
+  return { kind: required.kind, of };
 }
 
 function keyRange(scalar: ScalarType, operator: RangeOperator, operand: Operand): KeyRange {

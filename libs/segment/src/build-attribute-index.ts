@@ -92,13 +92,13 @@ function dropRepeated(rows: Uint32Array, from: number, to: number): number {
   return end;
 }
 
-export interface GrowingList {
+interface GrowingList {
   push(value: number): void;
   /** A view of what is there. */
   readonly values: Uint32Array;
 }
 
-export function createGrowingList(): GrowingList {
+function createGrowingList(): GrowingList {
   let array = new Uint32Array(1024);
   let count = 0;
   return {

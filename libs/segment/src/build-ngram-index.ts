@@ -1,9 +1,9 @@
 import type { Column } from '@lagoon/format';
-import { createIndexEncoder, type EncodedIndex } from './attribute-index.v1.ts';
-import { createGrowingList, forEachValue } from './build-attribute-index.ts';
+import { createIndexEncoder, type EncodedIndex, type IndexEncoder } from './attribute-index.v1.ts';
+import { forEachValue } from './build-attribute-index.ts';
 import { forEachGram, gramKey, gramWidth } from './ngrams.ts';
 
-/** Rows of grams that are gathered at a time: 32 MiB. A text is cut into its grams once for every so many. */
+/** Rows of grams that are gathered at a time: 32 MiB. Texts are cut into their grams once for every so many. */
 const gatheredRowCountMax = 8 << 20;
 
 /**
@@ -13,66 +13,78 @@ const gatheredRowCountMax = 8 << 20;
 export function buildNgramIndex(column: Column, rowCount: number): EncodedIndex | undefined {
   if (column.kind === 'vector') return undefined;
   const table = createGramTable();
-  /** Calls back with the number of every gram of a row, once per row. */
-  const forEachRowGram = (visit: (gramNumber: number, row: number) => void): void => {
-    const lastRows: number[] = [];
+  const walk: GramWalk = (visit) => {
+    const { lastRows } = table;
+    lastRows.values.fill(0);
     forEachValue(column, rowCount, (row, bytes, start, end) =>
       forEachGram(bytes, start, end, (gram) => {
         const gramNumber = table.numberOf(gram);
-        if (lastRows[gramNumber] === row) return;
-        lastRows[gramNumber] = row;
+        if (lastRows.values[gramNumber] === row + 1) return;
+        lastRows.values[gramNumber] = row + 1;
         visit(gramNumber, row);
       }),
     );
   };
-  const counts: number[] = [];
-  forEachRowGram((gramNumber) => {
-    counts[gramNumber] = (counts[gramNumber] ?? 0) + 1;
+  const { counts } = table;
+  walk((gramNumber) => {
+    (counts.values[gramNumber] as number)++;
   });
   const order = table.sorted();
   const encoder = createIndexEncoder(gramWidth, new Uint32Array(0));
   for (let from = 0; from < order.length; ) {
     let to = from;
     let size = 0;
-    while (to < order.length && (to === from || size + (counts[at(order, to)] as number) <= gatheredRowCountMax)) {
-      size += counts[at(order, to++)] as number;
+    while (to < order.length && (to === from || size + countOf(table, order, to) <= gatheredRowCountMax)) {
+      size += countOf(table, order, to++);
     }
-    writeGrams(encoder, table, order.subarray(from, to), counts, size, forEachRowGram);
+    writeGrams(encoder, table, order.subarray(from, to), size, walk);
     from = to;
   }
   return encoder.finish();
 }
 
+/** Calls back with the number of every gram of every row, once per row, rows ascending. */
+type GramWalk = (visit: (gramNumber: number, row: number) => void) => void;
+
+const notNow = 0xffff_ffff;
+
 function writeGrams(
-  encoder: ReturnType<typeof createIndexEncoder>,
+  encoder: IndexEncoder,
   table: GramTable,
   gramNumbers: Uint32Array,
-  counts: readonly number[],
   size: number,
-  forEachRowGram: (visit: (gramNumber: number, row: number) => void) => void,
+  walk: GramWalk,
 ): void {
   const rows = new Uint32Array(size);
-  const ends = new Map<number, number>();
+  const ends = new Uint32Array(table.count).fill(notNow);
   let start = 0;
   for (const gramNumber of gramNumbers) {
-    ends.set(gramNumber, start);
-    start += counts[gramNumber] as number;
+    ends[gramNumber] = start;
+    start += table.counts.values[gramNumber] as number;
   }
-  forEachRowGram((gramNumber, row) => {
-    const end = ends.get(gramNumber);
-    if (end === undefined) return;
+  walk((gramNumber, row) => {
+    const end = ends[gramNumber] as number;
+    if (end === notNow) return;
     rows[end] = row;
-    ends.set(gramNumber, end + 1);
+    ends[gramNumber] = end + 1;
   });
   start = 0;
   for (const gramNumber of gramNumbers) {
-    const end = start + (counts[gramNumber] as number);
+    const end = ends[gramNumber] as number;
     encoder.add(gramKey(table.gram(gramNumber)), rows, start, end);
     start = end;
   }
 }
 
+function countOf(table: GramTable, order: Uint32Array, index: number): number {
+  return table.counts.values[order[index] as number] as number;
+}
+
+/** Distinct grams, numbered as they come, and what is counted of each. */
 interface GramTable {
+  readonly count: number;
+  readonly counts: { readonly values: Uint32Array };
+  readonly lastRows: { readonly values: Uint32Array };
   /** A new number for a gram that was not there. */
   numberOf(gram: number): number;
   gram(gramNumber: number): number;
@@ -81,34 +93,54 @@ interface GramTable {
 }
 
 function createGramTable(): GramTable {
-  const grams = createGrowingList();
   let slots = new Uint32Array(1 << 12); // number + 1; 0 = free
+  let grams = new Uint32Array(1 << 11);
+  const counts = { values: new Uint32Array(1 << 11) };
+  const lastRows = { values: new Uint32Array(1 << 11) };
+  let count = 0;
   const slotOf = (gram: number): number => {
     const mask = slots.length - 1;
     let slot = (Math.imul(gram, 0x9e3779b1) >>> 8) & mask;
-    while (slots[slot] !== 0 && grams.values[(slots[slot] as number) - 1] !== gram) slot = (slot + 1) & mask;
-    return slot;
+    for (;;) {
+      const known = slots[slot] as number;
+      if (known === 0 || grams[known - 1] === gram) return slot;
+      slot = (slot + 1) & mask;
+    }
   };
   const grow = (): void => {
-    slots = new Uint32Array(4 * slots.length);
-    for (const [gramNumber, gram] of grams.values.entries()) slots[slotOf(gram)] = gramNumber + 1;
+    slots = new Uint32Array(2 * slots.length);
+    grams = twice(grams);
+    counts.values = twice(counts.values);
+    lastRows.values = twice(lastRows.values);
+    for (let gramNumber = 0; gramNumber < count; gramNumber++) {
+      slots[slotOf(grams[gramNumber] as number)] = gramNumber + 1;
+    }
   };
   return {
+    get count() {
+      return count;
+    },
+    counts,
+    lastRows,
     numberOf: (gram) => {
       const slot = slotOf(gram);
       const known = slots[slot] as number;
       if (known !== 0) return known - 1;
-      const gramNumber = grams.values.length;
-      grams.push(gram);
-      slots[slot] = gramNumber + 1;
-      if (2 * gramNumber > slots.length) grow();
-      return gramNumber;
+      grams[count] = gram;
+      slots[slot] = ++count;
+      if (count === grams.length) grow();
+      return count - 1;
     },
-    gram: (gramNumber) => grams.values[gramNumber] as number,
-    sorted: () => Uint32Array.from(grams.values, (_, i) => i).sort((a, b) => at(grams.values, a) - at(grams.values, b)),
+    gram: (gramNumber) => grams[gramNumber] as number,
+    sorted: () =>
+      Uint32Array.from({ length: count }, (_, gramNumber) => gramNumber).sort(
+        (a, b) => (grams[a] as number) - (grams[b] as number),
+      ),
   };
 }
 
-function at(values: Uint32Array, index: number): number {
-  return values[index] as number;
+function twice(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(2 * array.length);
+  larger.set(array);
+  return larger;
 }
