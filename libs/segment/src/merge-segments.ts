@@ -76,7 +76,7 @@ export async function mergeSegments(
   const spool = createSegmentSpool(columnsOf(sources, schema), schema, identity, {
     scratch,
     breathe,
-    textBytesMax: windowBytesMax,
+    textBytesMax: windowBytesMax / 4, // their words are strings, which take several times as much
     ...(options.indexedRowCountMin === undefined ? {} : { indexedRowCountMin: options.indexedRowCountMin }),
   });
   let logicalBytes = order.ids.idKind === 'u64' ? 8 * rowCount : order.ids.bytes.length;

@@ -143,6 +143,8 @@ function mergeRuns(
 }
 
 const spoolBytes = 256 << 10;
+/** Of each run at a time. */
+const readBytes = 32 << 10;
 
 function lowestTerm(readers: readonly RunReader[]): Uint8Array | undefined {
   let lowest: Uint8Array | undefined;
@@ -209,7 +211,7 @@ function createRunReader(file: SpoolFile): RunReader {
   /** Where fewer bytes than that are left in the buffer, there are no more in the file. */
   const fill = (size: number): void => {
     if (buffer.length - at >= size || fileAt === file.size) return;
-    const end = Math.min(file.size, fileAt + Math.max(size, spoolBytes));
+    const end = Math.min(file.size, fileAt + Math.max(size, readBytes));
     const next = file.read(fileAt, end);
     const joinedBytes = new Uint8Array(buffer.length - at + next.length);
     joinedBytes.set(buffer.subarray(at));
