@@ -3,6 +3,7 @@ import { createRpcServer } from '@lagoon/rpc';
 import { createLog, createMetricsRegistry, createTracer } from '@lagoon/telemetry';
 import { roleNames, type ServerConfig } from '../config/server-config.ts';
 import { lagoonVersion } from '../version.ts';
+import { closeInTime } from './close-in-time.ts';
 import { createHttpFront } from './http-front.ts';
 import { createReadiness } from './readiness.ts';
 import {
@@ -114,12 +115,17 @@ export async function startServer(
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     log.info('stopping', { graceMs });
+    const deadlineMs = clock.monotonicMs() + graceMs + closingMsMax;
     readiness.markStopping();
     await Promise.all([http.close(graceMs), rpc.close(graceMs), monitor.close()]);
-    for (const role of roles) await role.close();
+    const steps = roles.map((role, i) => ({ name: stopOrder[i] ?? 'role', close: () => role.close() }));
+    await closeInTime({ clock, log }, steps, deadlineMs);
     closeRoleClients(made);
-    await store.close();
-    await tracer.close().catch((error: unknown) => log.warn('spans were lost', { error }));
+    const last = [
+      { name: 'store', close: () => store.close() },
+      { name: 'tracer', close: () => tracer.close() },
+    ];
+    await closeInTime({ clock, log }, last, deadlineMs);
     log.info('stopped');
   };
   return {
@@ -131,6 +137,9 @@ export async function startServer(
     },
   };
 }
+
+/** What comes after the last request, at most: batches that a store does not take would wait for minutes. */
+const closingMsMax = 4_000;
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|::1)$/;
 
