@@ -75,6 +75,59 @@ describe('two compactors', () => {
   });
 });
 
+describe('claims of large work', () => {
+  const claiming = { ...defaultClusterOptions.compactor, leaseBytesMin: 0, leasedDelayMs: 1_000 };
+
+  test('two compactors with the same claim: one job wins, the content is unchanged', async () => {
+    const world = createScenario({ compactorCount: 2, compactor: claiming });
+    await write(world, 1, [1, 2]);
+    // Each lists before the other's claim is there; and the store loses the first claim, so that the second is created as well.
+    let claimCount = 0;
+    world.store.onCall = ({ verb, key }) => {
+      if (verb === 'create' && key.startsWith('leases/')) {
+        claimCount++;
+        world.scheduler.schedule(60, () => world.store.remove(key));
+      }
+      return verb === 'create' && key.endsWith('.seg') ? { delayMs: 8_000 } : undefined;
+    };
+    await until(world, () => claimCount >= 2);
+    await write(world, 2, [2, 3]);
+    await pass(world, 60_000);
+    world.store.onCall = undefined;
+    await indexed(world);
+    await expectWhole(world, { 1: 1, 2: 2, 3: 2 });
+  });
+
+  test('of a compactor that died: void after minutes, and the work is done', async () => {
+    const world = createScenario({ compactorCount: 2, compactor: claiming });
+    const hit = onFirst(world, { actor: /compactor/, verb: 'create', key: /\.seg$/ }, ({ actor }) => {
+      world.cluster.compactors.find((one) => one.actor === actor)?.restart(24 * hourMs);
+      return undefined;
+    });
+    await write(world, 1, [1, 2]);
+    await until(world, () => hit.isHit);
+    expect([...world.store.objects.keys()].some((key) => key.startsWith('leases/'))).toBe(true);
+    await pass(world, 10 * 60_000);
+    expect(manifestCount(world)).toBe(1);
+    await expectWhole(world, { 1: 1, 2: 1 });
+  });
+
+  test('of a compactor that stood still beyond it: another does the work, nothing changes when it wakes', async () => {
+    const world = createScenario({ compactorCount: 2, compactor: claiming });
+    const hit = onFirst(world, { actor: /compactor/, verb: 'create', key: /\.seg$/ }, ({ actor }) => {
+      actor.pause(2 * hourMs);
+      return undefined;
+    });
+    await write(world, 1, [1, 2]);
+    await until(world, () => hit.isHit);
+    await pass(world, 10 * 60_000);
+    expect(manifestCount(world)).toBe(1);
+    await pass(world, 3 * hourMs);
+    expect(manifestCount(world)).toBe(1);
+    await expectWhole(world, { 1: 1, 2: 1 });
+  });
+});
+
 describe('an index job in flight while the namespace is deleted and created again', () => {
   const moments = {
     'before its segment is there': { verb: 'create', key: /\.seg$/ },

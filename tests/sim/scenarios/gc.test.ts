@@ -7,7 +7,20 @@ import { defaultClusterOptions } from '../cluster.ts';
 import { noFaults, ordinaryFaults } from '../faults.ts';
 import { verify } from '../final-checks.ts';
 import { callUntilAnswered, drive, type World } from '../world.ts';
-import { createScenario, expectContent, indexed, namespace, onFirst, pass, path, until, write } from './scenario.ts';
+import {
+  contentOf,
+  createScenario,
+  expectContent,
+  idleCompactor,
+  indexed,
+  namespace,
+  onFirst,
+  pass,
+  path,
+  start,
+  until,
+  write,
+} from './scenario.ts';
 
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
@@ -137,6 +150,55 @@ describe('garbage collection', () => {
     expect(
       [...world.store.objects.keys()].filter((key) => /^(data|family|catalog)\/|\/(body|pins)\//.test(key)),
     ).toEqual([]);
+  }, 60_000);
+
+  test('a name that is deleted, born again in another family and collected there, while an old branch still reads the first tail: the branch keeps every row', async () => {
+    const world = createScenario({ ...quiet, compactor: idleCompactor });
+    const collector = collecting(world);
+    await write(world, 1, [1, 2]);
+    await write(world, 2, [2, 3]);
+    await callUntilAnswered(world, 'POST', '/v2/namespaces/branch', { branch_from_namespace: namespace });
+    for (let life = 10; life < 13; life++) {
+      await callUntilAnswered(world, 'DELETE', path, undefined);
+      await write(world, life, [life]);
+    }
+    await collectFor(world, 4 * hourMs, collector);
+    for (const node of world.cluster.queryNodes) node.restart(10);
+    await pass(world, 1_000);
+    const body = { rank_by: ['id', 'asc'], limit: 10, include_attributes: ['w'] };
+    const answer = await callUntilAnswered(world, 'POST', '/v2/namespaces/branch/query', body);
+    expect(contentOf(answer)).toEqual({ 1: 1, 2: 2, 3: 2 });
+    await expectContent(world, { 12: 12 });
+    await expectClean(world);
+    await callUntilAnswered(world, 'DELETE', '/v2/namespaces/branch', undefined);
+    await collectFor(world, 28 * hourMs, collector);
+    await expectClean(world);
+    await expectContent(world, { 12: 12 });
+  }, 60_000);
+
+  test('a delete of a pin that arrives after the name was taken again: the new snapshot holds', async () => {
+    const world = createScenario(quiet);
+    const collector = collecting(world);
+    const snapshots = `${path}/snapshots`;
+    await write(world, 1, [1]);
+    await callUntilAnswered(world, 'POST', snapshots, { name: 's' });
+    const hit = onFirst(world, { verb: 'delete', key: /\/pins\// }, () => ({ delayMs: 20 * minuteMs }));
+    start(world, 'DELETE', `${snapshots}/s`, undefined);
+    await until(world, () => hit.isHit);
+    await callUntilAnswered(world, 'DELETE', `${snapshots}/s`, undefined);
+    await write(world, 2, [2]);
+    expect((await callUntilAnswered(world, 'POST', snapshots, { name: 's' })).status).toBe(200);
+    for (let w = 3; w < 6; w++) {
+      await write(world, w, [1, 2]);
+      await indexed(world);
+    }
+    await collectFor(world, 4 * hourMs, collector);
+    const restored = await callUntilAnswered(world, 'POST', `${path}/restore`, { snapshot: 's', into: 'child' });
+    expect(restored.status).toBe(200);
+    const body = { rank_by: ['id', 'asc'], limit: 10, include_attributes: ['w'] };
+    const seen = contentOf(await callUntilAnswered(world, 'POST', '/v2/namespaces/child/query', body));
+    expect(seen).toEqual({ 1: 1, 2: 2 });
+    expect((await verify(world)).problems).toEqual([]);
   }, 60_000);
 
   test.each([1, 2, 3, 4, 5])(
