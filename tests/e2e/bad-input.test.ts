@@ -238,7 +238,7 @@ describe('types of attributes', () => {
 
   test('a filter of another type names attribute, operator and both types', async () => {
     const body = { rank_by: ['id', 'asc'], filters: ['n', 'Gt', 'seven'] };
-    const message = /attribute=n, operator=gt, attributeType=int, valueType=string/;
+    const message = /attribute=n, operator=Gt, attributeType=int, valueType=string/;
     await expectRefused('POST', queryPath, { body }, { status: 400, message });
   });
 });

@@ -137,17 +137,6 @@ describe('queries', () => {
     ['disable_cache', ask({ disable_cache: true })],
     ['SparseKNN', { rank_by: ['vector', 'SparseKNN', { 1: 1 }] }],
     ['Embed', { rank_by: ['vector', 'ANN', ['Embed', 'text']] }],
-    ['Sum', { rank_by: ['Sum', [bm25, bm25]] }],
-    ['Max', { rank_by: ['Max', [bm25, bm25]] }],
-    ['Product', { rank_by: ['Product', 2, bm25] }],
-    ['Attribute', { rank_by: ['Attribute', 'n'] }],
-    ['Saturate', { rank_by: ['Saturate', ['Attribute', 'n'], { midpoint: 1 }] }],
-    ['Decay', { rank_by: ['Decay', ['Dist', ['Attribute', 'n'], 1], { midpoint: 1 }] }],
-    ['Dist', { rank_by: ['Dist', ['Attribute', 'n'], 1] }],
-    ['Eq', { rank_by: ['s', 'Eq', 'a'] }],
-    ['And', { rank_by: ['And', [['s', 'Eq', 'a']]] }],
-    ['last_as_prefix', { rank_by: [...bm25, { last_as_prefix: true }] }],
-    ['list of tokens', { rank_by: ['text', 'BM25', ['fox']] }],
   ])('%s is 501', async (name, body) => {
     await expectAnswer('POST', `${path}/query`, body, 501, name);
   });
