@@ -7,6 +7,7 @@ const benches = [
   ['start', 'start and idle memory'],
   ['kernel', 'kernels against the plain loop'],
   ['ivf', 'lists of vectors: recall, time, size and build'],
+  ['filter', 'filters by attribute indexes against scans of columns'],
   ['group-commit', 'group commit on a slow store'],
   ['merge', 'write amplification of a million small documents'],
   ['exact-knn', 'import, index lag and exact kNN against LanceDB'],

@@ -10,8 +10,8 @@ export interface EncodedIndex {
 }
 
 /**
- * Values come in the ascending order of their keys, each with its rows `rows[from, to)`, ascending and distinct. Memory: what it
- * has written.
+ * Values come in the ascending order of their keys, each with its rows `rows[from, to)`, ascending and distinct. A key stays as it is
+ * until the next one has come. Memory: what it has written.
  */
 export interface IndexEncoder {
   add(key: Uint8Array, rows: Uint32Array, from: number, to: number): void;
@@ -62,7 +62,7 @@ export function createIndexEncoder(keyWidth: number, nullRows: Uint32Array): Ind
       writer.bytes(key.subarray(shared));
       writer.varint(2 * size + Number(to - from > 1));
       if (to - from > 1) writer.varint(to - from);
-      keyBefore = key.slice();
+      keyBefore = key;
       valueCount++;
       blockValueCount++;
       blocks.cut();

@@ -41,10 +41,10 @@ export function createAttributeIndexBuilder(scalar: ScalarType): AttributeIndexB
       const { ranks, order } = table.sort();
       const grouped = groupRows(numbers.values, rows.values, ranks);
       const encoder = createIndexEncoder(keyWidthOf(scalar), nullRows.values);
-      for (const [rank, number] of order.entries()) {
+      for (let rank = 0; rank < order.length; rank++) {
         const from = grouped.starts[rank] as number;
         const to = dropRepeated(grouped.rows, from, grouped.starts[rank + 1] as number);
-        encoder.add(table.key(number), grouped.rows, from, to);
+        encoder.add(table.key(order[rank] as number), grouped.rows, from, to);
       }
       return encoder.finish();
     },

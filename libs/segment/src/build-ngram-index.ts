@@ -3,12 +3,12 @@ import { createIndexEncoder, type EncodedIndex, type IndexEncoder } from './attr
 import { forEachValue } from './build-attribute-index.ts';
 import { forEachGram, gramKey, gramWidth } from './ngrams.ts';
 
-/** Rows of grams that are gathered at a time: 32 MiB. Texts are cut into their grams once for every so many. */
-const gatheredRowCountMax = 8 << 20;
+/** Rows of grams that are gathered at a time: 64 MiB. Texts are cut into their grams once for every so many. */
+const gatheredRowCountMax = 16 << 20;
 
 /**
  * The index of the n-grams of texts: gram → rows that have it, of an array in any element. Memory: a table of the distinct grams
- * and at most 32 MiB, whatever the texts.
+ * and at most 64 MiB, whatever the texts.
  */
 export function buildNgramIndex(column: Column, rowCount: number): EncodedIndex | undefined {
   if (column.kind === 'vector') return undefined;
