@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type Clock, createSeededRandom, noMetrics, silentLog } from '@lagoon/base';
+import { type Clock, createSeededRandom, createSystemClock, noMetrics, silentLog } from '@lagoon/base';
 import { type Block, encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
 import {
   createManifestCommitter,
@@ -248,5 +248,6 @@ export function mortal(inner: ObjectStore, isDead: () => boolean): ObjectStore {
 
 /** All microtasks, and those that they set off, run before a macrotask does. */
 export async function settleMicrotasks(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const clock = createSystemClock();
+  for (let turn = 0; turn < 20; turn++) await new Promise<void>((resolve) => clock.setTimer(0, resolve));
 }
