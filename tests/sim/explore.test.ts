@@ -72,5 +72,5 @@ describe('two operations at once, in every order of their store calls, with a fa
         expect(scheduleCount).toBeGreaterThan(0);
       }
     }
-  }, 120_000);
+  }, 300_000);
 });
