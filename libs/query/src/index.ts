@@ -1,3 +1,4 @@
+export { fragmentUnits, offsetUnits } from '@lagoon/text';
 export { checkFilter } from './check-filter.ts';
 export { type CurrentRows, createCurrentRows, type RowSnapshot } from './current-rows.ts';
 export {
@@ -22,6 +23,7 @@ export type { FilterPlan } from './query-plan.ts';
 export type { QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';
 export {
   type ConsistencySpec,
+  type HighlightSpec,
   type OrderKey,
   type Projection,
   type QuerySpec,

@@ -3,6 +3,7 @@ import { type AttributeSchema, formatAttributeType, limits, type Schema } from '
 import { checkLimitPer } from './limit-per.ts';
 import { planAggregation } from './plan-aggregation.ts';
 import { planFilter } from './plan-filter.ts';
+import { planHighlights } from './plan-highlights.ts';
 import { planScore } from './plan-score.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
 import {
@@ -22,12 +23,14 @@ export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
   if (!Number.isInteger(spec.limit) || spec.limit < 1 || spec.limit > limits.topKMax) {
     throw invalidArgument('limit out of range', { limit: spec.limit, min: 1, max: limits.topKMax });
   }
+  const rank = planRank(schema, spec.rankBy);
   return {
-    rank: planRank(schema, spec.rankBy),
+    rank,
     filter: spec.filter === undefined ? undefined : planFilter(schema, spec.filter, 'filters'),
     limit: spec.limit,
     limitPer: planLimitPer(schema, spec),
     projection: planProjection(schema, spec.projection),
+    highlights: planHighlights(schema, rank, spec.highlights ?? []),
   };
 }
 

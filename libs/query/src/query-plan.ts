@@ -1,4 +1,5 @@
 import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType, SparseEntry } from '@lagoon/format';
+import type { FragmentUnit, OffsetUnit } from '@lagoon/text';
 import type { TokenOperator } from './filter.ts';
 import type { LimitPer } from './query-spec.ts';
 
@@ -13,7 +14,21 @@ export interface QueryPlan {
   readonly limitPer: LimitPer | undefined;
   /** Attributes to answer, in the schema's order. */
   readonly projection: readonly string[];
+  readonly highlights: readonly HighlightPlan[];
 }
+
+export interface HighlightPlan {
+  readonly name: string;
+  readonly attribute: string;
+  readonly settings: FullTextSearch;
+  readonly fragmentBy: FragmentUnit;
+  readonly fragmentLimit: number;
+  readonly offsetUnit: OffsetUnit | undefined;
+  /** The BM25 clauses that name the words; at least one. */
+  readonly clauses: readonly Bm25Plan[];
+}
+
+export type Bm25Plan = Extract<ScorePlan, { readonly kind: 'bm25' }>;
 
 export type RankPlan =
   | {

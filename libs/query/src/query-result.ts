@@ -1,4 +1,5 @@
 import type { AttributeType, AttributeValue, DocumentId, IdKind, ScalarType } from '@lagoon/format';
+import type { TextRange } from '@lagoon/text';
 
 export interface QueryResult {
   readonly idKind: IdKind;
@@ -22,6 +23,20 @@ export interface ResultRow {
   /** Distance or score; absent for order-by. */
   readonly dist?: number;
   readonly attributes: readonly ResultAttribute[];
+  readonly highlights?: readonly Highlighted[];
+}
+
+/** Best first. */
+export interface Highlighted {
+  readonly name: string;
+  readonly fragments: readonly HighlightedFragment[];
+}
+
+export interface HighlightedFragment {
+  readonly text: string;
+  /** Half-open, in the attribute's text; where offsets were asked for. */
+  readonly range?: TextRange;
+  readonly matches?: readonly TextRange[];
 }
 
 export interface ResultAttribute {

@@ -1,4 +1,5 @@
 import type { SparseEntry } from '@lagoon/format';
+import type { FragmentUnit, OffsetUnit } from '@lagoon/text';
 import type { Filter } from './filter.ts';
 import type { ScoreExpression } from './score-expression.ts';
 
@@ -11,6 +12,20 @@ export interface QuerySpec {
   /** Absent: rows of all kinds. */
   readonly limitPer?: LimitPer;
   readonly projection: Projection;
+  readonly highlights?: readonly HighlightSpec[];
+}
+
+/** Fragments of a text that hold words of the query, answered beside the attributes of each row. */
+export interface HighlightSpec {
+  /** What the answer calls it. */
+  readonly name: string;
+  readonly attribute: string;
+  readonly fragmentBy: FragmentUnit;
+  readonly fragmentLimit: number;
+  /** Undefined: no offsets are answered. */
+  readonly offsetUnit: OffsetUnit | undefined;
+  /** Whose BM25 clauses over the attribute name the words; undefined: those of the ranking. */
+  readonly wordsOf: ScoreExpression | undefined;
 }
 
 export type RankBy =
@@ -89,6 +104,10 @@ export const queryLimits = {
   aggregateCountMax: 32,
   groupKeyCountMax: 8,
   groupCountMax: 10_000,
+  highlightCountMax: 16,
+  /** Characters that one query highlights in. */
+  highlightedLengthMax: 8 << 20,
+  fragmentCountMax: 100,
   sparseEntryCountMax: 1_024,
   scoreDepthMax: 16,
   scoreNodeCountMax: 256,

@@ -2,6 +2,7 @@ import { assert, mapBounded } from '@lagoon/base';
 import { type AttributeValue, type Block, type Column, idAt, valueAt } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
 import type { BytesLru } from './bytes-lru.ts';
+import { createHighlightBudget, createHighlighter } from './highlighter.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { ResultRow } from './query-result.ts';
 import type { ResidentBlock } from './resident-block.ts';
@@ -24,7 +25,10 @@ export async function readRows(
   signal?: AbortSignal,
 ): Promise<ResultRow[]> {
   const places = Array.from(top.rows, (row, i) => ({ resident: residentOf(snapshot, top, i), row }));
-  const stored = await readDocuments(places, plan.projection, documents, signal);
+  const names = [...new Set([...plan.projection, ...plan.highlights.map(({ attribute }) => attribute)])];
+  const stored = await readDocuments(places, names, documents, signal);
+  const budget = createHighlightBudget();
+  const highlighters = plan.highlights.map((highlight) => createHighlighter(highlight, budget));
   return places.map(({ resident, row }, i) => {
     const id = idAt(resident.block.ids, rankOfRow(resident.block, row));
     const attributes = plan.projection.map((name) => {
@@ -32,7 +36,13 @@ export async function readRows(
       assert(type !== undefined, 'a projected attribute is in the schema');
       return { name, type, value: storedValue(resident, row, name, stored) };
     });
-    return plan.rank.kind === 'order' ? { id, attributes } : { id, dist: top.scores[i] as number, attributes };
+    const highlights = highlighters.map((highlight) => highlight((name) => storedValue(resident, row, name, stored)));
+    return {
+      id,
+      ...(plan.rank.kind === 'order' ? {} : { dist: top.scores[i] as number }),
+      attributes,
+      ...(highlights.length === 0 ? {} : { highlights }),
+    };
   });
 }
 

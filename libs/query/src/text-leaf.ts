@@ -3,13 +3,11 @@ import { type Bitmap, bitmapBytes, countBits, getBit } from '@lagoon/format';
 import { bm25Idf, bm25Weight, createListCursor, gainOfRow, type ScoreList } from '@lagoon/text';
 import { textOfBlock } from './block-text.ts';
 import type { BlockLocation, JobBlock } from './job-block.ts';
-import type { ScorePlan } from './query-plan.ts';
+import type { Bm25Plan } from './query-plan.ts';
 import { queryLimits } from './query-spec.ts';
 import type { SearchContext } from './search-context.ts';
 import { termsKey } from './text-index-cache.ts';
 import { countInBitmap, type NamedTextIndex, type QueryTerm, type TextLists, termKey } from './text-lists.ts';
-
-type Bm25Plan = Extract<ScorePlan, { readonly kind: 'bm25' }>;
 
 /** A BM25 clause over all blocks of a snapshot: the same weights everywhere, so scores do not depend on how rows lie. */
 export interface TextLeaf {

@@ -1,6 +1,17 @@
 export { type Analyzer, createAnalyzer } from './analyzer.ts';
 export type { AnalyzerConfig } from './analyzer-config.ts';
 export { type Bm25Parameters, bm25Gain, bm25Idf, bm25Norm, bm25Weight } from './bm25.ts';
+export {
+  createOffsetConverter,
+  type FragmentUnit,
+  findFragments,
+  fragmentUnits,
+  type HighlightTerms,
+  highlightLengthMax,
+  type OffsetUnit,
+  offsetUnits,
+  type TextRange,
+} from './highlight.ts';
 export { createListCursor, forEachRowInWindow, gainOfRow, type ListCursor, moveToWindow } from './list-cursor.ts';
 export { createMaxScore, type MaxScore, type RowSink } from './max-score.ts';
 export { nextUp } from './next-up.ts';

@@ -19,6 +19,11 @@ export function wordsOf(text: string): readonly string[] {
   return text.match(words) ?? [];
 }
 
+/** The same with where each begins. */
+export function* wordPlaces(text: string): Generator<{ readonly word: string; readonly start: number }> {
+  for (const match of text.matchAll(words)) yield { word: match[0], start: match.index };
+}
+
 const letter = 1;
 const digit = 2;
 const underscore = 4;

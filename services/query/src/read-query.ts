@@ -12,6 +12,7 @@ import {
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { type ConsistencySpec, type Projection, type QuerySpec, queryLimits, type RankBy } from '@lagoon/query';
 import { readFilter } from '@lagoon/query-message';
+import { readComputed } from './read-highlight.ts';
 import { readScore, readText } from './read-score.ts';
 
 /** A query as it came, as the engine's plain values; `invalid_argument` for messages that say nothing. */
@@ -24,6 +25,7 @@ export function readQuery(request: QueryRequest): QuerySpec {
       ? {}
       : { limitPer: { attributes: request.limitPer.attributes, limit: request.limitPer.limit } }),
     projection: readProjection(request.projection),
+    highlights: request.compute.map(readComputed),
   };
 }
 

@@ -74,6 +74,14 @@ export function resultRow(idKind: IdKind, row: ResultRow): MessageInitShape<type
     id: idMessage(idKind, row.id),
     ...(row.dist === undefined ? {} : { dist: row.dist }),
     attributes: row.attributes.map(({ name, type, value }) => ({ name, value: valueMessage(type, value) })),
+    highlights: (row.highlights ?? []).map(({ name, fragments }) => ({
+      name,
+      fragments: fragments.map(({ text, range, matches = [] }) => ({
+        text,
+        ...(range === undefined ? {} : { range: { start: range[0], end: range[1] } }),
+        matches: matches.map(([start, end]) => ({ start, end })),
+      })),
+    })),
   };
 }
 

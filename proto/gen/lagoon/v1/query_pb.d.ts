@@ -60,6 +60,13 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
    * @generated from field: lagoon.v1.LimitPer limit_per = 21;
    */
   limitPer?: LimitPer | undefined;
+
+  /**
+   * Answered beside the attributes of each row.
+   *
+   * @generated from field: repeated lagoon.v1.ComputedAttribute compute = 30;
+   */
+  compute: ComputedAttribute[];
 };
 
 /**
@@ -169,6 +176,81 @@ export declare type GroupKey = Message<"lagoon.v1.GroupKey"> & {
  * Use `create(GroupKeySchema)` to create a new message.
  */
 export declare const GroupKeySchema: GenMessage<GroupKey>;
+
+/**
+ * @generated from message lagoon.v1.ComputedAttribute
+ */
+export declare type ComputedAttribute = Message<"lagoon.v1.ComputedAttribute"> & {
+  /**
+   * What the answer calls it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from oneof lagoon.v1.ComputedAttribute.kind
+   */
+  kind: {
+    /**
+     * @generated from field: lagoon.v1.Highlight highlight = 2;
+     */
+    value: Highlight;
+    case: "highlight";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message lagoon.v1.ComputedAttribute.
+ * Use `create(ComputedAttributeSchema)` to create a new message.
+ */
+export declare const ComputedAttributeSchema: GenMessage<ComputedAttribute>;
+
+/**
+ * Fragments of a text that hold words of the query.
+ *
+ * @generated from message lagoon.v1.Highlight
+ */
+export declare type Highlight = Message<"lagoon.v1.Highlight"> & {
+  /**
+   * @generated from field: string attribute = 1;
+   */
+  attribute: string;
+
+  /**
+   * "sentence" (also where it is empty), "paragraph", "word" or "none": the whole text.
+   *
+   * @generated from field: string fragment_by = 2;
+   */
+  fragmentBy: string;
+
+  /**
+   * 0 stands for 3.
+   *
+   * @generated from field: uint32 fragment_limit = 3;
+   */
+  fragmentLimit: number;
+
+  /**
+   * "utf-8", "utf-16", "codepoints"; empty: none are answered.
+   *
+   * @generated from field: string offset_unit = 4;
+   */
+  offsetUnit: string;
+
+  /**
+   * Whose BM25 clauses over the attribute name the words; absent: those of rank_by.
+   *
+   * @generated from field: lagoon.v1.ScoreExpression words_of = 5;
+   */
+  wordsOf?: ScoreExpression | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.Highlight.
+ * Use `create(HighlightSchema)` to create a new message.
+ */
+export declare const HighlightSchema: GenMessage<Highlight>;
 
 /**
  * @generated from message lagoon.v1.RankBy
@@ -1158,6 +1240,11 @@ export declare type ResultRow = Message<"lagoon.v1.ResultRow"> & {
    * @generated from field: repeated lagoon.v1.Attribute attributes = 3;
    */
   attributes: Attribute[];
+
+  /**
+   * @generated from field: repeated lagoon.v1.Highlighted highlights = 4;
+   */
+  highlights: Highlighted[];
 };
 
 /**
@@ -1165,6 +1252,78 @@ export declare type ResultRow = Message<"lagoon.v1.ResultRow"> & {
  * Use `create(ResultRowSchema)` to create a new message.
  */
 export declare const ResultRowSchema: GenMessage<ResultRow>;
+
+/**
+ * Of one attribute of one row, best first.
+ *
+ * @generated from message lagoon.v1.Highlighted
+ */
+export declare type Highlighted = Message<"lagoon.v1.Highlighted"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated lagoon.v1.Fragment fragments = 2;
+   */
+  fragments: Fragment[];
+};
+
+/**
+ * Describes the message lagoon.v1.Highlighted.
+ * Use `create(HighlightedSchema)` to create a new message.
+ */
+export declare const HighlightedSchema: GenMessage<Highlighted>;
+
+/**
+ * @generated from message lagoon.v1.Fragment
+ */
+export declare type Fragment = Message<"lagoon.v1.Fragment"> & {
+  /**
+   * @generated from field: string text = 1;
+   */
+  text: string;
+
+  /**
+   * Half-open, in the attribute's text; absent unless they were asked for.
+   *
+   * @generated from field: lagoon.v1.OffsetRange range = 2;
+   */
+  range?: OffsetRange | undefined;
+
+  /**
+   * @generated from field: repeated lagoon.v1.OffsetRange matches = 3;
+   */
+  matches: OffsetRange[];
+};
+
+/**
+ * Describes the message lagoon.v1.Fragment.
+ * Use `create(FragmentSchema)` to create a new message.
+ */
+export declare const FragmentSchema: GenMessage<Fragment>;
+
+/**
+ * @generated from message lagoon.v1.OffsetRange
+ */
+export declare type OffsetRange = Message<"lagoon.v1.OffsetRange"> & {
+  /**
+   * @generated from field: uint32 start = 1;
+   */
+  start: number;
+
+  /**
+   * @generated from field: uint32 end = 2;
+   */
+  end: number;
+};
+
+/**
+ * Describes the message lagoon.v1.OffsetRange.
+ * Use `create(OffsetRangeSchema)` to create a new message.
+ */
+export declare const OffsetRangeSchema: GenMessage<OffsetRange>;
 
 /**
  * @generated from message lagoon.v1.QueryStatistics

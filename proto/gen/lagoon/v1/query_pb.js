@@ -11,7 +11,7 @@ import { file_lagoon_v1_value } from "./value_pb.js";
  * Describes the file lagoon/v1/query.proto.
  */
 export const file_lagoon_v1_query = /*@__PURE__*/
-  fileDesc("ChVsYWdvb24vdjEvcXVlcnkucHJvdG8SCWxhZ29vbi52MSKkAgoMUXVlcnlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIiCgdyYW5rX2J5GAIgASgLMhEubGFnb29uLnYxLlJhbmtCeRIhCgZmaWx0ZXIYAyABKAsyES5sYWdvb24udjEuRmlsdGVyEg0KBWxpbWl0GAQgASgNEikKCnByb2plY3Rpb24YBSABKAsyFS5sYWdvb24udjEuUHJvamVjdGlvbhIrCgtjb25zaXN0ZW5jeRgGIAEoCzIWLmxhZ29vbi52MS5Db25zaXN0ZW5jeRIrCgthZ2dyZWdhdGlvbhgUIAEoCzIWLmxhZ29vbi52MS5BZ2dyZWdhdGlvbhImCglsaW1pdF9wZXIYFSABKAsyEy5sYWdvb24udjEuTGltaXRQZXIiLQoITGltaXRQZXISEgoKYXR0cmlidXRlcxgBIAMoCRINCgVsaW1pdBgCIAEoDSJeCgtBZ2dyZWdhdGlvbhIoCgphZ2dyZWdhdGVzGAEgAygLMhQubGFnb29uLnYxLkFnZ3JlZ2F0ZRIlCghncm91cF9ieRgCIAMoCzITLmxhZ29vbi52MS5Hcm91cEtleSJwCglBZ2dyZWdhdGUSDQoFbGFiZWwYASABKAkSLgoIZnVuY3Rpb24YAiABKA4yHC5sYWdvb24udjEuQWdncmVnYXRlRnVuY3Rpb24SFgoJYXR0cmlidXRlGAMgASgJSACIAQFCDAoKX2F0dHJpYnV0ZSJCCghHcm91cEtleRINCgVsYWJlbBgBIAEoCRIRCglhdHRyaWJ1dGUYAiABKAkSFAoMZWFjaF9lbGVtZW50GAMgASgIItwBCgZSYW5rQnkSJwoGdmVjdG9yGAEgASgLMhUubGFnb29uLnYxLlZlY3RvclJhbmtIABIjCgR0ZXh0GAIgASgLMhMubGFnb29uLnYxLlRleHRSYW5rSAASJgoIb3JkZXJfYnkYAyABKAsyEi5sYWdvb24udjEuT3JkZXJCeUgAEisKBXNjb3JlGAQgASgLMhoubGFnb29uLnYxLlNjb3JlRXhwcmVzc2lvbkgAEicKBnNwYXJzZRgFIAEoCzIVLmxhZ29vbi52MS5TcGFyc2VSYW5rSABCBgoEa2luZCLrAgoPU2NvcmVFeHByZXNzaW9uEiMKBHRleHQYASABKAsyEy5sYWdvb24udjEuVGV4dFJhbmtIABIjCgNzdW0YAiABKAsyFC5sYWdvb24udjEuU2NvcmVMaXN0SAASIwoDbWF4GAMgASgLMhQubGFnb29uLnYxLlNjb3JlTGlzdEgAEioKB3Byb2R1Y3QYBCABKAsyFy5sYWdvb24udjEuU2NvcmVQcm9kdWN0SAASIwoGZmlsdGVyGAUgASgLMhEubGFnb29uLnYxLkZpbHRlckgAEhMKCWF0dHJpYnV0ZRgGIAEoCUgAEikKCHNhdHVyYXRlGAcgASgLMhUubGFnb29uLnYxLlNjb3JlQ3VydmVIABImCgVkZWNheRgIIAEoCzIVLmxhZ29vbi52MS5TY29yZUN1cnZlSAASKAoEZGlzdBgJIAEoCzIYLmxhZ29vbi52MS5TY29yZURpc3RhbmNlSABCBgoEa2luZCI2CglTY29yZUxpc3QSKQoFcGFydHMYASADKAsyGi5sYWdvb24udjEuU2NvcmVFeHByZXNzaW9uIkgKDFNjb3JlUHJvZHVjdBIOCgZmYWN0b3IYASABKAESKAoEcGFydBgCIAEoCzIaLmxhZ29vbi52MS5TY29yZUV4cHJlc3Npb24iWgoKU2NvcmVDdXJ2ZRIoCgRwYXJ0GAEgASgLMhoubGFnb29uLnYxLlNjb3JlRXhwcmVzc2lvbhIQCghtaWRwb2ludBgCIAEoARIQCghleHBvbmVudBgDIAEoASJbCg1TY29yZURpc3RhbmNlEigKBHBhcnQYASABKAsyGi5sYWdvb24udjEuU2NvcmVFeHByZXNzaW9uEiAKBm9yaWdpbhgCIAEoCzIQLmxhZ29vbi52MS5WYWx1ZSI9CgpWZWN0b3JSYW5rEhEKCWF0dHJpYnV0ZRgBIAEoCRINCgVxdWVyeRgCIAEoDBINCgVleGFjdBgDIAEoCCJGCgpTcGFyc2VSYW5rEhEKCWF0dHJpYnV0ZRgBIAEoCRIlCgVxdWVyeRgCIAEoCzIWLmxhZ29vbi52MS5TcGFyc2VWYWx1ZSJUCghUZXh0UmFuaxIRCglhdHRyaWJ1dGUYASABKAkSDQoFcXVlcnkYAiABKAkSDgoGdG9rZW5zGAMgAygJEhYKDmxhc3RfYXNfcHJlZml4GAQgASgIIiwKB09yZGVyQnkSIQoEa2V5cxgBIAMoCzITLmxhZ29vbi52MS5PcmRlcktleSIxCghPcmRlcktleRIRCglhdHRyaWJ1dGUYASABKAkSEgoKZGVzY2VuZGluZxgCIAEoCCKqAgoGRmlsdGVyEiQKA2FuZBgBIAEoCzIVLmxhZ29vbi52MS5GaWx0ZXJMaXN0SAASIwoCb3IYAiABKAsyFS5sYWdvb24udjEuRmlsdGVyTGlzdEgAEiAKA25vdBgDIAEoCzIRLmxhZ29vbi52MS5GaWx0ZXJIABIrCgpjb21wYXJpc29uGAQgASgLMhUubGFnb29uLnYxLkNvbXBhcmlzb25IABIrCgdwYXR0ZXJuGAUgASgLMhgubGFnb29uLnYxLlBhdHRlcm5GaWx0ZXJIABInCgVmdXp6eRgGIAEoCzIWLmxhZ29vbi52MS5GdXp6eUZpbHRlckgAEigKBnRva2VucxgHIAEoCzIWLmxhZ29vbi52MS5Ub2tlbkZpbHRlckgAQgYKBGtpbmQiMAoKRmlsdGVyTGlzdBIiCgdmaWx0ZXJzGAEgAygLMhEubGFnb29uLnYxLkZpbHRlciJyCgpDb21wYXJpc29uEhEKCWF0dHJpYnV0ZRgBIAEoCRIvCghvcGVyYXRvchgCIAEoDjIdLmxhZ29vbi52MS5Db21wYXJpc29uT3BlcmF0b3ISIAoGdmFsdWVzGAMgAygLMhAubGFnb29uLnYxLlZhbHVlImEKDVBhdHRlcm5GaWx0ZXISEQoJYXR0cmlidXRlGAEgASgJEiwKCG9wZXJhdG9yGAIgASgOMhoubGFnb29uLnYxLlBhdHRlcm5PcGVyYXRvchIPCgdwYXR0ZXJuGAMgASgJIpMBCgtGdXp6eUZpbHRlchIRCglhdHRyaWJ1dGUYASABKAkSDQoFcXVlcnkYAiABKAkSMgoRbWF4X2VkaXRfZGlzdGFuY2UYAyADKAsyFy5sYWdvb24udjEuRWRpdERpc3RhbmNlEhsKDmNhc2Vfc2Vuc2l0aXZlGAQgASgISACIAQFCEQoPX2Nhc2Vfc2Vuc2l0aXZlIjkKDEVkaXREaXN0YW5jZRIXCg9taW5fcXVlcnlfY2hhcnMYASABKA0SEAoIZGlzdGFuY2UYAiABKA0icwoLVG9rZW5GaWx0ZXISEQoJYXR0cmlidXRlGAEgASgJEioKCG9wZXJhdG9yGAIgASgOMhgubGFnb29uLnYxLlRva2VuT3BlcmF0b3ISDQoFdGV4dHMYAyADKAkSFgoObGFzdF9hc19wcmVmaXgYBCABKAgicwoKUHJvamVjdGlvbhINCgNhbGwYASABKAhIABImCgdpbmNsdWRlGAIgASgLMhMubGFnb29uLnYxLk5hbWVMaXN0SAASJgoHZXhjbHVkZRgDIAEoCzITLmxhZ29vbi52MS5OYW1lTGlzdEgAQgYKBGtpbmQiGQoITmFtZUxpc3QSDQoFbmFtZXMYASADKAkiuwEKC0NvbnNpc3RlbmN5EisKBWxldmVsGAEgASgOMhwubGFnb29uLnYxLkNvbnNpc3RlbmN5LkxldmVsEhgKEHN0YWxlbmVzc19tc19tYXgYAiABKA0SHwoXbWluX21hbmlmZXN0X2dlbmVyYXRpb24YAyABKAQiRAoFTGV2ZWwSFQoRTEVWRUxfVU5TUEVDSUZJRUQQABIQCgxMRVZFTF9TVFJPTkcQARISCg5MRVZFTF9FVkVOVFVBTBACIqsBCg1RdWVyeVJlc3BvbnNlEiIKBHJvd3MYASADKAsyFC5sYWdvb24udjEuUmVzdWx0Um93EhsKE21hbmlmZXN0X2dlbmVyYXRpb24YAiABKAQSLgoKc3RhdGlzdGljcxgDIAEoCzIaLmxhZ29vbi52MS5RdWVyeVN0YXRpc3RpY3MSKQoGZ3JvdXBzGBQgAygLMhkubGFnb29uLnYxLkFnZ3JlZ2F0ZUdyb3VwIloKDkFnZ3JlZ2F0ZUdyb3VwEiIKBGtleXMYASADKAsyFC5sYWdvb24udjEuQXR0cmlidXRlEiQKBnZhbHVlcxgCIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGUioAEKEU11bHRpUXVlcnlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIoCgdxdWVyaWVzGAIgAygLMhcubGFnb29uLnYxLlF1ZXJ5UmVxdWVzdBIrCgtjb25zaXN0ZW5jeRgDIAEoCzIWLmxhZ29vbi52MS5Db25zaXN0ZW5jeRIhCgZmdXNpb24YBCABKAsyES5sYWdvb24udjEuRnVzaW9uIrQBCgZGdXNpb24SOgoPcmVjaXByb2NhbF9yYW5rGAEgASgLMh8ubGFnb29uLnYxLlJlY2lwcm9jYWxSYW5rRnVzaW9uSAASLgoMd2VpZ2h0ZWRfc3VtGAIgASgLMhYubGFnb29uLnYxLldlaWdodGVkU3VtSAASJwoFbW9kZWwYBCABKAsyFi5sYWdvb24udjEuTW9kZWxSZXJhbmtIABINCgVsaW1pdBgDIAEoDUIGCgRraW5kIj4KFFJlY2lwcm9jYWxSYW5rRnVzaW9uEhUKDXJhbmtfY29uc3RhbnQYASABKAESDwoHd2VpZ2h0cxgCIAMoASJPCgtXZWlnaHRlZFN1bRIPCgd3ZWlnaHRzGAEgAygBEi8KDW5vcm1hbGl6YXRpb24YAiABKA4yGC5sYWdvb24udjEuTm9ybWFsaXphdGlvbiI+CgtNb2RlbFJlcmFuaxINCgVtb2RlbBgBIAEoCRINCgVxdWVyeRgCIAEoCRIRCglhdHRyaWJ1dGUYAyABKAkibAoNUmVyYW5rT3V0Y29tZRINCgVtb2RlbBgBIAEoCRIPCgdhcHBsaWVkGAIgASgIEg4KBnJlYXNvbhgDIAEoCRIWCg5kb2N1bWVudF9jb3VudBgEIAEoDRITCgtkdXJhdGlvbl9tcxgFIAEoASKGAQoSTXVsdGlRdWVyeVJlc3BvbnNlEikKB3Jlc3VsdHMYASADKAsyGC5sYWdvb24udjEuUXVlcnlSZXNwb25zZRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEEigKBnJlcmFuaxgDIAEoCzIYLmxhZ29vbi52MS5SZXJhbmtPdXRjb21lImwKCVJlc3VsdFJvdxIZCgJpZBgBIAEoCzINLmxhZ29vbi52MS5JZBIRCgRkaXN0GAIgASgBSACIAQESKAoKYXR0cmlidXRlcxgDIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGVCBwoFX2Rpc3QihAIKD1F1ZXJ5U3RhdGlzdGljcxINCgVleGFjdBgBIAEoCBIYChBzY29yZWRfcm93X2NvdW50GAIgASgEEhwKFGV4aGF1c3RpdmVfcm93X2NvdW50GAMgASgEEhEKCXJvd19jb3VudBgEIAEoBBIbChNzdG9yZV9yZXF1ZXN0X2NvdW50GAUgASgEEhMKC3N0b3JlX2J5dGVzGAYgASgEEhcKD2NhY2hlX2hpdF9jb3VudBgHIAEoBBIYChBjYWNoZV9taXNzX2NvdW50GAggASgEEhQKDGV4ZWN1dGlvbl9tcxgJIAEoARIcChRwcnVuZWRfc2VnbWVudF9jb3VudBgKIAEoBCpxChFBZ2dyZWdhdGVGdW5jdGlvbhIiCh5BR0dSRUdBVEVfRlVOQ1RJT05fVU5TUEVDSUZJRUQQABIcChhBR0dSRUdBVEVfRlVOQ1RJT05fQ09VTlQQARIaChZBR0dSRUdBVEVfRlVOQ1RJT05fU1VNEAIqvQQKEkNvbXBhcmlzb25PcGVyYXRvchIjCh9DT01QQVJJU09OX09QRVJBVE9SX1VOU1BFQ0lGSUVEEAASGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9FURABEh4KGkNPTVBBUklTT05fT1BFUkFUT1JfTk9UX0VREAISGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9JThADEh4KGkNPTVBBUklTT05fT1BFUkFUT1JfTk9UX0lOEAQSGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9MVBAFEhsKF0NPTVBBUklTT05fT1BFUkFUT1JfTFRFEAYSGgoWQ09NUEFSSVNPTl9PUEVSQVRPUl9HVBAHEhsKF0NPTVBBUklTT05fT1BFUkFUT1JfR1RFEAgSHgoaQ09NUEFSSVNPTl9PUEVSQVRPUl9BTllfTFQQCRIfChtDT01QQVJJU09OX09QRVJBVE9SX0FOWV9MVEUQChIeChpDT01QQVJJU09OX09QRVJBVE9SX0FOWV9HVBALEh8KG0NPTVBBUklTT05fT1BFUkFUT1JfQU5ZX0dURRAMEiAKHENPTVBBUklTT05fT1BFUkFUT1JfQ09OVEFJTlMQDRIkCiBDT01QQVJJU09OX09QRVJBVE9SX05PVF9DT05UQUlOUxAOEiQKIENPTVBBUklTT05fT1BFUkFUT1JfQ09OVEFJTlNfQU5ZEA8SKAokQ09NUEFSSVNPTl9PUEVSQVRPUl9OT1RfQ09OVEFJTlNfQU5ZEBAqxwEKD1BhdHRlcm5PcGVyYXRvchIgChxQQVRURVJOX09QRVJBVE9SX1VOU1BFQ0lGSUVEEAASGQoVUEFUVEVSTl9PUEVSQVRPUl9HTE9CEAESHQoZUEFUVEVSTl9PUEVSQVRPUl9OT1RfR0xPQhACEhsKF1BBVFRFUk5fT1BFUkFUT1JfSV9HTE9CEAMSHwobUEFUVEVSTl9PUEVSQVRPUl9OT1RfSV9HTE9CEAQSGgoWUEFUVEVSTl9PUEVSQVRPUl9SRUdFWBAFKnwKDVRva2VuT3BlcmF0b3ISHgoaVE9LRU5fT1BFUkFUT1JfVU5TUEVDSUZJRUQQABIWChJUT0tFTl9PUEVSQVRPUl9BTEwQARIWChJUT0tFTl9PUEVSQVRPUl9BTlkQAhIbChdUT0tFTl9PUEVSQVRPUl9TRVFVRU5DRRADKnwKDU5vcm1hbGl6YXRpb24SHQoZTk9STUFMSVpBVElPTl9VTlNQRUNJRklFRBAAEhYKEk5PUk1BTElaQVRJT05fTk9ORRABEhkKFU5PUk1BTElaQVRJT05fTUlOX01BWBACEhkKFU5PUk1BTElaQVRJT05fWl9TQ09SRRADYgZwcm90bzM", [file_lagoon_v1_value]);
+  fileDesc("ChVsYWdvb24vdjEvcXVlcnkucHJvdG8SCWxhZ29vbi52MSLTAgoMUXVlcnlSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCRIiCgdyYW5rX2J5GAIgASgLMhEubGFnb29uLnYxLlJhbmtCeRIhCgZmaWx0ZXIYAyABKAsyES5sYWdvb24udjEuRmlsdGVyEg0KBWxpbWl0GAQgASgNEikKCnByb2plY3Rpb24YBSABKAsyFS5sYWdvb24udjEuUHJvamVjdGlvbhIrCgtjb25zaXN0ZW5jeRgGIAEoCzIWLmxhZ29vbi52MS5Db25zaXN0ZW5jeRIrCgthZ2dyZWdhdGlvbhgUIAEoCzIWLmxhZ29vbi52MS5BZ2dyZWdhdGlvbhImCglsaW1pdF9wZXIYFSABKAsyEy5sYWdvb24udjEuTGltaXRQZXISLQoHY29tcHV0ZRgeIAMoCzIcLmxhZ29vbi52MS5Db21wdXRlZEF0dHJpYnV0ZSItCghMaW1pdFBlchISCgphdHRyaWJ1dGVzGAEgAygJEg0KBWxpbWl0GAIgASgNIl4KC0FnZ3JlZ2F0aW9uEigKCmFnZ3JlZ2F0ZXMYASADKAsyFC5sYWdvb24udjEuQWdncmVnYXRlEiUKCGdyb3VwX2J5GAIgAygLMhMubGFnb29uLnYxLkdyb3VwS2V5InAKCUFnZ3JlZ2F0ZRINCgVsYWJlbBgBIAEoCRIuCghmdW5jdGlvbhgCIAEoDjIcLmxhZ29vbi52MS5BZ2dyZWdhdGVGdW5jdGlvbhIWCglhdHRyaWJ1dGUYAyABKAlIAIgBAUIMCgpfYXR0cmlidXRlIkIKCEdyb3VwS2V5Eg0KBWxhYmVsGAEgASgJEhEKCWF0dHJpYnV0ZRgCIAEoCRIUCgxlYWNoX2VsZW1lbnQYAyABKAgiVAoRQ29tcHV0ZWRBdHRyaWJ1dGUSDAoEbmFtZRgBIAEoCRIpCgloaWdobGlnaHQYAiABKAsyFC5sYWdvb24udjEuSGlnaGxpZ2h0SABCBgoEa2luZCKOAQoJSGlnaGxpZ2h0EhEKCWF0dHJpYnV0ZRgBIAEoCRITCgtmcmFnbWVudF9ieRgCIAEoCRIWCg5mcmFnbWVudF9saW1pdBgDIAEoDRITCgtvZmZzZXRfdW5pdBgEIAEoCRIsCgh3b3Jkc19vZhgFIAEoCzIaLmxhZ29vbi52MS5TY29yZUV4cHJlc3Npb24i3AEKBlJhbmtCeRInCgZ2ZWN0b3IYASABKAsyFS5sYWdvb24udjEuVmVjdG9yUmFua0gAEiMKBHRleHQYAiABKAsyEy5sYWdvb24udjEuVGV4dFJhbmtIABImCghvcmRlcl9ieRgDIAEoCzISLmxhZ29vbi52MS5PcmRlckJ5SAASKwoFc2NvcmUYBCABKAsyGi5sYWdvb24udjEuU2NvcmVFeHByZXNzaW9uSAASJwoGc3BhcnNlGAUgASgLMhUubGFnb29uLnYxLlNwYXJzZVJhbmtIAEIGCgRraW5kIusCCg9TY29yZUV4cHJlc3Npb24SIwoEdGV4dBgBIAEoCzITLmxhZ29vbi52MS5UZXh0UmFua0gAEiMKA3N1bRgCIAEoCzIULmxhZ29vbi52MS5TY29yZUxpc3RIABIjCgNtYXgYAyABKAsyFC5sYWdvb24udjEuU2NvcmVMaXN0SAASKgoHcHJvZHVjdBgEIAEoCzIXLmxhZ29vbi52MS5TY29yZVByb2R1Y3RIABIjCgZmaWx0ZXIYBSABKAsyES5sYWdvb24udjEuRmlsdGVySAASEwoJYXR0cmlidXRlGAYgASgJSAASKQoIc2F0dXJhdGUYByABKAsyFS5sYWdvb24udjEuU2NvcmVDdXJ2ZUgAEiYKBWRlY2F5GAggASgLMhUubGFnb29uLnYxLlNjb3JlQ3VydmVIABIoCgRkaXN0GAkgASgLMhgubGFnb29uLnYxLlNjb3JlRGlzdGFuY2VIAEIGCgRraW5kIjYKCVNjb3JlTGlzdBIpCgVwYXJ0cxgBIAMoCzIaLmxhZ29vbi52MS5TY29yZUV4cHJlc3Npb24iSAoMU2NvcmVQcm9kdWN0Eg4KBmZhY3RvchgBIAEoARIoCgRwYXJ0GAIgASgLMhoubGFnb29uLnYxLlNjb3JlRXhwcmVzc2lvbiJaCgpTY29yZUN1cnZlEigKBHBhcnQYASABKAsyGi5sYWdvb24udjEuU2NvcmVFeHByZXNzaW9uEhAKCG1pZHBvaW50GAIgASgBEhAKCGV4cG9uZW50GAMgASgBIlsKDVNjb3JlRGlzdGFuY2USKAoEcGFydBgBIAEoCzIaLmxhZ29vbi52MS5TY29yZUV4cHJlc3Npb24SIAoGb3JpZ2luGAIgASgLMhAubGFnb29uLnYxLlZhbHVlIj0KClZlY3RvclJhbmsSEQoJYXR0cmlidXRlGAEgASgJEg0KBXF1ZXJ5GAIgASgMEg0KBWV4YWN0GAMgASgIIkYKClNwYXJzZVJhbmsSEQoJYXR0cmlidXRlGAEgASgJEiUKBXF1ZXJ5GAIgASgLMhYubGFnb29uLnYxLlNwYXJzZVZhbHVlIlQKCFRleHRSYW5rEhEKCWF0dHJpYnV0ZRgBIAEoCRINCgVxdWVyeRgCIAEoCRIOCgZ0b2tlbnMYAyADKAkSFgoObGFzdF9hc19wcmVmaXgYBCABKAgiLAoHT3JkZXJCeRIhCgRrZXlzGAEgAygLMhMubGFnb29uLnYxLk9yZGVyS2V5IjEKCE9yZGVyS2V5EhEKCWF0dHJpYnV0ZRgBIAEoCRISCgpkZXNjZW5kaW5nGAIgASgIIqoCCgZGaWx0ZXISJAoDYW5kGAEgASgLMhUubGFnb29uLnYxLkZpbHRlckxpc3RIABIjCgJvchgCIAEoCzIVLmxhZ29vbi52MS5GaWx0ZXJMaXN0SAASIAoDbm90GAMgASgLMhEubGFnb29uLnYxLkZpbHRlckgAEisKCmNvbXBhcmlzb24YBCABKAsyFS5sYWdvb24udjEuQ29tcGFyaXNvbkgAEisKB3BhdHRlcm4YBSABKAsyGC5sYWdvb24udjEuUGF0dGVybkZpbHRlckgAEicKBWZ1enp5GAYgASgLMhYubGFnb29uLnYxLkZ1enp5RmlsdGVySAASKAoGdG9rZW5zGAcgASgLMhYubGFnb29uLnYxLlRva2VuRmlsdGVySABCBgoEa2luZCIwCgpGaWx0ZXJMaXN0EiIKB2ZpbHRlcnMYASADKAsyES5sYWdvb24udjEuRmlsdGVyInIKCkNvbXBhcmlzb24SEQoJYXR0cmlidXRlGAEgASgJEi8KCG9wZXJhdG9yGAIgASgOMh0ubGFnb29uLnYxLkNvbXBhcmlzb25PcGVyYXRvchIgCgZ2YWx1ZXMYAyADKAsyEC5sYWdvb24udjEuVmFsdWUiYQoNUGF0dGVybkZpbHRlchIRCglhdHRyaWJ1dGUYASABKAkSLAoIb3BlcmF0b3IYAiABKA4yGi5sYWdvb24udjEuUGF0dGVybk9wZXJhdG9yEg8KB3BhdHRlcm4YAyABKAkikwEKC0Z1enp5RmlsdGVyEhEKCWF0dHJpYnV0ZRgBIAEoCRINCgVxdWVyeRgCIAEoCRIyChFtYXhfZWRpdF9kaXN0YW5jZRgDIAMoCzIXLmxhZ29vbi52MS5FZGl0RGlzdGFuY2USGwoOY2FzZV9zZW5zaXRpdmUYBCABKAhIAIgBAUIRCg9fY2FzZV9zZW5zaXRpdmUiOQoMRWRpdERpc3RhbmNlEhcKD21pbl9xdWVyeV9jaGFycxgBIAEoDRIQCghkaXN0YW5jZRgCIAEoDSJzCgtUb2tlbkZpbHRlchIRCglhdHRyaWJ1dGUYASABKAkSKgoIb3BlcmF0b3IYAiABKA4yGC5sYWdvb24udjEuVG9rZW5PcGVyYXRvchINCgV0ZXh0cxgDIAMoCRIWCg5sYXN0X2FzX3ByZWZpeBgEIAEoCCJzCgpQcm9qZWN0aW9uEg0KA2FsbBgBIAEoCEgAEiYKB2luY2x1ZGUYAiABKAsyEy5sYWdvb24udjEuTmFtZUxpc3RIABImCgdleGNsdWRlGAMgASgLMhMubGFnb29uLnYxLk5hbWVMaXN0SABCBgoEa2luZCIZCghOYW1lTGlzdBINCgVuYW1lcxgBIAMoCSK7AQoLQ29uc2lzdGVuY3kSKwoFbGV2ZWwYASABKA4yHC5sYWdvb24udjEuQ29uc2lzdGVuY3kuTGV2ZWwSGAoQc3RhbGVuZXNzX21zX21heBgCIAEoDRIfChdtaW5fbWFuaWZlc3RfZ2VuZXJhdGlvbhgDIAEoBCJECgVMZXZlbBIVChFMRVZFTF9VTlNQRUNJRklFRBAAEhAKDExFVkVMX1NUUk9ORxABEhIKDkxFVkVMX0VWRU5UVUFMEAIiqwEKDVF1ZXJ5UmVzcG9uc2USIgoEcm93cxgBIAMoCzIULmxhZ29vbi52MS5SZXN1bHRSb3cSGwoTbWFuaWZlc3RfZ2VuZXJhdGlvbhgCIAEoBBIuCgpzdGF0aXN0aWNzGAMgASgLMhoubGFnb29uLnYxLlF1ZXJ5U3RhdGlzdGljcxIpCgZncm91cHMYFCADKAsyGS5sYWdvb24udjEuQWdncmVnYXRlR3JvdXAiWgoOQWdncmVnYXRlR3JvdXASIgoEa2V5cxgBIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGUSJAoGdmFsdWVzGAIgAygLMhQubGFnb29uLnYxLkF0dHJpYnV0ZSKgAQoRTXVsdGlRdWVyeVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEigKB3F1ZXJpZXMYAiADKAsyFy5sYWdvb24udjEuUXVlcnlSZXF1ZXN0EisKC2NvbnNpc3RlbmN5GAMgASgLMhYubGFnb29uLnYxLkNvbnNpc3RlbmN5EiEKBmZ1c2lvbhgEIAEoCzIRLmxhZ29vbi52MS5GdXNpb24itAEKBkZ1c2lvbhI6Cg9yZWNpcHJvY2FsX3JhbmsYASABKAsyHy5sYWdvb24udjEuUmVjaXByb2NhbFJhbmtGdXNpb25IABIuCgx3ZWlnaHRlZF9zdW0YAiABKAsyFi5sYWdvb24udjEuV2VpZ2h0ZWRTdW1IABInCgVtb2RlbBgEIAEoCzIWLmxhZ29vbi52MS5Nb2RlbFJlcmFua0gAEg0KBWxpbWl0GAMgASgNQgYKBGtpbmQiPgoUUmVjaXByb2NhbFJhbmtGdXNpb24SFQoNcmFua19jb25zdGFudBgBIAEoARIPCgd3ZWlnaHRzGAIgAygBIk8KC1dlaWdodGVkU3VtEg8KB3dlaWdodHMYASADKAESLwoNbm9ybWFsaXphdGlvbhgCIAEoDjIYLmxhZ29vbi52MS5Ob3JtYWxpemF0aW9uIj4KC01vZGVsUmVyYW5rEg0KBW1vZGVsGAEgASgJEg0KBXF1ZXJ5GAIgASgJEhEKCWF0dHJpYnV0ZRgDIAEoCSJsCg1SZXJhbmtPdXRjb21lEg0KBW1vZGVsGAEgASgJEg8KB2FwcGxpZWQYAiABKAgSDgoGcmVhc29uGAMgASgJEhYKDmRvY3VtZW50X2NvdW50GAQgASgNEhMKC2R1cmF0aW9uX21zGAUgASgBIoYBChJNdWx0aVF1ZXJ5UmVzcG9uc2USKQoHcmVzdWx0cxgBIAMoCzIYLmxhZ29vbi52MS5RdWVyeVJlc3BvbnNlEhsKE21hbmlmZXN0X2dlbmVyYXRpb24YAiABKAQSKAoGcmVyYW5rGAMgASgLMhgubGFnb29uLnYxLlJlcmFua091dGNvbWUimAEKCVJlc3VsdFJvdxIZCgJpZBgBIAEoCzINLmxhZ29vbi52MS5JZBIRCgRkaXN0GAIgASgBSACIAQESKAoKYXR0cmlidXRlcxgDIAMoCzIULmxhZ29vbi52MS5BdHRyaWJ1dGUSKgoKaGlnaGxpZ2h0cxgEIAMoCzIWLmxhZ29vbi52MS5IaWdobGlnaHRlZEIHCgVfZGlzdCJDCgtIaWdobGlnaHRlZBIMCgRuYW1lGAEgASgJEiYKCWZyYWdtZW50cxgCIAMoCzITLmxhZ29vbi52MS5GcmFnbWVudCJoCghGcmFnbWVudBIMCgR0ZXh0GAEgASgJEiUKBXJhbmdlGAIgASgLMhYubGFnb29uLnYxLk9mZnNldFJhbmdlEicKB21hdGNoZXMYAyADKAsyFi5sYWdvb24udjEuT2Zmc2V0UmFuZ2UiKQoLT2Zmc2V0UmFuZ2USDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNIoQCCg9RdWVyeVN0YXRpc3RpY3MSDQoFZXhhY3QYASABKAgSGAoQc2NvcmVkX3Jvd19jb3VudBgCIAEoBBIcChRleGhhdXN0aXZlX3Jvd19jb3VudBgDIAEoBBIRCglyb3dfY291bnQYBCABKAQSGwoTc3RvcmVfcmVxdWVzdF9jb3VudBgFIAEoBBITCgtzdG9yZV9ieXRlcxgGIAEoBBIXCg9jYWNoZV9oaXRfY291bnQYByABKAQSGAoQY2FjaGVfbWlzc19jb3VudBgIIAEoBBIUCgxleGVjdXRpb25fbXMYCSABKAESHAoUcHJ1bmVkX3NlZ21lbnRfY291bnQYCiABKAQqcQoRQWdncmVnYXRlRnVuY3Rpb24SIgoeQUdHUkVHQVRFX0ZVTkNUSU9OX1VOU1BFQ0lGSUVEEAASHAoYQUdHUkVHQVRFX0ZVTkNUSU9OX0NPVU5UEAESGgoWQUdHUkVHQVRFX0ZVTkNUSU9OX1NVTRACKr0EChJDb21wYXJpc29uT3BlcmF0b3ISIwofQ09NUEFSSVNPTl9PUEVSQVRPUl9VTlNQRUNJRklFRBAAEhoKFkNPTVBBUklTT05fT1BFUkFUT1JfRVEQARIeChpDT01QQVJJU09OX09QRVJBVE9SX05PVF9FURACEhoKFkNPTVBBUklTT05fT1BFUkFUT1JfSU4QAxIeChpDT01QQVJJU09OX09QRVJBVE9SX05PVF9JThAEEhoKFkNPTVBBUklTT05fT1BFUkFUT1JfTFQQBRIbChdDT01QQVJJU09OX09QRVJBVE9SX0xURRAGEhoKFkNPTVBBUklTT05fT1BFUkFUT1JfR1QQBxIbChdDT01QQVJJU09OX09QRVJBVE9SX0dURRAIEh4KGkNPTVBBUklTT05fT1BFUkFUT1JfQU5ZX0xUEAkSHwobQ09NUEFSSVNPTl9PUEVSQVRPUl9BTllfTFRFEAoSHgoaQ09NUEFSSVNPTl9PUEVSQVRPUl9BTllfR1QQCxIfChtDT01QQVJJU09OX09QRVJBVE9SX0FOWV9HVEUQDBIgChxDT01QQVJJU09OX09QRVJBVE9SX0NPTlRBSU5TEA0SJAogQ09NUEFSSVNPTl9PUEVSQVRPUl9OT1RfQ09OVEFJTlMQDhIkCiBDT01QQVJJU09OX09QRVJBVE9SX0NPTlRBSU5TX0FOWRAPEigKJENPTVBBUklTT05fT1BFUkFUT1JfTk9UX0NPTlRBSU5TX0FOWRAQKscBCg9QYXR0ZXJuT3BlcmF0b3ISIAocUEFUVEVSTl9PUEVSQVRPUl9VTlNQRUNJRklFRBAAEhkKFVBBVFRFUk5fT1BFUkFUT1JfR0xPQhABEh0KGVBBVFRFUk5fT1BFUkFUT1JfTk9UX0dMT0IQAhIbChdQQVRURVJOX09QRVJBVE9SX0lfR0xPQhADEh8KG1BBVFRFUk5fT1BFUkFUT1JfTk9UX0lfR0xPQhAEEhoKFlBBVFRFUk5fT1BFUkFUT1JfUkVHRVgQBSp8Cg1Ub2tlbk9wZXJhdG9yEh4KGlRPS0VOX09QRVJBVE9SX1VOU1BFQ0lGSUVEEAASFgoSVE9LRU5fT1BFUkFUT1JfQUxMEAESFgoSVE9LRU5fT1BFUkFUT1JfQU5ZEAISGwoXVE9LRU5fT1BFUkFUT1JfU0VRVUVOQ0UQAyp8Cg1Ob3JtYWxpemF0aW9uEh0KGU5PUk1BTElaQVRJT05fVU5TUEVDSUZJRUQQABIWChJOT1JNQUxJWkFUSU9OX05PTkUQARIZChVOT1JNQUxJWkFUSU9OX01JTl9NQVgQAhIZChVOT1JNQUxJWkFUSU9OX1pfU0NPUkUQA2IGcHJvdG8z", [file_lagoon_v1_value]);
 
 /**
  * Describes the message lagoon.v1.QueryRequest.
@@ -49,157 +49,171 @@ export const GroupKeySchema = /*@__PURE__*/
   messageDesc(file_lagoon_v1_query, 4);
 
 /**
+ * Describes the message lagoon.v1.ComputedAttribute.
+ * Use `create(ComputedAttributeSchema)` to create a new message.
+ */
+export const ComputedAttributeSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 5);
+
+/**
+ * Describes the message lagoon.v1.Highlight.
+ * Use `create(HighlightSchema)` to create a new message.
+ */
+export const HighlightSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 6);
+
+/**
  * Describes the message lagoon.v1.RankBy.
  * Use `create(RankBySchema)` to create a new message.
  */
 export const RankBySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 5);
+  messageDesc(file_lagoon_v1_query, 7);
 
 /**
  * Describes the message lagoon.v1.ScoreExpression.
  * Use `create(ScoreExpressionSchema)` to create a new message.
  */
 export const ScoreExpressionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 6);
+  messageDesc(file_lagoon_v1_query, 8);
 
 /**
  * Describes the message lagoon.v1.ScoreList.
  * Use `create(ScoreListSchema)` to create a new message.
  */
 export const ScoreListSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 7);
+  messageDesc(file_lagoon_v1_query, 9);
 
 /**
  * Describes the message lagoon.v1.ScoreProduct.
  * Use `create(ScoreProductSchema)` to create a new message.
  */
 export const ScoreProductSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 8);
+  messageDesc(file_lagoon_v1_query, 10);
 
 /**
  * Describes the message lagoon.v1.ScoreCurve.
  * Use `create(ScoreCurveSchema)` to create a new message.
  */
 export const ScoreCurveSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 9);
+  messageDesc(file_lagoon_v1_query, 11);
 
 /**
  * Describes the message lagoon.v1.ScoreDistance.
  * Use `create(ScoreDistanceSchema)` to create a new message.
  */
 export const ScoreDistanceSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 10);
+  messageDesc(file_lagoon_v1_query, 12);
 
 /**
  * Describes the message lagoon.v1.VectorRank.
  * Use `create(VectorRankSchema)` to create a new message.
  */
 export const VectorRankSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 11);
+  messageDesc(file_lagoon_v1_query, 13);
 
 /**
  * Describes the message lagoon.v1.SparseRank.
  * Use `create(SparseRankSchema)` to create a new message.
  */
 export const SparseRankSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 12);
+  messageDesc(file_lagoon_v1_query, 14);
 
 /**
  * Describes the message lagoon.v1.TextRank.
  * Use `create(TextRankSchema)` to create a new message.
  */
 export const TextRankSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 13);
+  messageDesc(file_lagoon_v1_query, 15);
 
 /**
  * Describes the message lagoon.v1.OrderBy.
  * Use `create(OrderBySchema)` to create a new message.
  */
 export const OrderBySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 14);
+  messageDesc(file_lagoon_v1_query, 16);
 
 /**
  * Describes the message lagoon.v1.OrderKey.
  * Use `create(OrderKeySchema)` to create a new message.
  */
 export const OrderKeySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 15);
+  messageDesc(file_lagoon_v1_query, 17);
 
 /**
  * Describes the message lagoon.v1.Filter.
  * Use `create(FilterSchema)` to create a new message.
  */
 export const FilterSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 16);
+  messageDesc(file_lagoon_v1_query, 18);
 
 /**
  * Describes the message lagoon.v1.FilterList.
  * Use `create(FilterListSchema)` to create a new message.
  */
 export const FilterListSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 17);
+  messageDesc(file_lagoon_v1_query, 19);
 
 /**
  * Describes the message lagoon.v1.Comparison.
  * Use `create(ComparisonSchema)` to create a new message.
  */
 export const ComparisonSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 18);
+  messageDesc(file_lagoon_v1_query, 20);
 
 /**
  * Describes the message lagoon.v1.PatternFilter.
  * Use `create(PatternFilterSchema)` to create a new message.
  */
 export const PatternFilterSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 19);
+  messageDesc(file_lagoon_v1_query, 21);
 
 /**
  * Describes the message lagoon.v1.FuzzyFilter.
  * Use `create(FuzzyFilterSchema)` to create a new message.
  */
 export const FuzzyFilterSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 20);
+  messageDesc(file_lagoon_v1_query, 22);
 
 /**
  * Describes the message lagoon.v1.EditDistance.
  * Use `create(EditDistanceSchema)` to create a new message.
  */
 export const EditDistanceSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 21);
+  messageDesc(file_lagoon_v1_query, 23);
 
 /**
  * Describes the message lagoon.v1.TokenFilter.
  * Use `create(TokenFilterSchema)` to create a new message.
  */
 export const TokenFilterSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 22);
+  messageDesc(file_lagoon_v1_query, 24);
 
 /**
  * Describes the message lagoon.v1.Projection.
  * Use `create(ProjectionSchema)` to create a new message.
  */
 export const ProjectionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 23);
+  messageDesc(file_lagoon_v1_query, 25);
 
 /**
  * Describes the message lagoon.v1.NameList.
  * Use `create(NameListSchema)` to create a new message.
  */
 export const NameListSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 24);
+  messageDesc(file_lagoon_v1_query, 26);
 
 /**
  * Describes the message lagoon.v1.Consistency.
  * Use `create(ConsistencySchema)` to create a new message.
  */
 export const ConsistencySchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 25);
+  messageDesc(file_lagoon_v1_query, 27);
 
 /**
  * Describes the enum lagoon.v1.Consistency.Level.
  */
 export const Consistency_LevelSchema = /*@__PURE__*/
-  enumDesc(file_lagoon_v1_query, 25, 0);
+  enumDesc(file_lagoon_v1_query, 27, 0);
 
 /**
  * @generated from enum lagoon.v1.Consistency.Level
@@ -212,77 +226,98 @@ export const Consistency_Level = /*@__PURE__*/
  * Use `create(QueryResponseSchema)` to create a new message.
  */
 export const QueryResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 26);
+  messageDesc(file_lagoon_v1_query, 28);
 
 /**
  * Describes the message lagoon.v1.AggregateGroup.
  * Use `create(AggregateGroupSchema)` to create a new message.
  */
 export const AggregateGroupSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 27);
+  messageDesc(file_lagoon_v1_query, 29);
 
 /**
  * Describes the message lagoon.v1.MultiQueryRequest.
  * Use `create(MultiQueryRequestSchema)` to create a new message.
  */
 export const MultiQueryRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 28);
+  messageDesc(file_lagoon_v1_query, 30);
 
 /**
  * Describes the message lagoon.v1.Fusion.
  * Use `create(FusionSchema)` to create a new message.
  */
 export const FusionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 29);
+  messageDesc(file_lagoon_v1_query, 31);
 
 /**
  * Describes the message lagoon.v1.ReciprocalRankFusion.
  * Use `create(ReciprocalRankFusionSchema)` to create a new message.
  */
 export const ReciprocalRankFusionSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 30);
+  messageDesc(file_lagoon_v1_query, 32);
 
 /**
  * Describes the message lagoon.v1.WeightedSum.
  * Use `create(WeightedSumSchema)` to create a new message.
  */
 export const WeightedSumSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 31);
+  messageDesc(file_lagoon_v1_query, 33);
 
 /**
  * Describes the message lagoon.v1.ModelRerank.
  * Use `create(ModelRerankSchema)` to create a new message.
  */
 export const ModelRerankSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 32);
+  messageDesc(file_lagoon_v1_query, 34);
 
 /**
  * Describes the message lagoon.v1.RerankOutcome.
  * Use `create(RerankOutcomeSchema)` to create a new message.
  */
 export const RerankOutcomeSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 33);
+  messageDesc(file_lagoon_v1_query, 35);
 
 /**
  * Describes the message lagoon.v1.MultiQueryResponse.
  * Use `create(MultiQueryResponseSchema)` to create a new message.
  */
 export const MultiQueryResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 34);
+  messageDesc(file_lagoon_v1_query, 36);
 
 /**
  * Describes the message lagoon.v1.ResultRow.
  * Use `create(ResultRowSchema)` to create a new message.
  */
 export const ResultRowSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 35);
+  messageDesc(file_lagoon_v1_query, 37);
+
+/**
+ * Describes the message lagoon.v1.Highlighted.
+ * Use `create(HighlightedSchema)` to create a new message.
+ */
+export const HighlightedSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 38);
+
+/**
+ * Describes the message lagoon.v1.Fragment.
+ * Use `create(FragmentSchema)` to create a new message.
+ */
+export const FragmentSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 39);
+
+/**
+ * Describes the message lagoon.v1.OffsetRange.
+ * Use `create(OffsetRangeSchema)` to create a new message.
+ */
+export const OffsetRangeSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_query, 40);
 
 /**
  * Describes the message lagoon.v1.QueryStatistics.
  * Use `create(QueryStatisticsSchema)` to create a new message.
  */
 export const QueryStatisticsSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_query, 36);
+  messageDesc(file_lagoon_v1_query, 41);
 
 /**
  * Describes the enum lagoon.v1.AggregateFunction.

@@ -3,6 +3,7 @@ import { limits } from '@lagoon/format';
 import {
   type Aggregation,
   ComparisonOperator,
+  type ComputedAttribute,
   type Filter,
   type MultiQueryRequest,
   type QueryRequest,
@@ -13,10 +14,12 @@ import {
 import { wrongValue } from '../json/shape.ts';
 import { filterLimits } from '../query/filter-limits.ts';
 import { aggregationLimits } from '../query/parse-aggregation.ts';
+import { computedLimits } from '../query/parse-computed.ts';
 import { takesList } from '../query/parse-filter.ts';
 import { queryCountMax } from '../query/parse-multi-query.ts';
 import { rankLimits } from '../query/parse-rank-by.ts';
 import { scoreLimits } from '../query/parse-score.ts';
+import { checkAttributeName } from '../write/names.ts';
 import { readSparseMessage } from '../write/sparse-values.ts';
 import { readVector } from '../write/vector-values.ts';
 
@@ -28,6 +31,7 @@ export function checkQuery(request: QueryRequest): void {
   if (request.aggregation === undefined) checkRankBy(request.rankBy);
   else checkAggregation(request.aggregation);
   if (request.filter !== undefined) checkFilter(request.filter, 'filter');
+  checkComputed(request.compute);
 }
 
 export function checkMultiQuery({ queries, fusion }: MultiQueryRequest): void {
@@ -75,6 +79,17 @@ function checkRankBy(rankBy: RankBy | undefined): void {
     }
     default:
       throw invalidArgument('rank_by is missing');
+  }
+}
+
+function checkComputed(compute: readonly ComputedAttribute[]): void {
+  if (compute.length > computedLimits.countMax)
+    throw invalidArgument('too many computed attributes', { found: compute.length });
+  for (const { name, kind } of compute) {
+    checkAttributeName(name, 'compute.name');
+    if (kind.case === undefined) throw invalidArgument('a computed attribute says nothing', { name });
+    const { wordsOf } = kind.value;
+    if (wordsOf !== undefined) checkScore(wordsOf, 'compute.highlight.words_of', { nodeCount: 0 }, 1);
   }
 }
 

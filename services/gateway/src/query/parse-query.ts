@@ -26,6 +26,7 @@ import {
 } from '../json/shape.ts';
 import { isGiven } from '../schema/parse-schema.ts';
 import { parseAggregation } from './parse-aggregation.ts';
+import { parseComputed } from './parse-computed.ts';
 import { parseFilter } from './parse-filter.ts';
 import { parseRankBy } from './parse-rank-by.ts';
 
@@ -51,9 +52,10 @@ const servedFields = [
   'aggregate_by',
   'group_by',
   'rerank_by',
+  'compute_attributes',
 ] as const;
 
-const unservedFields = ['compute_attributes', 'recall', 'distance_metric'] as const;
+const unservedFields = ['recall', 'distance_metric'] as const;
 
 const unservedFlags = ['disable_cache'] as const;
 
@@ -77,6 +79,9 @@ export function parseQuery(value: unknown, namespace: string): ParsedQuery {
       limit,
       ...parseLimitPer(body),
       projection: parseProjection(body),
+      ...(isGiven(body.compute_attributes)
+        ? { compute: parseComputed(body.compute_attributes, 'compute_attributes') }
+        : {}),
       consistency: parseConsistency(body.consistency),
     },
     offset,
@@ -92,7 +97,7 @@ function parseRank(body: JsonObject): MessageInitShape<typeof RankBySchema> {
 }
 
 function parseNumbers(body: JsonObject): MessageInitShape<typeof AggregationSchema> {
-  for (const name of ['rank_by', 'offset', 'include_attributes', 'exclude_attributes'] as const) {
+  for (const name of ['rank_by', 'offset', 'include_attributes', 'exclude_attributes', 'compute_attributes'] as const) {
     if (isGiven(body[name])) throw wrongValue(name, 'does not go together with aggregate_by');
   }
   return parseAggregation(body);

@@ -2,6 +2,7 @@ import { LagoonError } from '@lagoon/base';
 import { formatDatetime, formatUuid } from '@lagoon/format';
 import type {
   AggregateGroup,
+  Fragment,
   MultiQueryResponse,
   QueryResponse,
   QueryStatistics,
@@ -99,7 +100,17 @@ export function rowToJson(row: ResultRow, writer: ValueWriter, isF32Distance: bo
     out.$dist = isF32Distance && Math.fround(row.dist) === row.dist ? shortestF32(row.dist) : row.dist;
   }
   for (const attribute of row.attributes) out[attribute.name] = writer.value(attribute.value);
+  for (const { name, fragments } of row.highlights) out[name] = fragments.map(fragmentToJson);
   return out;
+}
+
+function fragmentToJson({ text, range, matches }: Fragment): JsonObject {
+  if (range === undefined) return { text };
+  return {
+    text,
+    fragment_range: [range.start, range.end],
+    match_ranges: matches.map(({ start, end }) => [start, end]),
+  };
 }
 
 /** Turns values into JSON and counts their logical bytes on the way. */

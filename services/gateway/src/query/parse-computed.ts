@@ -1,0 +1,53 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { unimplemented } from '@lagoon/base';
+import type { ComputedAttributeSchema, HighlightSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import {
+  asArray,
+  asInteger,
+  asObject,
+  asOneOf,
+  asString,
+  at,
+  clip,
+  refuseUnknownFields,
+  wrongValue,
+} from '../json/shape.ts';
+import { isGiven } from '../schema/parse-schema.ts';
+import { checkAttributeName } from '../write/names.ts';
+import { parseScore } from './parse-score.ts';
+
+export const computedLimits = { countMax: 16, fragmentCountMax: 100 } as const;
+
+/** Reads `{name: ["Highlight", attribute, config?]}`. */
+export function parseComputed(value: unknown, path: string): MessageInitShape<typeof ComputedAttributeSchema>[] {
+  const object = asObject(value, path);
+  const names = Object.keys(object);
+  if (names.length > computedLimits.countMax) {
+    throw wrongValue(path, 'too many computed attributes', { found: names.length, max: computedLimits.countMax });
+  }
+  return names.map((name) => {
+    const where = at(path, clip(name));
+    checkAttributeName(name, where);
+    const parts = asArray(object[name], where, '["Highlight", attribute]');
+    if (parts[0] !== 'Highlight') throw unimplemented(`${where}: computed attributes but Highlight`);
+    return { name, kind: { case: 'highlight', value: parseHighlight(parts, where) } };
+  });
+}
+
+const highlightFields = new Set(['fragment_by', 'fragment_limit', 'include_offsets', 'rank_fragments_by']);
+
+function parseHighlight(parts: readonly unknown[], path: string): MessageInitShape<typeof HighlightSchema> {
+  if (parts.length < 2 || parts.length > 3) throw wrongValue(path, 'expected 2 or 3 parts', { found: parts.length });
+  const attribute = asString(parts[1], `${path}[1]`, 'the name of an attribute');
+  const where = `${path}[2]`;
+  const config = parts.length === 3 ? asObject(parts[2], where) : {};
+  refuseUnknownFields(config, where, highlightFields);
+  const { fragment_by: unit, fragment_limit: limit, include_offsets: offsets, rank_fragments_by: rankBy } = config;
+  return {
+    attribute,
+    fragmentBy: isGiven(unit) ? asOneOf(unit, `${where}.fragment_by`, ['sentence', 'paragraph', 'word', 'none']) : '',
+    fragmentLimit: isGiven(limit) ? asInteger(limit, `${where}.fragment_limit`, 1, computedLimits.fragmentCountMax) : 0,
+    offsetUnit: isGiven(offsets) ? asOneOf(offsets, `${where}.include_offsets`, ['utf-8', 'utf-16', 'codepoints']) : '',
+    ...(isGiven(rankBy) ? { wordsOf: parseScore(rankBy, `${where}.rank_fragments_by`) } : {}),
+  };
+}
