@@ -17,7 +17,7 @@ import type { FilterContext, FilterTarget, TokensPlan } from './filter-context.t
 import { idRankRange, rowOfId } from './id-rows.ts';
 import type { FilterPlan } from './query-plan.ts';
 import { type RowBlock, rowOfRank } from './row-ranks.ts';
-import { rememberTexts, textRowMatcher, textRows } from './text-rows.ts';
+import { textRows } from './text-rows.ts';
 import { indexedTokenRows, readTokenRows } from './token-rows.ts';
 
 /**
@@ -76,8 +76,7 @@ function evaluateLeaf(
     case 'text': {
       const column = columnOf(block, filter.attribute, filter.type);
       if (column === undefined) return createBitmap(rowCount);
-      const matches = textRowMatcher(block, filter.attribute, column, rememberTexts(context.matcherOf(filter.test)));
-      const rows = textRows(context, rowCount, matches, within);
+      const rows = textRows(context, block, filter.attribute, column, context.matcherOf(filter.test), within);
       if (column.nulls !== undefined) andNotInPlace(rows, column.nulls);
       return rows;
     }

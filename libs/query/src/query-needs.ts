@@ -50,10 +50,11 @@ export function allNeeds(schema: Schema): QueryNeeds {
   const columns = new Set<string>();
   const texts = new Map<string, FullTextSearch>();
   const lists = new Set<string>();
-  for (const [name, { filterable, fullTextSearch, ann }] of schema.attributes) {
+  for (const [name, { filterable, glob, regex, fuzzy, fullTextSearch, ann }] of schema.attributes) {
     if (ann !== undefined) lists.add(name);
     if (fullTextSearch !== undefined) texts.set(name, fullTextSearch);
-    if (fullTextSearch === undefined || filterable) columns.add(name);
+    const isMatched = filterable || glob === true || regex === true || fuzzy === true;
+    if (fullTextSearch === undefined || isMatched) columns.add(name);
   }
   return { columns, filtered: new Map(), texts, lists };
 }

@@ -1,11 +1,32 @@
-import type { Bitmap } from '@lagoon/format';
-import { type Column, createBitmap, getBit, type ScalarColumn, setBit } from '@lagoon/format';
+import {
+  andInPlace,
+  type Bitmap,
+  type Column,
+  createBitmap,
+  forEachBit,
+  type ScalarColumn,
+  setBit,
+} from '@lagoon/format';
 import type { FilterContext } from './filter-context.ts';
 import { type RowBlock, rankOfRow } from './row-ranks.ts';
 import type { TextMatcher } from './text-test.ts';
 
-/** The rows of those `within` that match. */
+/** The rows whose text, or an element of whose array, passes a test: of those `within`. */
 export function textRows(
+  context: FilterContext,
+  block: RowBlock,
+  attribute: string,
+  column: Column,
+  matches: TextMatcher,
+  within: Bitmap | undefined,
+): Uint8Array {
+  const asked = column.kind === 'scalar' && attribute !== 'id' ? rowsWithNeedle(context, column, matches) : undefined;
+  if (asked !== undefined && within !== undefined) andInPlace(asked, within);
+  const remembering = matches.isCheap === true ? matches : rememberTexts(matches);
+  return rowsOfTexts(context, block.rowCount, textRowMatcher(block, attribute, column, remembering), asked ?? within);
+}
+
+function rowsOfTexts(
   context: FilterContext,
   rowCount: number,
   matches: (row: number) => boolean,
@@ -13,13 +34,36 @@ export function textRows(
 ): Uint8Array {
   const rows = createBitmap(rowCount);
   let untilCheck = rowsPerCheck;
-  for (let row = 0; row < rowCount; row++) {
-    if (within !== undefined && !getBit(within, row)) continue;
+  const visit = (row: number): void => {
     if (--untilCheck === 0) {
       context.checkCancelled();
       untilCheck = rowsPerCheck;
     }
     if (matches(row)) setBit(rows, row);
+  };
+  if (within === undefined) for (let row = 0; row < rowCount; row++) visit(row);
+  else forEachBit(within, visit);
+  return rows;
+}
+
+/** The rows whose text has the bytes that the test needs; undefined where it needs none. */
+function rowsWithNeedle(context: FilterContext, column: ScalarColumn, { needle }: TextMatcher): Uint8Array | undefined {
+  if (needle === undefined || !('offsets' in column)) return undefined;
+  const { bytes, offsets } = column;
+  const rowCount = offsets.length - 1;
+  const rows = createBitmap(rowCount);
+  const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, offsets[rowCount]);
+  let row = 0;
+  let untilCheck = rowsPerCheck;
+  for (let at = haystack.indexOf(needle); at >= 0; ) {
+    if (--untilCheck === 0) {
+      context.checkCancelled();
+      untilCheck = rowsPerCheck;
+    }
+    while ((offsets[row + 1] as number) <= at) row++;
+    const end = offsets[row + 1] as number;
+    if (at + needle.length <= end) setBit(rows, row);
+    at = haystack.indexOf(needle, end); // what begins later in this text and fits has the same answer
   }
   return rows;
 }
@@ -62,7 +106,7 @@ const slotCount = 1 << 12;
 const rememberedBytesMax = 256;
 
 /** The same for texts of one column, of which equal ones are tested once where they come close to each other. */
-export function rememberTexts(matches: TextMatcher): TextMatcher {
+function rememberTexts(matches: TextMatcher): TextMatcher {
   const starts = new Uint32Array(slotCount);
   const ends = new Uint32Array(slotCount);
   const results = new Uint8Array(slotCount); // 0: none

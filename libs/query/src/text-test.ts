@@ -7,7 +7,13 @@ import { queryLimits } from './query-spec.ts';
 import { toEngineRegex } from './regex-syntax.ts';
 
 /** Whether the text in bytes[start, end), UTF-8, passes. Takes time linear in the text. */
-export type TextMatcher = (bytes: Uint8Array, start: number, end: number) => boolean;
+export interface TextMatcher {
+  (bytes: Uint8Array, start: number, end: number): boolean;
+  /** Bytes that every text has that passes, not too many to be looked for in a whole column. */
+  readonly needle?: Uint8Array;
+  /** Reads few bytes of a text in place: remembering its results would cost more. */
+  readonly isCheap?: true;
+}
 
 /** `invalid_argument` for patterns that do not compile, and at a text that would take too long. */
 export function compileTextTest(test: TextTest): TextMatcher {
@@ -23,12 +29,22 @@ export function compileTextTest(test: TextTest): TextMatcher {
   }
 }
 
+const needleBytesMax = 64;
+
 function compileGlob(pattern: string, ignoresCase: boolean): TextMatcher {
   const parts = parseGlob(pattern);
+  const needle = ignoresCase ? undefined : longestText(parts);
   const simple = ignoresCase ? undefined : compileAffixes(parts);
-  if (simple !== undefined) return simple;
+  if (simple !== undefined) return Object.assign(simple, { isCheap: true as const }, needle && { needle });
   const engine = compileForEngine(globToRegex(parts, ignoresCase), 'glob');
-  return boundedMatcher(engine, (bytes) => engine.testExact(bytes));
+  const matches = boundedMatcher(engine, (bytes) => engine.testExact(bytes));
+  return needle === undefined ? matches : Object.assign(matches, { needle });
+}
+
+function longestText(parts: readonly GlobPart[]): Uint8Array | undefined {
+  const texts = parts.map((part) => utf8Encode(part.kind === 'text' ? part.text : '').subarray(0, needleBytesMax));
+  const longest = texts.reduce((a, b) => (b.length > a.length ? b : a), new Uint8Array(0));
+  return longest.length === 0 ? undefined : longest;
 }
 
 function compileRegex(pattern: string): RE2JS {
