@@ -25,7 +25,7 @@ export function createFuzzyMatcher(
   const cells = new Int32Array(length + 1);
   return (bytes, start, end) => {
     for (let i = 0; i <= length; i++) cells[i] = i;
-    let top = Math.min(distance, length); // the last cell within the distance
+    let top = Math.min(distance, length); // the last cell within the distance; those behind hold more, if not how much
     if (top === length) return true;
     for (let at = start; at < end; ) {
       const first = bytes[at] as number;
@@ -33,7 +33,6 @@ export function createFuzzyMatcher(
       const point = fold(size === 1 ? first : decodePoint(bytes, at, size));
       at += size;
       const last = Math.min(top + 1, length);
-      if (last > top) cells[last] = distance + 1;
       let diagonal = 0;
       for (let i = 1; i <= last; i++) {
         const above = cells[i] as number;

@@ -33,7 +33,7 @@ const schema: Schema = {
 
 const context = createFilterContext();
 const number = fc.bigInt({ min: -2n, max: 3n });
-const text = fc.constantFrom('', 'a', 'b', 'ab', 'a b', 'abcdefg');
+const text = fc.constantFrom('', 'a', 'b', 'ab', 'a b', 'ab b a', 'abcdefg');
 const orNull = <T>(one: fc.Arbitrary<T>) => fc.option(one, { nil: null, freq: 3 });
 const row = fc.record({ n: orNull(number), s: orNull(text), a: orNull(fc.array(text, { maxLength: 3 })) });
 
@@ -115,9 +115,13 @@ test('a row matches exactly where the filter over the whole block says so', () =
   );
 });
 
-test('over some of the rows a filter is exact for these, and texts are looked at by an index as by reading them', () => {
+const someOf = fc.array(fc.nat({ max: 39 }), { maxLength: 40 });
+test.each([
+  ['trees', filter, 300],
+  ['conditions on texts and elements', others, 1_500],
+] as const)('over some rows, by reading and by a text index a filter says the same: %s', (_title, filters, numRuns) => {
   fc.assert(
-    fc.property(fc.array(row, { maxLength: 40 }), filter, fc.array(fc.nat({ max: 39 })), (rows, spec, some) => {
+    fc.property(fc.array(row, { maxLength: 40, size: 'max' }), filters, someOf, (rows, spec, some) => {
       const block = blockOf(rows);
       const plan = planFilter(schema, spec, 'filters');
       const within = createBitmap(rows.length);
@@ -127,11 +131,17 @@ test('over some of the rows a filter is exact for these, and texts are looked at
         const column = block.columns.get(name)?.column;
         return column && indexes.indexOf('b', name, settings, rows.length, column);
       };
-      const expected = evaluateFilter(context, { block }, plan);
-      const found = evaluateFilter(context, { block, textOf }, plan, within);
-      for (const index of some) if (index < rows.length) expect(getBit(found, index)).toBe(getBit(expected, index));
+      const matches = createRowMatcher(context, block, plan);
+      const expected = rows.map((_row, index) => matches(index));
+      const targets = [{ block }, { block, textOf }];
+      for (const target of targets) {
+        const all = evaluateFilter(context, target, plan);
+        expect(rows.map((_row, index) => getBit(all, index))).toEqual(expected);
+        const few = evaluateFilter(context, target, plan, within);
+        for (const index of some) if (index < rows.length) expect(getBit(few, index)).toBe(expected[index]);
+      }
     }),
-    { numRuns: 500 },
+    { numRuns },
   );
 });
 
