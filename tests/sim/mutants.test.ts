@@ -31,6 +31,6 @@ describe('a bug on purpose is found by the simulation within 200 seeds', () => {
       expect(found?.wrong.join('\n')).toMatch(mutant.finding);
       expect(await hunt(mutant, false, String(found?.seed))).toBeUndefined(); // it is the mutant that is found
     },
-    300_000,
+    600_000,
   );
 });
