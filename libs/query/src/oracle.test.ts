@@ -138,7 +138,8 @@ const values = fc.record({
 
 type Step =
   | { readonly kind: 'write'; readonly documents: readonly TestDocument[]; readonly deletes: readonly DocumentId[] }
-  | { readonly kind: 'index' };
+  | { readonly kind: 'index' }
+  | { readonly kind: 'merge' };
 
 function step(idKind: IdKind): fc.Arbitrary<Step> {
   const id = fc.constantFrom(...ids[idKind]);
@@ -152,7 +153,8 @@ function step(idKind: IdKind): fc.Arbitrary<Step> {
       documents,
       deletes: deletes.filter((deleted) => !documents.some((document) => document.id === deleted)),
     }));
-  return fc.oneof({ weight: 4, arbitrary: write }, { weight: 1, arbitrary: fc.constant({ kind: 'index' as const }) });
+  const job = fc.constantFrom<Step>({ kind: 'index' }, { kind: 'index' }, { kind: 'merge' });
+  return fc.oneof({ weight: 4, arbitrary: write }, { weight: 2, arbitrary: job });
 }
 
 function comparison(idKind: IdKind): fc.Arbitrary<Filter> {
@@ -344,6 +346,7 @@ async function play(
   await namespace.write([]);
   for (const next of steps) {
     if (next.kind === 'index') await namespace.index();
+    else if (next.kind === 'merge') await namespace.merge();
     else {
       await namespace.write(next.documents, next.deletes);
       for (const document of next.documents) model.set(document.id, document);

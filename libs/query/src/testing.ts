@@ -21,6 +21,7 @@ import {
   applyIndexEdit,
   createManifestCommitter,
   createNamespaceLog,
+  type Manifest,
   type NamespaceLog,
   type NamespaceView,
   type SegmentReference,
@@ -38,6 +39,7 @@ import { type Arena, createArena } from '@lagoon/vector';
 import { createQueryEngine, type QueryEngine, type QueryEngineOptions } from './query-engine.ts';
 import { searchScratchBytes } from './search-context.ts';
 import { createInlinePool, type SearchPool } from './search-pool.ts';
+import { mergeAll } from './testing-merge.ts';
 
 /** Helpers of this package's own tests: a namespace on a memory store with a small writer and indexer, and an engine on it. */
 export interface TestDocument {
@@ -53,6 +55,8 @@ export interface TestNamespace {
   write(upserts: readonly TestDocument[], deletes?: readonly DocumentId[]): Promise<number>;
   /** Turns the tail into one segment. */
   index(): Promise<void>;
+  /** Makes one segment of all. */
+  merge(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -123,6 +127,12 @@ export function createTestNamespace(
   const current = async (): Promise<NamespaceView> => {
     view ??= (await log.open(name)).view;
     return view;
+  };
+  const commit = async (before: NamespaceView, edited: Manifest): Promise<void> => {
+    const job = { job: createRandomId(random), startedAtMs: clock.wallMs() };
+    const outcome = await committer.append(log, before, await committer.prepare(before, edited, job));
+    if (outcome.outcome !== 'committed') throw new Error(outcome.outcome);
+    view = outcome.view;
   };
   return {
     store,
@@ -229,11 +239,13 @@ export function createTestNamespace(
         rows: { added: rowCount, superseded: killed, deleted: 0 },
         lastWriteAtMs: 1,
       });
-      const job = { job: createRandomId(random), startedAtMs: clock.wallMs() };
-      const outcome = await committer.append(log, before, await committer.prepare(before, edited, job));
-      if (outcome.outcome !== 'committed') throw new Error(outcome.outcome);
-      view = outcome.view;
+      await commit(before, edited);
       tail = [];
+    },
+    merge: async () => {
+      const before = await current();
+      if (before.live === undefined || before.live.manifest.segments.length < 2) return;
+      await commit(before, await mergeAll({ store, random }, before.live.manifest, schema, options.orderOf));
     },
     end: async () => {
       view = (await log.append(await current(), () => ({ kind: 'truncate' }))).view;
