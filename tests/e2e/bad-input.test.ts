@@ -225,7 +225,7 @@ describe('types of attributes', () => {
       /x: expected an integer as in the rows before, found a string/,
     ],
     ['a list of lists', around('{"id":4,"x":[[1]]}'), 400, /arrays of arrays/],
-    ['an object', around('{"id":4,"x":{"y":1}}'), 400, /found an object/],
+    ['an object', around('{"id":4,"x":{"y":1}}'), 400, /x\.y: an object is a sparse vector/],
     ['no datetime', around('{"id":4,"at":"yesterday"}'), 400, /at/],
     ['an integer beyond 64 bits', around('{"id":4,"n":18446744073709551616}'), 400, /64 bits|int/],
     ['a number beyond f64', around('{"id":4,"n":1e999}'), 400, /out of range/],

@@ -135,7 +135,6 @@ describe('queries', () => {
     ['compute_attributes', ask({ compute_attributes: { d: ['vector', 'VectorDist', [1, 0]] } })],
     ['recall', ask({ recall: 0.9 })],
     ['disable_cache', ask({ disable_cache: true })],
-    ['SparseKNN', { rank_by: ['vector', 'SparseKNN', { 1: 1 }] }],
     ['Embed', { rank_by: ['vector', 'ANN', ['Embed', 'text']] }],
   ])('%s is 501', async (name, body) => {
     await expectAnswer('POST', `${path}/query`, body, 501, name);

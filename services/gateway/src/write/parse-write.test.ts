@@ -288,7 +288,12 @@ describe('write: bad input', () => {
       /upsert_rows\[0\].c\[1\]: an element of an array is null/,
     ],
     ['an array in an array', rows({ id: 1, c: [['x']] }), 400, /arrays of arrays/],
-    ['an object as value', rows({ id: 1, c: { x: 1 } }), 400, /upsert_rows\[0\].c.x: a dimension is an integer/],
+    [
+      'an object as value',
+      rows({ id: 1, c: { x: 1 } }),
+      400,
+      /upsert_rows\[0\].c.x: an object is a sparse vector, whose dimensions are integers/,
+    ],
     [
       'an integer beyond 64 bits',
       '{"upsert_rows":[{"id":1,"c":18446744073709551616}]}',

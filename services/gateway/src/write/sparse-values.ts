@@ -13,7 +13,8 @@ export function readSparse(value: unknown, path: string): SparseEntry[] {
   const entries = Object.keys(object).map((name) => {
     const at = `${path}.${clip(name)}`;
     const dimension = dimensionPattern.test(name) ? Number(name) : Number.NaN;
-    if (!(dimension <= sparseDimensionMax)) throw wrongValue(at, 'a dimension is an integer from 0 to 4294967295');
+    if (!(dimension <= sparseDimensionMax))
+      throw wrongValue(at, 'an object is a sparse vector, whose dimensions are integers from 0 to 4294967295');
     return { dimension, weight: checkWeight(asFiniteNumber(object[name], at), at) };
   });
   return inOrder(entries, path);
