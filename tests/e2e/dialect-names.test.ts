@@ -133,7 +133,6 @@ describe('queries', () => {
   const bm25 = ['text', 'BM25', 'fox'];
   test.each<readonly [string, object]>([
     ['compute_attributes', ask({ compute_attributes: { d: ['vector', 'VectorDist', [1, 0]] } })],
-    ['recall', ask({ recall: 0.9 })],
     ['disable_cache', ask({ disable_cache: true })],
     ['Embed', { rank_by: ['vector', 'ANN', ['Embed', 'text']] }],
   ])('%s is 501', async (name, body) => {
@@ -188,7 +187,6 @@ describe('queries', () => {
 describe('endpoints', () => {
   test.each([
     ['PATCH', '/v1/namespaces/names/metadata', { pinning: true }],
-    ['POST', '/v2/namespaces/names/explain_query', {}],
     ['POST', '/v1/namespaces/names/_debug/recall', {}],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],

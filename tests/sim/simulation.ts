@@ -74,6 +74,8 @@ export function simulationOf(seed: number): SimulationOptions {
       ...(chance(0.3) ? { jobBytesMax: 4 << 10 } : {}),
       ...(chance(0.3) ? { segmentBytesMax: 2 << 10 } : {}),
       ...(chance(0.3) ? { leaseBytesMin: 0 } : {}),
+      // By the seed itself, so that what is drawn stays what it was.
+      ...(seed % 2 === 0 ? { clusterRowCountMin: 3 } : {}),
     },
   };
   return {

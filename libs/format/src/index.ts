@@ -62,6 +62,7 @@ export { encodePatched, type PatchInput } from './patch-block.ts';
 export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns, sliceIds } from './row-columns.ts';
 export { andNotRowSets, andRowSet, encodeRowSet, orRowSets } from './row-set.v1.ts';
 export {
+  type AnnSettings,
   type AttributeSchema,
   type AttributeType,
   type DistanceMetric,

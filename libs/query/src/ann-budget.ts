@@ -1,32 +1,34 @@
-import type { IvfBudgets } from '@lagoon/vector';
+import type { Clusters } from '@lagoon/segment';
 
 /** What one segment needs for a query: its nearest leaves, and its best candidates by code. */
 export interface LeafBudget {
-  readonly leafCount: number;
-  readonly candidateCount: number;
+  readonly leaves: number;
+  readonly candidates: number;
 }
 
 /**
- * The budget that was learned for the k and the recall, or the next above them; between two learned ks it grows with the logarithm
- * of k. Undefined: no recall so high was learned, so every row is to be looked at.
+ * The budget that was learned for the recall or the next above it; between two learned ks it grows with the logarithm of k, which is
+ * more than a power of k would be. Beyond what was learned: all leaves, and candidates in proportion to k.
  */
-export function budgetFor(
-  { ks, recalls, leaves, candidates }: IvfBudgets,
-  k: number,
-  recall: number,
-): LeafBudget | undefined {
-  const column = recalls.findIndex((learned) => learned >= recall);
-  if (column < 0) return undefined;
-  const above = ks.findIndex((learned) => learned >= k);
-  if (above < 0) return undefined;
+export function budgetFor({ budgets, leafEnds }: Clusters, k: number, recall: number): LeafBudget {
+  const { ks, recalls, leaves, candidates } = budgets;
+  const learned = recalls.findIndex((one) => one >= recall - 1e-9);
+  const column = learned < 0 ? recalls.length - 1 : learned;
   const at = (values: Uint32Array, row: number): number => values[row * recalls.length + column] as number;
-  const high = { leafCount: at(leaves, above), candidateCount: at(candidates, above) };
-  if (above === 0 || ks[above] === k) return high;
-  const [kBelow, kAbove] = [ks[above - 1] as number, ks[above] as number];
-  const share = Math.log(k / kBelow) / Math.log(kAbove / kBelow);
-  const between = (values: Uint32Array, to: number): number => {
-    const from = at(values, above - 1);
-    return Math.ceil(from + share * Math.max(0, to - from));
+  const above = ks.findIndex((one) => one >= k);
+  if (above < 0) {
+    const last = ks.length - 1;
+    return { leaves: leafEnds.length, candidates: Math.ceil((k * at(candidates, last)) / (ks[last] as number)) };
+  }
+  const between = (values: Uint32Array): number => {
+    const high = at(values, above);
+    const [kBelow, kAbove] = [ks[above - 1], ks[above] as number];
+    if (kBelow === undefined || kAbove === k) return high;
+    const low = at(values, above - 1);
+    return Math.ceil(low + ((Math.max(low, high) - low) * Math.log(k / kBelow)) / Math.log(kAbove / kBelow));
   };
-  return { leafCount: between(leaves, high.leafCount), candidateCount: between(candidates, high.candidateCount) };
+  return {
+    leaves: learned < 0 ? leafEnds.length : Math.min(between(leaves), leafEnds.length),
+    candidates: Math.max(k, between(candidates)),
+  };
 }

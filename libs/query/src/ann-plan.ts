@@ -33,10 +33,12 @@ export type AnnAccess =
       readonly rowCount: number;
     };
 
-/** What was learned for the k and the recall, summed over segments: their leaves compete for one budget. */
-export interface AnnBudget {
+/** What was learned for the k and the recall, summed over segments: their leaves, and rows, compete for one budget. */
+interface AnnBudget {
   readonly leafCount: number;
   readonly candidateCount: number;
+  /** Leaves per segment. */
+  readonly leafCounts: readonly number[];
 }
 
 /** Most candidates of one query. */
@@ -50,23 +52,23 @@ export function planAnn(
   nearest: () => NearestLeaves,
 ): AnnAccess {
   const budget = sumBudgets(rows, limit, recall);
-  if (budget === undefined) return { kind: 'exact', reason: 'recall above what was learned' };
   const matchCount = sum(rows, (one) => one.matchCount);
   if (matchCount <= limit) return { kind: 'exact', reason: 'no more matches than rows asked for' };
-  if (sum(rows, exactBytes) <= probeBytes(rows, budget, limit, recall)) return { kind: 'exact', reason: 'few matches' };
+  if (sum(rows, exactBytes) <= probeBytes(rows, budget)) return { kind: 'exact', reason: 'few matches' };
   return visitLeaves(rows, nearest(), budget, limit, matchCount);
 }
 
-function sumBudgets(rows: readonly IndexedRows[], limit: number, recall: number): AnnBudget | undefined {
-  let leafCount = 0;
-  let candidateCount = 2 * limit;
+function sumBudgets(rows: readonly IndexedRows[], limit: number, recall: number): AnnBudget {
+  const leafCounts: number[] = [];
+  let candidateCount = 0;
   for (const { clusters } of rows) {
-    const budget = budgetFor(clusters.budgets, limit, recall);
-    if (budget === undefined) return undefined;
-    leafCount += budget.leafCount;
-    candidateCount = Math.max(candidateCount, budget.candidateCount);
+    const { leaves, candidates } = budgetFor(clusters, limit, recall);
+    leafCounts.push(leaves);
+    candidateCount += candidates;
   }
-  return { leafCount, candidateCount: Math.min(candidateCount, candidateCountMax) };
+  const leafCount = leafCounts.reduce((total, count) => total + count, 0);
+  const wanted = Math.max(candidateCount, 2 * limit);
+  return { leafCount, leafCounts, candidateCount: Math.min(wanted, candidateCountMax) };
 }
 
 function exactBytes({ matchCount, rowBytes }: IndexedRows): number {
@@ -74,18 +76,19 @@ function exactBytes({ matchCount, rowBytes }: IndexedRows): number {
 }
 
 /** Centroids, codes of the rows of an unfiltered probe, vectors of the candidates. */
-function probeBytes(rows: readonly IndexedRows[], budget: AnnBudget, limit: number, recall: number): number {
-  const lists = sum(rows, ({ clusters, codeBytes }) => {
-    const leafCount = budgetFor(clusters.budgets, limit, recall)?.leafCount ?? 0;
-    const rowCount = (leafCount * clusters.positionCount) / clusters.leafEnds.length;
-    return rowCount * codeBytes + clusters.leafEnds.length * clusters.dims * 2;
-  });
-  return lists + budget.candidateCount * (rows[0]?.rowBytes ?? 0);
+function probeBytes(rows: readonly IndexedRows[], { leafCounts, candidateCount }: AnnBudget): number {
+  let bytes = candidateCount * (rows[0]?.rowBytes ?? 0);
+  for (const [index, { clusters, codeBytes }] of rows.entries()) {
+    const leafCount = clusters.leafEnds.length;
+    bytes += ((leafCounts[index] as number) * clusters.positionCount * codeBytes) / leafCount;
+    bytes += leafCount * clusters.dims * 2;
+  }
+  return bytes;
 }
 
 /**
- * Leaves are visited by distance until as many matching rows were met as the budget has rows at all. Where the nearest leaves hold
- * less than half of their share of the matches, distance to centroids says little about them: then all codes are scanned.
+ * Leaves are visited by distance until as many matching rows were met as the budget has rows at all. Where the nearest leaves, or the
+ * nearest of these, hold clearly less than their share of the matches, those lie where no budget was learned: then all codes are scanned.
  */
 function visitLeaves(
   rows: readonly IndexedRows[],
@@ -104,14 +107,19 @@ function visitLeaves(
   });
   let budgetRows = 0;
   let budgetMatches = 0;
-  for (let i = 0; i < Math.min(budget.leafCount, leaves.leaves.length); i++) {
+  let isShort = false;
+  const share = matchCount / sum(rows, ({ clusters }) => clusters.positionCount);
+  const leafCount = Math.min(budget.leafCount, leaves.leaves.length);
+  for (let i = 0, lookAt = Math.ceil(leafCount / 8); i < leafCount; i++) {
     const { rowCount, matches } = leafAt(rows, leaves, i);
     budgetRows += rowCount;
     budgetMatches += matches;
+    if (i + 1 < lookAt && i + 1 < leafCount) continue;
+    isShort ||= lacksMatches(budgetMatches, budgetRows, share);
+    lookAt *= 2;
   }
-  const share = matchCount / sum(rows, ({ clusters }) => clusters.positionCount);
   const nearShare = budgetRows === 0 ? 0 : budgetMatches / budgetRows;
-  if (nearShare < share / 2) return all('matches are far from the query');
+  if (isShort || budgetMatches < (budgetRows * share) / 2) return all('matches are far from the query');
   const wanted = Math.max(limit, Math.ceil(budgetRows / Math.min(1, nearShare / share)));
   if (wanted >= matchCount) return all('the budget covers all matches');
   let rowCount = 0;
@@ -121,6 +129,12 @@ function visitLeaves(
     visitedCount++;
   }
   return { kind: 'probe', reason: 'learned budget', candidateCount, visitedCount, rowCount };
+}
+
+/** Less than nine tenths of what a random choice would give, and three standard deviations below it. */
+function lacksMatches(matches: number, rowCount: number, share: number): boolean {
+  const expected = rowCount * share;
+  return matches < 0.9 * expected && expected - matches > 3 * Math.sqrt(expected * (1 - share));
 }
 
 function leafAt(rows: readonly IndexedRows[], { blocks, leaves }: NearestLeaves, index: number) {

@@ -1,79 +1,203 @@
 import { describe, expect, test } from '@jest/globals';
 import { createSeededRandom } from '@lagoon/base';
-import type { AttributeSchema, DistanceMetric, Schema } from '@lagoon/format';
+import type { AttributeSchema, DistanceMetric, ListCodec, Schema } from '@lagoon/format';
+import { buildIvf, createInlineExecutor, loadKernelModule } from '@lagoon/vector';
 import type { Filter } from './filter.ts';
-import { buildNaiveLists } from './naive-lists.ts';
+import type { QueryEngine } from './query-engine.ts';
 import type { QuerySpec } from './query-spec.ts';
 import { createTestEngine, createTestNamespace, type TestDocument } from './testing.ts';
 
+/** Lists built by the real builder, against exact search on the same rows: near clusters, and filters that go with them or against. */
 const strong = { level: 'strong', stalenessMsMax: 0, generationMin: 0 } as const;
-const dims = 16;
+const eventual = { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 } as const;
+const dims = 24;
+const clusterCount = 60;
+const module = loadKernelModule();
+const cluster = {
+  rowCountMin: 500,
+  build: (...[rows, options]: Parameters<typeof buildIvf> extends [infer R, infer O, ...unknown[]] ? [R, O] : never) =>
+    buildIvf(rows, { ...options, leafRows: 40, learningQueryCount: 64 }, module, createInlineExecutor(module)),
+};
 
-function clusteredVectors(seed: number, count: number): number[][] {
+interface Row {
+  readonly id: number;
+  readonly center: number;
+  readonly v: number[];
+}
+
+function rowsOf(seed: number, count: number): Row[] {
   const random = createSeededRandom(seed);
-  const normal = () => random.float() + random.float() + random.float() - 1.5;
-  const centers = Array.from({ length: 40 }, () => Array.from({ length: dims }, () => 3 * normal()));
-  return Array.from({ length: count }, () => (centers[random.integer(40)] as number[]).map((v) => v + normal()));
+  const normal = (): number => random.float() + random.float() + random.float() - 1.5;
+  const centers = Array.from({ length: clusterCount }, () => Array.from({ length: dims }, () => 2.5 * normal()));
+  return Array.from({ length: count }, (_, i) => {
+    const center = random.integer(clusterCount);
+    return { id: (i * 7919) % 100_003, center, v: (centers[center] as number[]).map((x) => x + normal()) };
+  });
+}
+
+function schemaOf(distanceMetric: DistanceMetric, codec: ListCodec, columns: readonly string[]): Schema {
+  const scalar = { type: { kind: 'scalar' as const, scalar: 'int' as const }, filterable: true };
+  const type = { kind: 'vector', element: 'f32', dims } as const;
+  const attributes = new Map<string, AttributeSchema>([
+    ...columns.map((name) => [name, { type, filterable: false, ann: { distanceMetric, codec } }] as const),
+    ['random', scalar],
+    ['center', scalar],
+  ]);
+  return { idKind: 'u64', attributes };
+}
+
+function documentOf({ id, center, v }: Row, index: number, columns: readonly string[]): TestDocument {
+  const vectors = Object.fromEntries(columns.map((name) => [name, name === 'v' ? v : v.toReversed()]));
+  const values = { random: BigInt((index * 7907) % 10_000), center: BigInt(center) };
+  return { id: BigInt(id), values: index % 50 === 7 ? values : { ...vectors, ...values } };
+}
+
+interface Measured {
+  readonly recall: number;
+  readonly scoredRows: number;
+}
+
+async function measure(
+  engine: QueryEngine,
+  attribute: string,
+  queries: readonly Float32Array[],
+  filter: (query: number) => Filter | undefined,
+  limit = 10,
+): Promise<Measured> {
+  let found = 0;
+  let wanted = 0;
+  let scoredRows = 0;
+  for (const [i, query] of queries.entries()) {
+    const admitted = filter(i);
+    const spec = (exact: boolean): QuerySpec => ({
+      rankBy: { kind: 'vector', attribute, query, exact },
+      limit,
+      projection: { kind: 'none' },
+      ...(admitted === undefined ? {} : { filter: admitted }),
+    });
+    const { rows, statistics } = await engine.query('docs', spec(false), eventual);
+    const exact = await engine.query('docs', spec(true), eventual);
+    expect(rows.length).toBe(exact.rows.length);
+    const distances = new Map(exact.rows.map(({ id, dist }) => [id, dist]));
+    for (const { id, dist } of rows) {
+      if (!distances.has(id)) continue;
+      expect(dist).toBe(distances.get(id));
+      found++;
+    }
+    wanted += exact.rows.length;
+    scoredRows += statistics.scoredRowCount;
+  }
+  return { recall: wanted === 0 ? 1 : found / wanted, scoredRows: scoredRows / queries.length };
+}
+
+const below = (attribute: string, value: number): Filter => ({
+  kind: 'comparison',
+  attribute,
+  operator: 'lt',
+  values: [BigInt(value)],
+});
+const oneOf = (attribute: string, operator: 'in' | 'notIn', values: readonly number[]): Filter => ({
+  kind: 'comparison',
+  attribute,
+  operator,
+  values: values.map(BigInt),
+});
+
+async function open(
+  metric: DistanceMetric,
+  codec: ListCodec,
+  rows: readonly Row[],
+  columns: readonly string[] = ['v'],
+) {
+  const documents = rows.map((row, index) => documentOf(row, index, columns));
+  const namespace = createTestNamespace(schemaOf(metric, codec, columns), { cluster });
+  const part = Math.floor(rows.length / 2);
+  const deleted = documents.slice(100, 130).map(({ id }) => id);
+  await namespace.write(documents.slice(0, part));
+  await namespace.index();
+  await namespace.write(documents.slice(part, rows.length - 60), deleted);
+  await namespace.index();
+  await namespace.write(
+    [...documents.slice(rows.length - 60), { ...(documents[3] as TestDocument) }],
+    documents.slice(130, 140).map(({ id }) => id),
+  );
+  const { engine } = createTestEngine(namespace, { budgetBytes: 128 << 20 });
+  await engine.query(
+    'docs',
+    {
+      rankBy: { kind: 'order', keys: [{ attribute: 'id', descending: false }] },
+      limit: 1,
+      projection: { kind: 'none' },
+    },
+    strong,
+  );
+  return engine;
 }
 
 describe('search by lists', () => {
-  test.each(['cosine_distance', 'euclidean_squared', 'dot_product'] as const)(
-    'finds near rows under filters and deletes, with the distances of exact search, %s',
-    async (distanceMetric: DistanceMetric) => {
-      const attributes = new Map<string, AttributeSchema>([
-        ['v', { type: { kind: 'vector', element: 'f32', dims }, filterable: false, ann: { distanceMetric } }],
-        ['n', { type: { kind: 'scalar', scalar: 'int' }, filterable: true }],
-      ]);
-      const schema: Schema = { idKind: 'u64', attributes };
-      const namespace = createTestNamespace(schema, { cluster: { rowCountMin: 100, build: buildNaiveLists } });
-      const vectors = clusteredVectors(1, 4_000);
-      const documents: TestDocument[] = vectors.map((v, i) => ({
-        id: BigInt((i * 7919) % 4_000),
-        values: { ...(i % 10 === 0 ? {} : { v }), n: BigInt(i) },
-      }));
-      await namespace.write(documents.slice(0, 3_000));
-      await namespace.index();
-      await namespace.write(
-        documents.slice(3_000, 3_950),
-        documents.slice(5, 8).map(({ id }) => id),
-      );
-      await namespace.index();
-      await namespace.write(
-        documents.slice(3_950),
-        documents.slice(8, 10).map(({ id }) => id),
-      );
-      const { engine } = createTestEngine(namespace);
-      for (const filter of [
-        undefined,
-        { kind: 'comparison', attribute: 'n', operator: 'lt', values: [1000n] },
-        { kind: 'comparison', attribute: 'n', operator: 'lt', values: [30n] },
-      ] as (Filter | undefined)[]) {
-        let found = 0;
-        let of = 0;
-        let scored = 0;
-        for (let i = 0; i < 50; i++) {
-          const query = Float32Array.from(vectors[(i * 79) % 4000] as number[]);
-          const spec = (exact: boolean): QuerySpec => ({
-            rankBy: { kind: 'vector', attribute: 'v', query, exact },
-            limit: 10,
-            projection: { kind: 'none' },
-            ...(filter === undefined ? {} : { filter }),
-          });
-          const ann = await engine.query('docs', spec(false), strong);
-          const knn = await engine.query('docs', spec(true), strong);
-          expect(ann.rows.length).toBe(knn.rows.length);
-          const dists = new Map(knn.rows.map(({ id, dist }) => [id, dist]));
-          for (const { id, dist } of ann.rows) {
-            if (!dists.has(id)) continue;
-            expect(dist).toBe(dists.get(id));
-            found++;
-          }
-          of += knn.rows.length;
-          scored += ann.statistics.scoredRowCount;
-        }
-        expect(found / of).toBeGreaterThan(0.9);
-        expect(scored / 50).toBeLessThan(2_700);
+  const rows = rowsOf(1, 4_000);
+  const queryRows = rows.filter((_, i) => i % 230 === 0);
+  const queries = queryRows.map(({ v }) => Float32Array.from(v, (x) => x * 1.01));
+
+  const cases = [
+    { codec: 'flat', metric: 'cosine_distance' },
+    { codec: 'int8', metric: 'dot_product' },
+    { codec: 'pq4', metric: 'cosine_distance' },
+    { codec: 'pq4', metric: 'euclidean_squared' },
+  ] as const;
+
+  test.each(cases)(
+    'keeps its recall at every selectivity, $codec, $metric',
+    async ({ codec, metric }) => {
+      const engine = await open(metric, codec, rows);
+      const all = await measure(engine, 'v', queries, () => undefined);
+      expect(all.recall).toBeGreaterThanOrEqual(0.95);
+      expect(all.scoredRows).toBeLessThan(rows.length / 6);
+      for (const perTenThousand of [5_000, 1_000, 100, 10, 1]) {
+        const random = await measure(engine, 'v', queries, () => below('random', perTenThousand));
+        expect([perTenThousand, random.recall >= 0.95]).toEqual([perTenThousand, true]);
+        expect(random.scoredRows).toBeLessThan(1.3 * all.scoredRows);
+      }
+      for (const count of [1, 6, 30]) {
+        const near = (query: number) =>
+          Array.from({ length: count }, (_, i) => ((queryRows[query]?.center ?? 0) + i) % clusterCount);
+        const correlated = await measure(engine, 'v', queries, (query) => oneOf('center', 'in', near(query)));
+        const against = await measure(engine, 'v', queries, (query) => oneOf('center', 'notIn', near(query)));
+        expect([count, correlated.recall >= 0.95, against.recall >= 0.95]).toEqual([count, true, true]);
       }
     },
+    60_000,
   );
+
+  test('a second vector column has lists of its own, and many rows are found as well as few', async () => {
+    const engine = await open('cosine_distance', 'pq4', rows, ['v', 'second']);
+    const reversed = queries.map((query) => query.toReversed());
+    const second = await measure(engine, 'second', reversed, () => undefined);
+    expect(second.recall).toBeGreaterThanOrEqual(0.95);
+    expect(second.scoredRows).toBeLessThan(rows.length / 6);
+    expect((await measure(engine, 'second', reversed, () => below('random', 1_000))).recall).toBeGreaterThanOrEqual(
+      0.95,
+    );
+    expect((await measure(engine, 'v', queries.slice(0, 5), () => undefined, 300)).recall).toBeGreaterThanOrEqual(0.95);
+    expect((await measure(engine, 'v', queries.slice(0, 2), () => undefined, 7_000)).recall).toBe(1);
+  });
+
+  test('a traced query says what it did with each segment, and why', async () => {
+    const engine = await open('cosine_distance', 'int8', rows);
+    const traced = async (more: Partial<QuerySpec>) => {
+      const rankBy = { kind: 'vector', attribute: 'v', query: queries[0] as Float32Array, exact: false } as const;
+      const spec: QuerySpec = { rankBy, limit: 10, projection: { kind: 'none' }, traced: true, ...more };
+      return (await engine.query('docs', spec, eventual)).steps ?? [];
+    };
+    const steps = await traced({});
+    expect(steps[0]).toMatchObject({ step: 'rank', facts: { by: 'vector', recall: 0.95, limit: 10 } });
+    expect(steps.filter(({ step, target }) => step === 'probe' && target.startsWith('data/'))).toHaveLength(2);
+    expect(steps).toContainEqual(
+      expect.objectContaining({ step: 'scan_rows', facts: { rows: 60, reason: 'no lists' } }),
+    );
+    const few = await traced({ filter: below('random', 100) });
+    expect(few.map(({ facts }) => facts.reason)).toContain('few matches');
+    const none = await traced({ filter: below('random', -1) });
+    expect(none.slice(1).map(({ step }) => step)).toEqual(['skip', 'skip', 'skip']);
+  });
 });

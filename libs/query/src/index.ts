@@ -20,7 +20,7 @@ export {
   type QueryEngineOptions,
 } from './query-engine.ts';
 export type { FilterPlan } from './query-plan.ts';
-export type { QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';
+export type { PlanStep, QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';
 export {
   type ConsistencySpec,
   type HighlightSpec,

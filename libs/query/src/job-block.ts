@@ -2,6 +2,7 @@ import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFu
 import type { FilterPlan } from './query-plan.ts';
 import type { AggregateGroup } from './query-result.ts';
 import { type RowBlock, rankOfRow } from './row-ranks.ts';
+import type { TraceLine } from './search-trace.ts';
 import type { StoredSegment } from './stored-segment.ts';
 import type { RankedRows, RowOrder } from './top-rows.ts';
 
@@ -43,6 +44,8 @@ export interface SearchOutcome {
   readonly prunedSegmentCount?: number;
   /** False: an index may have left rows out. */
   readonly isExact?: boolean;
+  /** Only of a traced job. */
+  readonly trace?: readonly TraceLine[];
 }
 
 /** Ties are broken by id, ascending. */

@@ -31,6 +31,7 @@ export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
     limitPer: planLimitPer(schema, spec),
     projection: planProjection(schema, spec.projection),
     highlights: planHighlights(schema, rank, spec.highlights ?? []),
+    traced: spec.traced ?? false,
   };
 }
 

@@ -19,6 +19,7 @@ import { createEngineMeter } from './engine-meter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { type Search, searchPer } from './limit-per.ts';
 import { planQuery } from './plan.ts';
+import { planSteps } from './plan-steps.ts';
 import { prepareSearch } from './prepare-search.ts';
 import { allNeeds, hasTokens } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
@@ -160,6 +161,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
         filter: rowFilter,
         indexed,
         limit: rowCount,
+        traced: plan.traced,
         blocks: snapshot.locations,
         snapshotId: snapshot.snapshotId,
         affinity: usesTextIndexes(plan) ? replica.name : undefined,
@@ -173,6 +175,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       rows: await readRows(snapshot, plan, outcome.top, documents, signal),
       generation: snapshot.generation,
       ...groupsOf(plan, outcome),
+      ...(plan.traced ? { steps: planSteps(snapshot, plan, outcome) } : {}),
       outcome,
       rowCount: snapshot.liveRowCount,
     };

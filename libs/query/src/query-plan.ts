@@ -15,6 +15,7 @@ export interface QueryPlan {
   /** Attributes to answer, in the schema's order. */
   readonly projection: readonly string[];
   readonly highlights: readonly HighlightPlan[];
+  readonly traced: boolean;
 }
 
 export interface HighlightPlan {

@@ -9,7 +9,18 @@ export interface QueryResult {
   readonly groups?: readonly AggregateGroup[];
   /** Types of the groups' keys. */
   readonly groupTypes?: readonly ScalarType[];
+  /** What was done, where the query asks for it. */
+  readonly steps?: readonly PlanStep[];
   readonly statistics: QueryStatistics;
+}
+
+/** One step of a traced query, for people. */
+export interface PlanStep {
+  /** One word: "probe", "scan". */
+  readonly step: string;
+  /** The object or part of the log that it was about; empty: all of them. */
+  readonly target: string;
+  readonly facts: Readonly<Record<string, string | number>>;
 }
 
 /** Keys and values as the query names them, in its order; counts and sums of integers are bigint. */

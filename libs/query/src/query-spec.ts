@@ -13,6 +13,8 @@ export interface QuerySpec {
   readonly limitPer?: LimitPer;
   readonly projection: Projection;
   readonly highlights?: readonly HighlightSpec[];
+  /** Says what was done, step by step. */
+  readonly traced?: boolean;
 }
 
 /** Fragments of a text that hold words of the query, answered beside the attributes of each row. */

@@ -4,7 +4,7 @@ import { countBitsBetween } from './bit-count.ts';
 import { columnOf } from './column-filter.ts';
 import { type JobBlock, memoryIndexOf, type SearchOutcome } from './job-block.ts';
 import { type OpenedLists, rowCountOf, startOf } from './opened-lists.ts';
-import { scanRows, type VectorTarget } from './scan-rows.ts';
+import { scanRows, type VectorSearch, type VectorTarget } from './scan-rows.ts';
 import type { SearchContext } from './search-context.ts';
 import type { TopRowsHeap } from './top-rows.ts';
 
@@ -25,20 +25,15 @@ interface IndexedBlock extends IndexedRows {
  * the kernel of exact search, so an answered distance does not depend on how its row was found. Blocks without lists are
  * scanned beside them.
  */
-export function rankByAnn(
-  context: SearchContext,
-  target: VectorTarget,
-  recall: number,
-  limit: number,
-  blocks: readonly JobBlock[],
-  top: TopRowsHeap,
-): SearchOutcome {
+export function rankByAnn(search: VectorSearch, recall: number, blocks: readonly JobBlock[]): SearchOutcome {
+  const { context, target, limit, top, trace } = search;
   const indexed: IndexedBlock[] = [];
   let scannedRowCount = 0;
   for (const [position, block] of blocks.entries()) {
     const lists = listsOf(context, target, block, position);
-    if (lists === undefined) scannedRowCount += scanRows(context, target, limit, block, position, top);
+    if (lists === undefined) scannedRowCount += scanRows(search, block, position, 'no lists');
     else if (lists.matchCount > 0) indexed.push(lists);
+    else trace.add('skip', position, () => ({ reason: 'no row matches' }));
   }
   if (indexed.length === 0) return outcomeOf(top, scannedRowCount, 0, true);
   const scorer = context.listScorer;
@@ -49,10 +44,10 @@ export function rankByAnn(
   };
   const access = planAnn(indexed, limit, recall, nearestLeaves);
   if (access.kind === 'exact') {
-    for (const { job, position } of indexed) scannedRowCount += scanRows(context, target, limit, job, position, top);
+    for (const { job, position } of indexed) scannedRowCount += scanRows(search, job, position, access.reason);
     return outcomeOf(top, scannedRowCount, 0, true);
   }
-  visit(scorer, target, indexed, access, nearestLeaves(), top);
+  visit(scorer, search, indexed, access, nearestLeaves());
   return outcomeOf(top, scannedRowCount, access.rowCount, false);
 }
 
@@ -115,12 +110,18 @@ type ListAccess = Exclude<AnnAccess, { readonly kind: 'exact' }>;
 /** Scores the lists of the visited leaves and offers the best candidates by their exact distances. */
 function visit(
   scorer: ListScorer,
-  target: VectorTarget,
+  { target, top, trace }: VectorSearch,
   indexed: readonly IndexedBlock[],
   access: ListAccess,
   nearest: NearestLeaves,
-  top: TopRowsHeap,
 ): void {
+  const { kind, reason, candidateCount, rowCount } = access;
+  trace.add(kind, undefined, () => ({
+    reason,
+    leaves: access.visitedCount,
+    candidates: candidateCount,
+    rows: rowCount,
+  }));
   const bases = rowBasesOf(indexed);
   scorer.begin({ ...metricOf(target), candidatesMax: access.candidateCount });
   for (const [index, block] of indexed.entries()) {
@@ -141,7 +142,24 @@ function visit(
     while ((bases[index] as number) > number) index--;
     (found[index] as number[]).push(number - (bases[index] as number));
   }
-  for (const [index, block] of indexed.entries()) rerank(scorer, target, block, found[index] as number[], top);
+  for (const [index, block] of indexed.entries()) {
+    const positions = found[index] as number[];
+    const leafCount = countVisited(nearest, index, access.visitedCount);
+    trace.add(leafCount === 0 ? 'skip' : kind, block.position, () => ({
+      codec: block.clusters.code.codec,
+      leaves: leafCount,
+      of_leaves: block.clusters.leafEnds.length,
+      matching_rows: block.matchCount,
+      reranked_rows: positions.length,
+    }));
+    rerank(scorer, target, block, positions, top);
+  }
+}
+
+function countVisited({ blocks }: NearestLeaves, index: number, count: number): number {
+  let visited = 0;
+  for (let i = 0; i < count; i++) if (blocks[i] === index) visited++;
+  return visited;
 }
 
 /** Numbers of candidates: the positions of all segments behind one another. */

@@ -3,6 +3,7 @@ import type { RankPlan } from './query-plan.ts';
 import { rankByAnn } from './rank-ann.ts';
 import { scanRows, targetOf } from './scan-rows.ts';
 import type { SearchContext } from './search-context.ts';
+import type { SearchTrace } from './search-trace.ts';
 import { createTopRows } from './top-rows.ts';
 
 type VectorPlan = Extract<RankPlan, { readonly kind: 'vector' }>;
@@ -13,13 +14,14 @@ export function rankByVector(
   plan: VectorPlan,
   limit: number,
   blocks: readonly JobBlock[],
+  trace: SearchTrace,
 ): SearchOutcome {
   const top = createTopRows(limit, createIdOrder(blocks));
   const target = targetOf(plan.attribute, plan.metric, plan.query);
-  if (plan.recall !== undefined) return rankByAnn(context, target, plan.recall, limit, blocks, top);
+  if (plan.recall !== undefined) return rankByAnn({ context, target, limit, top, trace }, plan.recall, blocks);
   let scoredRowCount = 0;
   for (const [position, block] of blocks.entries()) {
-    scoredRowCount += scanRows(context, target, limit, block, position, top);
+    scoredRowCount += scanRows({ context, target, limit, top, trace }, block, position, 'exact query');
   }
   return { top: top.takeSorted(), scoredRowCount };
 }

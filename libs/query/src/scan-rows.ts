@@ -2,6 +2,7 @@ import { type DistanceMetric, inverseNorm } from '@lagoon/vector';
 import { columnOf } from './column-filter.ts';
 import { countAdmitted, type JobBlock, memoryIndexOf, withValue } from './job-block.ts';
 import type { SearchContext } from './search-context.ts';
+import type { SearchTrace } from './search-trace.ts';
 import type { TopRowsHeap } from './top-rows.ts';
 
 /** What rows are compared with. */
@@ -16,23 +17,31 @@ export function targetOf(attribute: string, metric: DistanceMetric, query: Float
   return { attribute, metric, query, queryInverseNorm: metric === 'cosine_distance' ? inverseNorm(query) : 0 };
 }
 
+/** One query's search by vector. */
+export interface VectorSearch {
+  readonly context: SearchContext;
+  readonly target: VectorTarget;
+  readonly limit: number;
+  readonly top: TopRowsHeap;
+  readonly trace: SearchTrace;
+}
+
 /**
  * Offers the nearest admitted rows of a block that have the vector, by an exact scan; what the heap holds already bounds it.
- * Returns how many rows were compared.
+ * Returns how many rows were compared. The reason is for people.
  */
 export function scanRows(
-  context: SearchContext,
-  target: VectorTarget,
-  limit: number,
+  { context, target, limit, top, trace }: VectorSearch,
   { location, block, admitted }: JobBlock,
   position: number,
-  top: TopRowsHeap,
+  reason: string,
 ): number {
   const type = { kind: 'vector', element: 'f32', dims: target.query.length } as const;
   const column = columnOf(block, target.attribute, type);
   if (column?.kind !== 'vector') return 0;
   const rows = withValue(block, admitted, column.nulls);
   const rowCount = countAdmitted(block, rows);
+  trace.add(rowCount === 0 ? 'skip' : 'scan_rows', position, () => ({ rows: rowCount, reason }));
   if (rowCount === 0) return 0;
   const found = context.scanVectors(memoryIndexOf(location, target.attribute), column, {
     metric: target.metric,

@@ -11,6 +11,7 @@ import { rankBySparse } from './rank-sparse.ts';
 import { rankByText } from './rank-text.ts';
 import { rankByVector } from './rank-vector.ts';
 import type { SearchContext } from './search-context.ts';
+import { createSearchTrace, noTrace, type SearchTrace } from './search-trace.ts';
 
 /** One query on the blocks of one snapshot. Live rows have distinct ids over all blocks. */
 export interface SearchJob {
@@ -20,6 +21,8 @@ export interface SearchJob {
   readonly blocks: readonly BlockLocation[];
   /** Per block what was looked up of the filter in its indexes; undefined: nothing. */
   readonly indexed: readonly (IndexedFilter | undefined)[];
+  /** Whether the outcome says what was done. */
+  readonly traced: boolean;
 }
 
 /**
@@ -27,6 +30,18 @@ export interface SearchJob {
  * `checkCancelled` is called now and then and throws where nobody waits for the answer any more.
  */
 export function runSearchJob(context: SearchContext, job: SearchJob, checkCancelled: () => void): SearchOutcome {
+  if (!job.traced) return rankBlocks(context, job, noTrace, checkCancelled);
+  const trace = createSearchTrace();
+  const outcome = rankBlocks(context, job, trace, checkCancelled);
+  return { ...outcome, trace: trace.lines };
+}
+
+function rankBlocks(
+  context: SearchContext,
+  job: SearchJob,
+  trace: SearchTrace,
+  checkCancelled: () => void,
+): SearchOutcome {
   const { analyzerOf } = context.textIndexes;
   const filtering = createFilterContext({ analyzerOf, checkCancelled });
   const blocks = job.blocks.map((location, i) => {
@@ -44,7 +59,7 @@ export function runSearchJob(context: SearchContext, job: SearchJob, checkCancel
   });
   switch (job.rank.kind) {
     case 'vector':
-      return rankByVector(context, job.rank, job.limit, blocks);
+      return rankByVector(context, job.rank, job.limit, blocks, trace);
     case 'text':
       return rankByText(context, job.rank, job.limit, blocks);
     case 'sparse':

@@ -37,7 +37,9 @@ export async function mergeAll(
     { incarnation, ...generations },
     {
       ...{ scratch: createMemoryScratch(1 << 30), windowBytesMax: 1 << 10, indexedRowCountMin: 0 },
-      ...(orderOf === undefined ? {} : { orderRows: async ({ rowCount }) => orderOf(rowCount) }),
+      ...(orderOf === undefined
+        ? {}
+        : { orderRows: async ({ rowCount }) => ({ order: orderOf(rowCount), lists: new Map() }) }),
     },
   );
   const mergedKeys = segments.map(({ object }) => object.key);

@@ -1,54 +1,108 @@
-import { crc32, utf8Encode } from '@lagoon/base';
-import { type Block, getBit, type Schema, type VectorColumn } from '@lagoon/format';
+import { assert, crc32, utf8Encode } from '@lagoon/base';
+import { type AnnSettings, type Block, getBit, type NamedColumn, type Schema, type VectorColumn } from '@lagoon/format';
 import type { IvfBuildOptions, IvfIndex, IvfRows, ListCodec } from '@lagoon/vector';
+import { noRow } from './merge-windows.ts';
+import type { Scratch, ScratchFile } from './scratch.ts';
 import type { SegmentIdentity } from './segment-footer.v1.ts';
-import type { VectorLists, WriteSegmentOptions } from './write-segment.v1.ts';
-
-export type BuildLists = (rows: IvfRows, options: IvfBuildOptions) => Promise<IvfIndex>;
+import type { VectorLists } from './write-segment.v1.ts';
 
 export interface ClusterOptions {
   /** Columns of fewer vectors get no lists: they are scanned. */
   readonly rowCountMin: number;
-  readonly build: BuildLists;
+  build(rows: IvfRows, options: IvfBuildOptions): Promise<IvfIndex>;
+}
+
+/** Where rows lie, and the lists that they make. */
+export interface ClusteredRows {
+  /** The rank of each row's id. */
+  readonly order: Uint32Array;
+  readonly lists: ReadonlyMap<string, VectorLists>;
 }
 
 /**
  * The lists of a block's vector columns, and the order of rows that they ask for: the first column's positions are the segment's
- * first rows, rows without the vector come behind them; further columns name the row of each position. Nothing where no
+ * first rows, rows without the vector come behind them; further columns name the row of each position. Undefined where no
  * column has enough vectors. Equal input gives equal lists.
  */
 export async function clusterRows(
   block: Block,
   schema: Schema,
+  identity: SegmentIdentity,
+  options: ClusterOptions,
+): Promise<ClusteredRows | undefined> {
+  const inputs: VectorInput[] = [];
+  for (const [name, { ann }] of schema.attributes) {
+    const column = block.columns.get(name)?.column;
+    if (ann === undefined || column?.kind !== 'vector') continue;
+    const ranks = presentRows(column, block.rowCount);
+    inputs.push({ name, ann, dims: column.dims, ranks, read: readerOf(column, ranks) });
+  }
+  return await clusterInputs(inputs, block.rowCount, identity, options);
+}
+
+/** The same for rows that come in pieces, in any order, each with the rank of its id; `noRank` where it is dead. */
+export async function clusterPieces(
+  pieces: AsyncIterable<{ readonly ranks: Uint32Array; readonly columns: readonly NamedColumn[] }>,
+  rowCount: number,
+  schema: Schema,
+  identity: SegmentIdentity,
+  options: ClusterOptions & { readonly scratch: Scratch },
+): Promise<ClusteredRows | undefined> {
+  const spools = new Map<string, VectorSpool>();
+  for (const [name, { type, ann }] of schema.attributes) {
+    if (ann === undefined || type.kind !== 'vector') continue;
+    spools.set(name, createVectorSpool(name, ann, type.dims, rowCount, options.scratch));
+  }
+  if (spools.size === 0) return undefined;
+  try {
+    for await (const { ranks, columns } of pieces) {
+      for (const { name, column } of columns) if (column.kind === 'vector') spools.get(name)?.append(column, ranks);
+    }
+    const inputs = [...spools.values()].map((spool) => spool.finish());
+    return await clusterInputs(inputs, rowCount, identity, options);
+  } finally {
+    for (const spool of spools.values()) spool.remove();
+  }
+}
+
+/** The vectors of one column, in any order. */
+interface VectorInput extends Pick<IvfRows, 'dims' | 'read'> {
+  readonly name: string;
+  readonly ann: AnnSettings;
+  /** The rank of the id of each. */
+  readonly ranks: Uint32Array;
+}
+
+async function clusterInputs(
+  inputs: readonly VectorInput[],
+  rowCount: number,
   { incarnation, generationLast }: SegmentIdentity,
   options: ClusterOptions,
-): Promise<Pick<WriteSegmentOptions, 'order' | 'lists'>> {
+): Promise<ClusteredRows | undefined> {
   const lists = new Map<string, VectorLists>();
   const seed = crc32(utf8Encode(`${incarnation} ${generationLast}`));
   let order: Uint32Array | undefined;
   let rowOf: Uint32Array | undefined;
-  for (const [name, { ann }] of schema.attributes) {
-    const column = block.columns.get(name)?.column;
-    if (ann === undefined || column?.kind !== 'vector') continue;
-    const present = presentRows(column, block.rowCount);
-    if (present.length < options.rowCountMin) continue;
-    const isPrimary = order === undefined;
-    const asked = ann.codec ?? defaultCodec(column.dims, present.length);
+  for (const { name, ann, dims, ranks, read } of inputs) {
+    if (ranks.length < options.rowCountMin) continue;
+    const asked = ann.codec ?? defaultCodec(dims, ranks.length);
     // Flat lists are rows in their own order: only one column can have them.
-    const codec = asked === 'flat' && !isPrimary ? 'int8' : asked;
-    const rows = { rowCount: present.length, dims: column.dims, read: readerOf(column, present) };
-    const index = await options.build(rows, { metric: ann.distanceMetric, codec, seed });
-    if (order === undefined || rowOf === undefined) {
-      order = orderOf(index.order, present, block.rowCount);
+    const codec = asked === 'flat' && order !== undefined ? 'int8' : asked;
+    const index = await options.build(
+      { rowCount: ranks.length, dims, read },
+      { metric: ann.distanceMetric, codec, seed },
+    );
+    if (rowOf === undefined) {
+      order = orderOf(index.order, ranks, rowCount);
       rowOf = inverseOf(order);
       lists.set(name, { index, rows: undefined });
       continue;
     }
     const places = rowOf;
-    const rowsOfPositions = index.order.map((input) => places[present[input] as number] as number);
-    lists.set(name, { index, rows: rowsOfPositions });
+    const rows = index.order.map((input) => places[ranks[input] as number] as number);
+    lists.set(name, { index, rows });
   }
-  return order === undefined ? {} : { order, lists };
+  return order === undefined ? undefined : { order, lists };
 }
 
 /** Short vectors have little to compress; a pq4 codebook wants many rows to be learned from. */
@@ -65,8 +119,9 @@ function presentRows({ nulls }: VectorColumn, rowCount: number): Uint32Array {
 }
 
 function readerOf({ values, dims, nulls }: VectorColumn, present: Uint32Array): IvfRows['read'] {
-  if (nulls === undefined)
+  if (nulls === undefined) {
     return (start, count, target) => target.set(values.subarray(start * dims, (start + count) * dims));
+  }
   return (start, count, target) => {
     for (let i = 0; i < count; i++) {
       const row = present[start + i] as number;
@@ -75,16 +130,61 @@ function readerOf({ values, dims, nulls }: VectorColumn, present: Uint32Array): 
   };
 }
 
-function orderOf(positions: Uint32Array, present: Uint32Array, rowCount: number): Uint32Array {
+/** Vectors on their way: in a scratch file, one behind the other. */
+interface VectorSpool {
+  append(column: VectorColumn, ranks: Uint32Array): void;
+  finish(): VectorInput;
+  remove(): void;
+}
+
+function createVectorSpool(
+  name: string,
+  ann: AnnSettings,
+  dims: number,
+  rowCountMax: number,
+  scratch: Scratch,
+): VectorSpool {
+  const file: ScratchFile = scratch.create();
+  const ranks = new Uint32Array(rowCountMax);
+  let count = 0;
+  return {
+    append: (column, pieceRanks) => {
+      assert(column.dims === dims, 'vectors of an attribute have its dimensions');
+      const { values, nulls } = column;
+      const taken = new Float32Array(pieceRanks.length * dims);
+      let takenCount = 0;
+      for (const [row, rank] of pieceRanks.entries()) {
+        if (rank === noRow || (nulls !== undefined && getBit(nulls, row))) continue;
+        taken.set(values.subarray(row * dims, (row + 1) * dims), takenCount++ * dims);
+        ranks[count++] = rank;
+      }
+      file.append(new Uint8Array(taken.buffer, 0, takenCount * dims * 4));
+    },
+    finish: () => ({
+      name,
+      ann,
+      dims,
+      ranks: ranks.subarray(0, count),
+      read: (start, rowCount, target) => {
+        const bytes = file.read(start * dims * 4, (start + rowCount) * dims * 4);
+        target.set(new Float32Array(bytes.buffer, bytes.byteOffset, rowCount * dims));
+      },
+    }),
+    remove: () => file.remove(),
+  };
+}
+
+/** Rows without the vector come behind the others, by id. */
+function orderOf(positions: Uint32Array, ranks: Uint32Array, rowCount: number): Uint32Array {
   const order = new Uint32Array(rowCount);
   const taken = new Uint8Array(rowCount);
   let end = 0;
   for (const input of positions) {
-    const row = present[input] as number;
-    order[end++] = row;
-    taken[row] = 1;
+    const rank = ranks[input] as number;
+    order[end++] = rank;
+    taken[rank] = 1;
   }
-  for (let row = 0; row < rowCount; row++) if (taken[row] === 0) order[end++] = row;
+  for (let rank = 0; rank < rowCount; rank++) if (taken[rank] === 0) order[end++] = rank;
   return order;
 }
 

@@ -1,4 +1,4 @@
-export { type ClusterOptions, clusterRows } from './cluster-rows.ts';
+export { type ClusteredRows, type ClusterOptions, clusterPieces, clusterRows } from './cluster-rows.ts';
 export { type Clusters, decodeClusters } from './clusters.v1.ts';
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
 export type { GranuleRange, IndexRoot } from './index-root.v1.ts';

@@ -111,7 +111,7 @@ describe('merge of segments', () => {
           let count = 0;
           for await (const { ranks } of rows.read()) count += ranks.filter((rank) => rank !== noRank).length;
           expect(count).toBe(rows.rowCount);
-          return isReordered ? shuffled(rows.rowCount) : undefined;
+          return isReordered ? { order: shuffled(rows.rowCount), lists: new Map() } : undefined;
         };
         const options = { scratch, windowBytesMax, orderRows, indexedRowCountMin: 1 };
         const merged = await mergeSegments(segments, schema, identity, options);

@@ -1,5 +1,6 @@
 import { assert } from '@lagoon/base';
 import type { NamedColumn, Schema } from '@lagoon/format';
+import type { ClusteredRows } from './cluster-rows.ts';
 import { type MergedOrder, mergeIds } from './merge-order.ts';
 import { type MergeSource, openMergeSource, type SegmentToMerge } from './merge-sources.ts';
 import { createRowWindows, noRow } from './merge-windows.ts';
@@ -11,14 +12,14 @@ export interface MergeSegmentsOptions {
   readonly scratch: Scratch;
   /** About the bytes of rows in memory at one time; they take some five times as much while they are put in order. */
   readonly windowBytesMax: number;
-  /** Another order of the rows than that of their ids. */
+  /** Another order of the rows than that of their ids, and lists that go by it. */
   readonly orderRows?: RowOrderer;
   readonly indexedRowCountMin?: number;
   readonly breathe?: () => Promise<void>;
 }
 
-/** Says in which order the rows of a merge shall lie: the rank of each row's id; undefined: that of the ids. */
-export type RowOrderer = (rows: RowsToOrder, signal?: AbortSignal) => Promise<Uint32Array | undefined>;
+/** Says in which order the rows of a merge shall lie; undefined: that of the ids. */
+export type RowOrderer = (rows: RowsToOrder, signal?: AbortSignal) => Promise<ClusteredRows | undefined>;
 
 /** The rows of a merge before it is decided where they lie. */
 export interface RowsToOrder {
@@ -60,10 +61,11 @@ export async function mergeSegments(
   const order = await mergeIds(sources, breathe);
   const rowCount = order.rows.length;
   if (rowCount === 0) return undefined;
-  const ranks = await orderRows?.(
+  const clustered = await orderRows?.(
     { rowCount, read: (inner) => readRanked(sources, order, windowBytesMax, inner) },
     signal,
   );
+  const ranks = clustered?.order;
   assert(ranks === undefined || ranks.length === rowCount, 'a row order has every row once');
   const rows = placesOf(sources, order, ranks);
   const windows = createRowWindows(scratch, windowStarts(sources, order, ranks, windowBytesMax), schema);
@@ -86,7 +88,7 @@ export async function mergeSegments(
     await spool.append(block);
     signal?.throwIfAborted();
   }
-  return { ...(await spool.finish(order.ids, ranks, logicalBytes)), rowCount, logicalBytes, rows };
+  return { ...(await spool.finish(order.ids, ranks, logicalBytes, clustered?.lists)), rowCount, logicalBytes, rows };
 }
 
 /** Per source and row its new row. */

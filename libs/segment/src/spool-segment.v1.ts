@@ -26,12 +26,14 @@ import type { Scratch, ScratchFile } from './scratch.ts';
 import { encodeFooter, type SegmentColumn, type SegmentIdentity } from './segment-footer.v1.ts';
 import { indexedRowCountMin, largeGranuleBytes, sectionAlignment, smallGranuleBytes } from './segment-layout.v1.ts';
 import {
+  addLists,
   analyzerOf,
   columnGranuleSize,
   idGranules,
   indexesOf,
   inverseOf,
   isStoredAsColumn,
+  type VectorLists,
 } from './write-segment.v1.ts';
 
 export interface SpoolColumn {
@@ -56,7 +58,12 @@ export interface SegmentSpool {
   /** The next rows, in the order of the segment; columns by name, those that are not there miss their values. */
   append(rows: Pick<Block, 'rowCount' | 'columns'>): Promise<void>;
   /** `ids` ascend; `ranks`: the rank of each row's id, where rows are in another order. */
-  finish(ids: IdColumn, ranks: Uint32Array | undefined, logicalBytes: number): Promise<SpooledSegment>;
+  finish(
+    ids: IdColumn,
+    ranks: Uint32Array | undefined,
+    logicalBytes: number,
+    lists?: ReadonlyMap<string, VectorLists>,
+  ): Promise<SpooledSegment>;
 }
 
 export interface SpooledSegment extends SpooledObject {
@@ -86,7 +93,7 @@ export function createSegmentSpool(
       }
       await documents.append(given, rowCount, breathe);
     },
-    finish: async (ids, ranks, logicalBytes) => {
+    finish: async (ids, ranks, logicalBytes, lists) => {
       await documents.finish(breathe);
       const object = createObjectSpool(scratch);
       object.add('ids', undefined, idGranules(ids, ranks === undefined ? undefined : inverseOf(ranks)));
@@ -101,6 +108,7 @@ export function createSegmentSpool(
       const { file, lengths, rowCounts, rawSizes } = documents;
       object.stream('documents', undefined, lengths, (write) => copy(file, write));
       file.remove();
+      addLists(object, described, lists ?? new Map());
       const attributeRanges = ranges.finish(ids.count);
       const finished = object.finish((sections) =>
         encodeFooter({

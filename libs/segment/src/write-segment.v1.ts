@@ -126,8 +126,8 @@ export async function writeSegment(
 }
 
 /** Clusters come last: right before the footer, so that one read can take both. */
-function addLists(
-  sections: SectionList,
+export function addLists(
+  sections: Pick<SectionList, 'add'>,
   columns: readonly SegmentColumn[],
   lists: ReadonlyMap<string, VectorLists>,
 ): void {

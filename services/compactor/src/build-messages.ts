@@ -1,6 +1,5 @@
 import { type ErrorCode, type ErrorContext, type ErrorReason, LagoonError, toLagoonError } from '@lagoon/base';
-import type { WrittenSegment } from '@lagoon/segment';
-import type { BlockTask, MergeResult, MergeTask, MergeTaskSegment, SegmentTask } from './build-pool.ts';
+import type { BlockTask, BuiltSegment, MergeResult, MergeTask, MergeTaskSegment, SegmentTask } from './build-pool.ts';
 
 /** What a build worker is started with. */
 export interface BuildWorkerStart {
@@ -29,7 +28,7 @@ export type ToBuildWorker =
 
 export type FromBuildWorker =
   | { readonly kind: 'block'; readonly bytes: Uint8Array }
-  | { readonly kind: 'segment'; readonly written: WrittenSegment }
+  | { readonly kind: 'segment'; readonly written: BuiltSegment }
   | { readonly kind: 'merged'; readonly result: MergeResult | undefined }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly error: PlainError }

@@ -12,7 +12,7 @@ export interface BuildPool {
   /** One columnar block of the live rows of several. */
   buildBlock(task: BlockTask, signal?: AbortSignal): Promise<Uint8Array>;
   /** A segment's object of one columnar block. */
-  buildSegment(task: SegmentTask, signal?: AbortSignal): Promise<WrittenSegment>;
+  buildSegment(task: SegmentTask, signal?: AbortSignal): Promise<BuiltSegment>;
   /** A segment's object of several, read by ranges: `undefined` where no row is live. Dispose of it when it is uploaded. */
   mergeSegments(task: MergeTask, signal?: AbortSignal): Promise<MergeOutput | undefined>;
   close(): Promise<void>;
@@ -27,12 +27,19 @@ export interface SegmentTask {
   readonly block: Uint8Array;
   readonly schema: Schema;
   readonly identity: SegmentIdentity;
+  readonly clusterRowCountMin: number;
+}
+
+export interface BuiltSegment extends WrittenSegment {
+  /** Row per id, where rows are in another order than ids. */
+  readonly rows: Uint32Array | undefined;
 }
 
 export interface MergeTask {
   readonly segments: readonly MergeTaskSegment[];
   readonly schema: Schema;
   readonly identity: SegmentIdentity;
+  readonly clusterRowCountMin: number;
   readonly windowBytesMax: number;
 }
 

@@ -36,7 +36,8 @@ export interface BuiltSegments {
   readonly rows: Omit<RowAccounting, 'live'>;
 }
 
-export type SegmentBounds = MergePolicy & Pick<CompactorConfig, 'segmentBytesMax' | 'absorbBytesMax'>;
+export type SegmentBounds = MergePolicy &
+  Pick<CompactorConfig, 'segmentBytesMax' | 'absorbBytesMax' | 'clusterRowCountMin'>;
 
 export interface BuildDeps {
   readonly store: ObjectStore;
@@ -75,9 +76,12 @@ export async function buildSegments(
   const segmentsAdded: SegmentReference[] = [];
   for (const block of blocks) {
     const identity = { incarnation: manifest.incarnation, generationFirst, generationLast: tail.generationLast };
-    const written = await deps.pool.buildSegment({ block: block.bytes, schema, identity }, signal);
+    const written = await deps.pool.buildSegment(
+      { block: block.bytes, schema, identity, clusterRowCountMin: config.clusterRowCountMin },
+      signal,
+    );
     const object = await deps.objects.write('seg', written.bytes, signal);
-    deps.memory.rememberIds(object.key, { ids: block.ids, rows: undefined });
+    deps.memory.rememberIds(object.key, { ids: block.ids, rows: written.rows });
     segmentsAdded.push({
       object,
       footer: written.footer,

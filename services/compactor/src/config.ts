@@ -19,6 +19,8 @@ export interface CompactorConfig {
   readonly leasedDelayMs: number;
   /** About the largest segment; at most 64 MiB. */
   readonly segmentBytesMax: number;
+  /** Columns of fewer vectors in a segment get no lists: they are scanned. */
+  readonly clusterRowCountMin: number;
   /** An index job does a merge that its own segment would call for, where that is no larger than this; 0: none. */
   readonly absorbBytesMax: number;
   /** So many segments of one tier are merged; sizes of tiers differ by this factor (merge-policy.ts). */
@@ -69,6 +71,7 @@ export const defaultCompactorConfig: CompactorConfig = {
   leaseBytesMin: 64 << 20,
   leasedDelayMs: 15_000,
   segmentBytesMax: 32 << 20,
+  clusterRowCountMin: 4_096,
   absorbBytesMax: 8 << 20,
   mergeFanIn: 8,
   mergeBytesMax: 512 << 20,

@@ -44,7 +44,8 @@ export async function mergeIntoSegment(
     generationFirst: Math.min(...segments.map((segment) => segment.generationFirst)),
     generationLast: Math.max(...segments.map((segment) => segment.generationLast)),
   };
-  const task = { segments: sources, schema: live.schema, identity, windowBytesMax: config.mergeWindowBytes };
+  const { mergeWindowBytes: windowBytesMax, clusterRowCountMin } = config;
+  const task = { segments: sources, schema: live.schema, identity, windowBytesMax, clusterRowCountMin };
   await using merged = await deps.pool.mergeSegments(task, signal);
   if (merged === undefined) return undefined;
   const object = await objects.writeFrom('seg', merged, signal);

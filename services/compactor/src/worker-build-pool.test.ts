@@ -56,13 +56,18 @@ describe('build pool of worker threads', () => {
     const segments = [];
     for (const part of [0, 1, 2]) {
       const ids = Array.from({ length: rowCount }, (_, row) => 3 * row + part);
-      const { bytes, footer } = await inline.buildSegment({ block: blockOf(ids), schema, identity });
+      const { bytes, footer } = await inline.buildSegment({
+        block: blockOf(ids),
+        schema,
+        identity,
+        clusterRowCountMin: 4_096,
+      });
       const dead = createBitmap(rowCount);
       setBit(dead, part);
       const read = async (start: number, end: number) => bytes.subarray(start, end);
       segments.push({ key: `segment ${part}`, size: bytes.length, footer, dead, read });
     }
-    return { segments, schema, identity, windowBytesMax: 20_000 };
+    return { segments, schema, identity, clusterRowCountMin: 4_096, windowBytesMax: 20_000 };
   }
   async function bytesOf(pool: BuildPool, task: MergeTask) {
     await using merged = await pool.mergeSegments(task);
@@ -92,7 +97,7 @@ describe('build pool of worker threads', () => {
     ];
     const built = await pool.buildBlock({ sources, schema });
     expect(built).toEqual(await inline.buildBlock({ sources, schema }));
-    const task = { block: built, schema, identity };
+    const task = { block: built, schema, identity, clusterRowCountMin: 4_096 };
     expect(await pool.buildSegment(task)).toEqual(await inline.buildSegment(task));
     const merge = await mergeTask(2_000);
     expect(await bytesOf(pool, merge)).toEqual(await bytesOf(inline, merge));

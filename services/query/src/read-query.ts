@@ -26,6 +26,7 @@ export function readQuery(request: QueryRequest): QuerySpec {
       : { limitPer: { attributes: request.limitPer.attributes, limit: request.limitPer.limit } }),
     projection: readProjection(request.projection),
     highlights: request.compute.map(readComputed),
+    traced: request.traced,
   };
 }
 
@@ -95,13 +96,13 @@ function readSparseRank({ attribute, query }: SparseRank): RankBy {
   return { kind: 'sparse', attribute, query: entries.sort((a, b) => a.dimension - b.dimension) };
 }
 
-function readVectorRank({ attribute, query, exact }: VectorRank): RankBy {
+function readVectorRank({ attribute, query, exact, recall }: VectorRank): RankBy {
   if (query.length % 4 !== 0 || query.length > 4 * limits.dimensionsMax) {
     throw invalidArgument('query vector is no packed f32', { attribute, bytes: query.length });
   }
   const vector = new Float32Array(query.length / 4);
   new Uint8Array(vector.buffer).set(query); // little-endian, as every machine that runs Node is
-  return { kind: 'vector', attribute, query: vector, exact };
+  return { kind: 'vector', attribute, query: vector, exact, ...(recall === 0 ? {} : { recall }) };
 }
 
 function readProjection(message: ProjectionMessage | undefined): Projection {

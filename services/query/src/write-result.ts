@@ -13,12 +13,13 @@ import {
 } from '@lagoon/format';
 import type {
   AggregateGroupSchema,
+  PlanStepSchema,
   QueryResponseSchema,
   QueryStatisticsSchema,
   ResultRowSchema,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { IdSchema, SchemaSchema, ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
-import type { QueryResult, QuerySpec, QueryStatistics, ResultRow } from '@lagoon/query';
+import type { PlanStep, QueryResult, QuerySpec, QueryStatistics, ResultRow } from '@lagoon/query';
 
 /** The engine's answer as messages. */
 export function queryResponse(result: QueryResult, spec: QuerySpec): MessageInitShape<typeof QueryResponseSchema> {
@@ -26,6 +27,7 @@ export function queryResponse(result: QueryResult, spec: QuerySpec): MessageInit
     ...(spec.rankBy.kind === 'aggregate' ? { groups: groupMessages(result, spec.rankBy) } : {}),
     rows: result.rows.map((row) => resultRow(result.idKind, row)),
     manifestGeneration: BigInt(result.generation),
+    steps: (result.steps ?? []).map(stepMessage),
     statistics: statisticsMessage(result.statistics),
   };
 }
@@ -43,6 +45,15 @@ function groupMessages(
     })),
     values: aggregates.map(({ label }, i) => ({ name: label, value: numberMessage(values[i] ?? 0) })),
   }));
+}
+
+function stepMessage({ step, target, facts }: PlanStep): MessageInitShape<typeof PlanStepSchema> {
+  const values = Object.entries(facts).map(([name, value]) =>
+    typeof value === 'number'
+      ? { name, value: { case: 'number' as const, value } }
+      : { name, value: { case: 'text' as const, value } },
+  );
+  return { step, target, facts: values };
 }
 
 function numberMessage(value: bigint | number): MessageInitShape<typeof ValueSchema> {

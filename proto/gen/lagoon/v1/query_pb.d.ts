@@ -67,6 +67,13 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
    * @generated from field: repeated lagoon.v1.ComputedAttribute compute = 30;
    */
   compute: ComputedAttribute[];
+
+  /**
+   * The answer says what was done, step by step.
+   *
+   * @generated from field: bool traced = 22;
+   */
+  traced: boolean;
 };
 
 /**
@@ -488,6 +495,13 @@ export declare type VectorRank = Message<"lagoon.v1.VectorRank"> & {
    * @generated from field: bool exact = 3;
    */
   exact: boolean;
+
+  /**
+   * Share of the true answer that is to be found, above 0 and up to 1; 0: 0.95.
+   *
+   * @generated from field: double recall = 4;
+   */
+  recall: number;
 };
 
 /**
@@ -961,6 +975,13 @@ export declare type QueryResponse = Message<"lagoon.v1.QueryResponse"> & {
    * @generated from field: repeated lagoon.v1.AggregateGroup groups = 20;
    */
   groups: AggregateGroup[];
+
+  /**
+   * Of a traced query.
+   *
+   * @generated from field: repeated lagoon.v1.PlanStep steps = 21;
+   */
+  steps: PlanStep[];
 };
 
 /**
@@ -968,6 +989,71 @@ export declare type QueryResponse = Message<"lagoon.v1.QueryResponse"> & {
  * Use `create(QueryResponseSchema)` to create a new message.
  */
 export declare const QueryResponseSchema: GenMessage<QueryResponse>;
+
+/**
+ * One step of a query, for people: which ones there are may change.
+ *
+ * @generated from message lagoon.v1.PlanStep
+ */
+export declare type PlanStep = Message<"lagoon.v1.PlanStep"> & {
+  /**
+   * One word: "probe", "scan".
+   *
+   * @generated from field: string step = 1;
+   */
+  step: string;
+
+  /**
+   * The object or part of the log that it was about; empty: all of them.
+   *
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * @generated from field: repeated lagoon.v1.PlanFact facts = 3;
+   */
+  facts: PlanFact[];
+};
+
+/**
+ * Describes the message lagoon.v1.PlanStep.
+ * Use `create(PlanStepSchema)` to create a new message.
+ */
+export declare const PlanStepSchema: GenMessage<PlanStep>;
+
+/**
+ * @generated from message lagoon.v1.PlanFact
+ */
+export declare type PlanFact = Message<"lagoon.v1.PlanFact"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from oneof lagoon.v1.PlanFact.value
+   */
+  value: {
+    /**
+     * @generated from field: double number = 2;
+     */
+    value: number;
+    case: "number";
+  } | {
+    /**
+     * @generated from field: string text = 3;
+     */
+    value: string;
+    case: "text";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message lagoon.v1.PlanFact.
+ * Use `create(PlanFactSchema)` to create a new message.
+ */
+export declare const PlanFactSchema: GenMessage<PlanFact>;
 
 /**
  * Keys and values by their labels.

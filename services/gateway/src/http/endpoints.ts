@@ -3,6 +3,7 @@ import type { GatewayConfig } from '../config.ts';
 import type { GatewayDeps } from '../deps.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import { parseJson } from '../json/parse-json.ts';
+import { wrongValue } from '../json/shape.ts';
 import { createExportEndpoint } from '../lineage/export-endpoint.ts';
 import { createLineageEndpoints } from '../lineage/lineage-endpoints.ts';
 import { createOperationEndpoints } from '../lineage/operation-endpoints.ts';
@@ -12,6 +13,7 @@ import { metadataToJson } from '../namespace/metadata-json.ts';
 import { askMultiQuery } from '../query/multi-query.ts';
 import { isMultiQuery, parseMultiQuery } from '../query/parse-multi-query.ts';
 import { parseQuery } from '../query/parse-query.ts';
+import { planText } from '../query/plan-text.ts';
 import { multiQueryResponseToJson, queryResponseToJson, roundMs } from '../query/query-response.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import { schemaToJson } from '../schema/schema-json.ts';
@@ -76,6 +78,14 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       const client = deps.queryNode(call.namespace);
       const answer = await client.query(query.request, options(call, config.queryTimeoutMs));
       return jsonResponse(200, queryResponseToJson(answer, query, elapsedMs(call)));
+    },
+    explainQuery: async (call) => {
+      const body = parseJson(call.request.body);
+      if (isMultiQuery(body)) throw wrongValue('queries', 'one query is explained at a time');
+      const { request } = parseQuery(body, call.namespace);
+      const client = deps.queryNode(call.namespace);
+      const { steps } = await client.query({ ...request, traced: true }, options(call, config.queryTimeoutMs));
+      return jsonResponse(200, { plan_text: planText(steps) });
     },
     getMetadata: async (call) => {
       const client = deps.queryNode(call.namespace);

@@ -7,6 +7,7 @@ import { invalidArgument, LagoonError } from '@lagoon/base';
 export type EndpointName =
   | 'write'
   | 'query'
+  | 'explainQuery'
   | 'getMetadata'
   | 'getSchema'
   | 'updateSchema'
@@ -40,7 +41,7 @@ const routes: readonly Route[] = [
   { method: 'POST', path: 'v1/namespaces/{ns}/schema', endpoint: 'updateSchema' },
   { method: 'GET', path: 'v1/namespaces/{ns}/hint_cache_warm', endpoint: 'warmCache' },
   { method: 'PATCH', path: 'v1/namespaces/{ns}/metadata' },
-  { method: 'POST', path: 'v2/namespaces/{ns}/explain_query' },
+  { method: 'POST', path: 'v2/namespaces/{ns}/explain_query', endpoint: 'explainQuery' },
   { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall' },
   { method: 'POST', path: 'v2/namespaces/{ns}/async', endpoint: 'startCopy' },
   { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}', endpoint: 'getOperation' },

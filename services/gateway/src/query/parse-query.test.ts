@@ -238,7 +238,6 @@ describe('query: bad input', () => {
 
   test.each<[string, Record<string, unknown>]>([
     ['compute_attributes', { rank_by: order, compute_attributes: { d: ['v', 'VectorDist', [1]] } }],
-    ['recall', { rank_by: order, recall: 0.9 }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],

@@ -53,9 +53,10 @@ const servedFields = [
   'group_by',
   'rerank_by',
   'compute_attributes',
+  'recall',
 ] as const;
 
-const unservedFields = ['recall', 'distance_metric'] as const;
+const unservedFields = ['distance_metric'] as const;
 
 const unservedFlags = ['disable_cache'] as const;
 
@@ -71,6 +72,7 @@ export function parseQuery(value: unknown, namespace: string): ParsedQuery {
   if (isGiven(body.rerank_by)) throw wrongValue('rerank_by', 'goes with queries: one list needs no fusion');
   const ranked = isGiven(body.aggregate_by) ? { aggregation: parseNumbers(body) } : { rankBy: parseRank(body) };
   const { offset, limit } = parseRange(body);
+  const profile = isGiven(body.profile) && asBoolean(body.profile, 'profile');
   return {
     request: {
       namespace,
@@ -83,17 +85,30 @@ export function parseQuery(value: unknown, namespace: string): ParsedQuery {
         ? { compute: parseComputed(body.compute_attributes, 'compute_attributes') }
         : {}),
       consistency: parseConsistency(body.consistency),
+      traced: profile,
     },
     offset,
     vectorEncoding: asOneOf(body.vector_encoding ?? 'float', 'vector_encoding', ['float', 'base64']),
-    profile: isGiven(body.profile) && asBoolean(body.profile, 'profile'),
+    profile,
   };
 }
 
 function parseRank(body: JsonObject): MessageInitShape<typeof RankBySchema> {
   if (!isGiven(body.rank_by)) throw wrongShape('rank_by', 'an array as [attribute, "ANN", vector]', body.rank_by);
   if (isGiven(body.group_by)) throw wrongValue('group_by', 'only goes with aggregate_by');
-  return parseRankBy(body.rank_by, 'rank_by');
+  const rankBy = parseRankBy(body.rank_by, 'rank_by');
+  return isGiven(body.recall) ? withRecall(rankBy, body.recall) : rankBy;
+}
+
+function withRecall(
+  rankBy: MessageInitShape<typeof RankBySchema>,
+  value: unknown,
+): MessageInitShape<typeof RankBySchema> {
+  const recall = asFiniteNumber(value, 'recall');
+  if (recall <= 0 || recall > 1) throw wrongValue('recall', 'must be above 0 and at most 1', { found: recall });
+  const { kind } = rankBy;
+  if (kind?.case !== 'vector' || kind.value.exact === true) throw wrongValue('recall', 'only goes with ANN');
+  return { kind: { case: 'vector', value: { ...kind.value, recall } } };
 }
 
 function parseNumbers(body: JsonObject): MessageInitShape<typeof AggregationSchema> {

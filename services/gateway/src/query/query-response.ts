@@ -17,6 +17,7 @@ import { sparseToJson } from '../write/sparse-values.ts';
 import { sumStatistics } from './fuse.ts';
 import type { ParsedMultiQuery } from './parse-multi-query.ts';
 import type { ParsedQuery } from './parse-query.ts';
+import { planStepsToJson } from './plan-text.ts';
 
 /** A query's answer in the dialect's form, ready for `JSON.stringify`. */
 export function queryResponseToJson(response: QueryResponse, query: ParsedQuery, totalMs: number): JsonObject {
@@ -57,7 +58,7 @@ function resultToJson(
       ? { rows: response.rows.slice(query.offset).map((row) => rowToJson(row, writer, isF32Distance)) }
       : groupsToJson(response.groups, (aggregation.groupBy ?? []).length > 0, writer);
   return {
-    result: { ...result, ...(query.profile ? { profile: profileToJson(response.statistics) } : {}) },
+    result: { ...result, ...(query.profile ? { profile: profileToJson(response) } : {}) },
     logicalBytes: writer.logicalBytes(),
   };
 }
@@ -201,7 +202,7 @@ function performanceToJson(statistics: QueryStatistics | undefined, totalMs: num
   };
 }
 
-function profileToJson(statistics: QueryStatistics | undefined): JsonObject {
+function profileToJson({ statistics, steps }: QueryResponse): JsonObject {
   if (statistics === undefined) return {};
   return {
     exact: statistics.exact,
@@ -214,6 +215,7 @@ function profileToJson(statistics: QueryStatistics | undefined): JsonObject {
     cache_hit_count: Number(statistics.cacheHitCount),
     cache_miss_count: Number(statistics.cacheMissCount),
     execution_ms: roundMs(statistics.executionMs),
+    steps: planStepsToJson(steps),
   };
 }
 

@@ -25,8 +25,20 @@ describe('sparse vectors in JSON', () => {
 
   const query = (value: unknown) => ({ rank_by: ['s', 'SparseKNN', value] });
   test.each<[string, string, unknown, number, RegExp]>([
-    ['a dimension that is no integer', '/query', query({ '1.5': 1 }), 400, /rank_by\[2\]\.1\.5: an object is a sparse vector/],
-    ['a dimension with a zero in front', '/query', query({ '01': 1 }), 400, /rank_by\[2\]\.01: an object is a sparse vector/],
+    [
+      'a dimension that is no integer',
+      '/query',
+      query({ '1.5': 1 }),
+      400,
+      /rank_by\[2\]\.1\.5: an object is a sparse vector/,
+    ],
+    [
+      'a dimension with a zero in front',
+      '/query',
+      query({ '01': 1 }),
+      400,
+      /rank_by\[2\]\.01: an object is a sparse vector/,
+    ],
     ['a dimension that is too large', '/query', query({ '4294967296': 1 }), 400, /whose dimensions are integers/],
     ['a weight that is no number', '/query', query({ '1': 'x' }), 422, /rank_by\[2\]\.1: expected a number/],
     ['a weight beyond f16', '/query', query({ '1': 65_520 }), 400, /rank_by\[2\]\.1: the weight is no finite f16/],
