@@ -166,6 +166,7 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
         ...base(actor),
         store: store.handle(actor),
         ingester: () => pick(connectAll(actor, IngesterService, ingesters)),
+        ingesters: () => connectAll(actor, IngesterService, ingesters),
         queryNodes: () => connectAll(actor, QueryNodeService, queryNodes),
       },
       options.compactor,

@@ -1,6 +1,11 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { isLagoonError, type Log } from '@lagoon/base';
 import type { ManifestCommitter, NamespaceLog, NamespaceView, PreparedManifest } from '@lagoon/namespace';
-import { AppendManifestResponse_Outcome, type IngesterService } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
+import {
+  type AppendManifestRequestSchema,
+  AppendManifestResponse_Outcome,
+  type IngesterService,
+} from '@lagoon/proto/lagoon/v1/ingester_pb.js';
 import type { ServiceClient } from '@lagoon/rpc';
 
 export interface HandOverDeps {
@@ -8,6 +13,8 @@ export interface HandOverDeps {
   readonly namespaceLog: NamespaceLog;
   readonly committer: ManifestCommitter;
   ingester(namespace: string): ServiceClient<typeof IngesterService> | undefined;
+  /** All of them; default: none beside the namespace's own. */
+  ingesters?(): readonly ServiceClient<typeof IngesterService>[];
 }
 
 export interface HandOverResult {
@@ -22,7 +29,8 @@ export interface HandOverResult {
 
 /**
  * Commits a prepared manifest: gives it to the namespace's ingester, who puts it between two groups, so that a busy
- * ingester does not win every race; appends it itself where none answers. Both may do so: the commit id makes it one.
+ * ingester does not win every race; appends it itself where none answers. Other ingesters that write to the namespace at this
+ * moment get it too: of several busy ones, the one without it could win every race. Whoever appends, the commit id makes it one.
  */
 export async function handOver(
   deps: HandOverDeps,
@@ -33,7 +41,8 @@ export async function handOver(
 ): Promise<HandOverResult> {
   const ingester = deps.ingester(view.name);
   if (ingester !== undefined) {
-    const handed = await give(deps, ingester, view.name, prepared, timeoutMs, signal);
+    const others = deps.ingesters?.().filter((other) => other !== ingester) ?? [];
+    const handed = await giveToAll(deps, [ingester, ...others], view.name, prepared, timeoutMs, signal);
     if (handed !== undefined) return handed;
   }
   const result = await deps.committer.append(deps.namespaceLog, view, prepared, signal);
@@ -45,27 +54,56 @@ export async function handOver(
   };
 }
 
-/** Undefined: no answer that settles it. */
-async function give(
+/** The first answer that settles it, from the namespace's own ingester or another one; the other calls are given up then. */
+async function giveToAll(
   deps: HandOverDeps,
-  ingester: ServiceClient<typeof IngesterService>,
+  [own, ...others]: readonly [ServiceClient<typeof IngesterService>, ...ServiceClient<typeof IngesterService>[]],
   namespace: string,
   prepared: PreparedManifest,
   timeoutMs: number,
   signal?: AbortSignal,
 ): Promise<HandOverResult | undefined> {
+  const request = { namespace, manifestEntry: prepared.message, commitId: prepared.commitId };
+  const settled = new AbortController();
+  const leave = (): void => settled.abort(signal?.reason);
+  signal?.addEventListener('abort', leave, { once: true });
   try {
-    const request = { namespace, manifestEntry: prepared.message, commitId: prepared.commitId };
-    const options = signal === undefined ? { timeoutMs } : { timeoutMs, signal };
-    const response = await ingester.appendManifest(request, options);
+    return await new Promise<HandOverResult | undefined>((resolve, reject) => {
+      const calls = [
+        give(deps, own, request, timeoutMs, settled.signal),
+        ...others.map((other) => give(deps, other, { ...request, onlyIfWriting: true }, timeoutMs, settled.signal)),
+      ];
+      for (const call of calls) {
+        call.then((result) => {
+          if (result !== undefined) resolve(result);
+        }, reject);
+      }
+      Promise.allSettled(calls).then(() => resolve(undefined), reject);
+    });
+  } finally {
+    signal?.removeEventListener('abort', leave);
+    settled.abort();
+  }
+}
+
+/** Undefined: no answer that settles it. */
+async function give(
+  deps: HandOverDeps,
+  ingester: ServiceClient<typeof IngesterService>,
+  request: MessageInitShape<typeof AppendManifestRequestSchema>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<HandOverResult | undefined> {
+  try {
+    const response = await ingester.appendManifest(request, { timeoutMs, signal });
     const outcome = outcomeOf[response.outcome];
     if (outcome === undefined) return undefined;
     const generation = outcome === 'committed' ? Number(response.manifestGeneration) : undefined;
     return { outcome, isHandedOver: true, view: undefined, generation };
   } catch (error) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     if (isLagoonError(error, 'corrupt')) throw error;
-    deps.log.debug('no ingester takes the manifest', { namespace, error });
+    deps.log.debug('no ingester takes the manifest', { namespace: request.namespace, error });
     return undefined;
   }
 }

@@ -159,6 +159,9 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
       manifestGeneration: BigInt(await writerOf(request.namespace).truncate()),
     }),
     appendManifest: async (request) => {
+      if (request.onlyIfWriting && pool.peek(request.namespace)?.isIdle !== false) {
+        return { outcome: AppendManifestResponse_Outcome.NOT_WRITING };
+      }
       const result = await writerOf(request.namespace).appendManifest(readHandedManifest(request));
       switch (result.outcome) {
         case 'committed':

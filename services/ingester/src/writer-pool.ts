@@ -6,6 +6,8 @@ import type { NamespaceWriter } from './namespace-writer.ts';
 export interface WriterPool {
   /** Throws `resource_exhausted` where every writer is at work and there is no room for another. */
   writerOf(namespace: string): NamespaceWriter;
+  /** The writer of a namespace that is warm; without using it. */
+  peek(namespace: string): NamespaceWriter | undefined;
   readonly writers: Iterable<NamespaceWriter>;
   readonly size: number;
   /** Resolves when no writer has anything left to do. */
@@ -76,6 +78,7 @@ export function createWriterPool(
       schedule();
       return slot.writer;
     },
+    peek: (namespace) => slots.get(namespace)?.writer,
     get writers() {
       return [...slots.values()].map((slot) => slot.writer);
     },

@@ -97,7 +97,7 @@ describe('saturated writes for minutes on a slow store', () => {
     await expectContent(world, Object.fromEntries(content));
   }, 60_000);
 
-  test('two ingesters, each PUT takes 100 ms: lag bounded in bytes and entries, a manifest waits for three groups of its ingester at most, filter patches finish', async () => {
+  test('two ingesters, each PUT takes 100 ms: lag bounded in bytes and entries, a manifest waits for three groups at most, filter patches finish', async () => {
     const world = createScenario({ ingesterCount: 2, compactorCount: 2 });
     slowPuts(world);
     const handedAt: number[] = [];
@@ -116,14 +116,13 @@ describe('saturated writes for minutes on a slow store', () => {
     const lagBytes = largestLagBytes(world);
     process.stdout.write(
       `saturated for ${minutes} min: ${generations.length} entries, ${manifests.length} manifests, lag at most ${lag} entries and ` +
-        `${lagBytes} bytes, a manifest waits for ${ownMax} groups of its ingester and ${allMax} of any at most, ${patches.durationsMs.length} filter patches, ` +
+        `${lagBytes} bytes, a manifest waits for ${allMax} groups at most (${ownMax} of who appends it), ${patches.durationsMs.length} filter patches, ` +
         `the slowest ${(Math.max(...patches.durationsMs) / 1000).toFixed(1)} s\n`,
     );
     expect(manifests.length).toBeGreaterThan(5 * minutes);
     expect(lag).toBeLessThan(64);
     expect(lagBytes).toBeLessThan(1 << 20);
-    expect(ownMax).toBeLessThanOrEqual(3);
-    expect(allMax).toBeLessThanOrEqual(48); // races with the other ingester, each of which it may lose
+    expect(allMax).toBeLessThanOrEqual(3);
     expect(patches.durationsMs.length).toBeGreaterThan(3 * minutes);
     expect(Math.max(...patches.durationsMs)).toBeLessThan(30_000);
     world.store.onCall = undefined;

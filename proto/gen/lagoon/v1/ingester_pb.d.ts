@@ -289,6 +289,13 @@ export declare type AppendManifestRequest = Message<"lagoon.v1.AppendManifestReq
    * @generated from field: string commit_id = 3;
    */
   commitId: string;
+
+  /**
+   * Asked of ingesters beside the namespace's own: one that writes to it now takes part, any other does nothing.
+   *
+   * @generated from field: bool only_if_writing = 4;
+   */
+  onlyIfWriting: boolean;
 };
 
 /**
@@ -347,6 +354,13 @@ export enum AppendManifestResponse_Outcome {
    * @generated from enum value: OUTCOME_REFUSED = 3;
    */
   REFUSED = 3,
+
+  /**
+   * Only with `only_if_writing`: nothing was done.
+   *
+   * @generated from enum value: OUTCOME_NOT_WRITING = 4;
+   */
+  NOT_WRITING = 4,
 }
 
 /**
