@@ -10,6 +10,7 @@ const benches = [
   ['filter', 'filters by attribute indexes against scans of columns'],
   ['group-commit', 'group commit on a slow store'],
   ['merge', 'write amplification of a million small documents'],
+  ['ann-http', 'ANN through HTTP against LanceDB IVF_FLAT: recall and time'],
   ['exact-knn', 'import, index lag and exact kNN against LanceDB'],
 ] as const;
 
