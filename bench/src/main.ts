@@ -12,6 +12,8 @@ const benches = [
   ['merge', 'write amplification of a million small documents'],
   ['ann-http', 'ANN through HTTP against LanceDB IVF_FLAT: recall and time'],
   ['exact-knn', 'import, index lag and exact kNN against LanceDB'],
+  ['text', 'BM25 against tantivy, LanceDB FTS and MiniSearch'],
+  ['judged', 'nDCG@10 of judged queries'],
 ] as const;
 
 process.stdout.write(

@@ -1,13 +1,6 @@
 import { corrupt } from '@lagoon/base';
 import { createFullBitmap, getBit, type SparseEntry, setBit } from '@lagoon/format';
-import {
-  createListCursor,
-  createMaxScore,
-  gainOfRow,
-  type ListCursor,
-  type SparseIndex,
-  type SparseList,
-} from '@lagoon/text';
+import { createListCursor, gainOfRow, type ListCursor, type SparseIndex, type SparseList } from '@lagoon/text';
 import { columnOf } from './column-filter.ts';
 import { createHeapSink } from './heap-sink.ts';
 import { createIdOrder, type JobBlock, type SearchOutcome, withValue } from './job-block.ts';
@@ -46,7 +39,7 @@ export function rankBySparse(
 ): SearchOutcome {
   const order = createIdOrder(blocks);
   const top = createTopRows(limit, order);
-  const maxScore = createMaxScore();
+  const { maxScore } = context;
   const opened = blocks.flatMap((job, position) => openSparseBlock(context, plan, job, position) ?? []);
   let scoredRowCount = 0;
   for (const block of opened) {

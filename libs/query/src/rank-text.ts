@@ -1,5 +1,5 @@
 import { nextBit } from '@lagoon/format';
-import { createListCursor, createMaxScore, type ListCursor, type MaxScore } from '@lagoon/text';
+import { createListCursor, type ListCursor, type MaxScore } from '@lagoon/text';
 import { collectByBounds } from './collect-by-bounds.ts';
 import { createHeapSink } from './heap-sink.ts';
 import { createIdOrder, type JobBlock, type SearchOutcome } from './job-block.ts';
@@ -48,7 +48,7 @@ export function rankByText(
   openLeaves(context, plan, blocks, leaves);
   const order = createIdOrder(blocks);
   const top = createTopRows(limit, order);
-  const ranking = { context, plan, leaves, linear: linearClauses(plan, 1), maxScore: createMaxScore(), top, order };
+  const ranking = { context, plan, leaves, linear: linearClauses(plan, 1), maxScore: context.maxScore, top, order };
   let scoredRowCount = 0;
   let exhaustiveRowCount = 0;
   for (const [position, block] of blocks.entries()) {

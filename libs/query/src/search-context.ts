@@ -1,6 +1,6 @@
 import { alignUp, assert } from '@lagoon/base';
 import { type Bitmap, getBit, openBlock, type VectorColumn } from '@lagoon/format';
-import { openTextIndex, type TextIndex } from '@lagoon/text';
+import { createMaxScore, type MaxScore, openTextIndex, type TextIndex } from '@lagoon/text';
 import {
   createKernels,
   createListScorer,
@@ -31,6 +31,7 @@ export interface SearchContext {
   openText(location: BlockLocation, text: StoredText): TextIndex;
   readonly textIndexes: TextIndexCache;
   readonly textLists: TextLists;
+  readonly maxScore: MaxScore;
   readonly sparseIndexes: SparseIndexes;
   /** The lists of a vector column; opened once. */
   openLists(location: BlockLocation, lists: StoredLists): OpenedLists;
@@ -149,6 +150,7 @@ export function createSearchContext(
     scanVectors: (memoryIndex, column, scan) => scannerOf(memoryIndex).scan(column, scan),
     textIndexes: createTextIndexCache(options.textIndexBytesMax),
     textLists: createTextLists(options.textIndexBytesMax),
+    maxScore: createMaxScore(),
     sparseIndexes: createSparseIndexes(options.textIndexBytesMax),
     forgetBlocks: (blockIds) => {
       for (const blockId of blockIds) blocks.delete(blockId);

@@ -134,7 +134,9 @@ export function createMaxScore(): MaxScore {
     const { cursors, bounds, admitted, sink, allowance } = window;
     for (const cursor of cursors) moveToWindow(cursor, from, to);
     sortByBound(cursors);
-    for (const [i, cursor] of cursors.entries()) bounds[i + 1] = (bounds[i] as number) + cursor.windowBound;
+    for (let i = 0; i < cursors.length; i++) {
+      bounds[i + 1] = (bounds[i] as number) + (cursors[i] as ListCursor).windowBound;
+    }
     const essential = firstAbove(bounds, sink.scoreMin * allowance);
     if (essential === cursors.length) return;
     if (admitted !== undefined) {
