@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { openBlock, valueAt } from '@lagoon/format';
 import { WriteRequestSchema } from '@lagoon/proto/lagoon/v1/lagoon_pb.js';
 import { ListNamespacesRequestSchema, UpdateSchemaRequestSchema } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
-import { QueryRequestSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import { QueryRequestSchema, type ScoreExpressionSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { createTestGateway } from '../testing/recording-backends.ts';
 
 const f32 = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
@@ -150,6 +150,15 @@ describe('the public gRPC service', () => {
       ? { kind: { case: 'comparison', value: { attribute: 'a', operator: 1, values: [{}] } } }
       : { kind: { case: 'not', value: deep(depth - 1) ?? {} } };
   const order = { kind: { case: 'orderBy' as const, value: { keys: [{ attribute: 'id' }] } } };
+  type ScoreInit = MessageInitShape<typeof ScoreExpressionSchema>;
+  const deepScore = (depth: number): ScoreInit =>
+    depth === 0
+      ? { kind: { case: 'attribute', value: 'n' } }
+      : { kind: { case: 'product', value: { factor: 2, part: deepScore(depth - 1) } } };
+  const scored = (value: ScoreInit): MessageInitShape<typeof QueryRequestSchema> => ({
+    ...{ namespace: 'a', limit: 1 },
+    rankBy: { kind: { case: 'score', value } },
+  });
 
   test.each<[string, MessageInitShape<typeof QueryRequestSchema>, RegExp]>([
     ['no rank_by', { namespace: 'a', limit: 1 }, /rank_by is missing/],
@@ -170,6 +179,23 @@ describe('the public gRPC service', () => {
       /empty/,
     ],
     ['an empty filter', { namespace: 'a', limit: 1, rankBy: order, filter: {} }, /filter is empty/],
+    [
+      'an empty score',
+      scored({ kind: { case: 'sum', value: { parts: [{}] } } }),
+      /score\.sum: the expression is empty/,
+    ],
+    ['a deep score', scored(deepScore(16)), /too deep/],
+    ['a long text', scored({ kind: { case: 'text', value: { query: 'x'.repeat(20_000) } } }), /query text is too long/],
+    [
+      'a sparse query with more dimensions than weights',
+      { namespace: 'a', limit: 1, rankBy: { kind: { case: 'sparse', value: { query: { dimensions: [1] } } } } },
+      /each dimension has one weight/,
+    ],
+    [
+      'a computed attribute of nothing',
+      { namespace: 'a', limit: 1, rankBy: order, compute: [{ name: 'x' }] },
+      /says nothing/,
+    ],
     ['a deep filter', { namespace: 'a', limit: 1, rankBy: order, filter: deep(64) ?? {} }, /too deep/],
     ['no keys', { namespace: 'a', limit: 1, rankBy: { kind: { case: 'orderBy', value: {} } } }, /order by/],
   ])('query: %s is refused', async (_name, request, message) => {
