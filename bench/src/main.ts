@@ -9,6 +9,7 @@ const benches = [
   ['ivf', 'lists of vectors: recall, time, size and build'],
   ['filter', 'filters by attribute indexes against scans of columns'],
   ['group-commit', 'group commit on a slow store'],
+  ['lookup', 'requests of a look-up, a branch, a snapshot and a restore'],
   ['merge', 'write amplification of a million small documents'],
   ['ann-http', 'ANN through HTTP against LanceDB IVF_FLAT: recall and time'],
   ['exact-knn', 'import, index lag and exact kNN against LanceDB'],
