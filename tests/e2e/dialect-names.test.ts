@@ -187,7 +187,6 @@ describe('queries', () => {
 describe('endpoints', () => {
   test.each([
     ['PATCH', '/v1/namespaces/names/metadata', { pinning: true }],
-    ['POST', '/v1/namespaces/names/_debug/recall', {}],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],
     ['GET', '/v1/keys', undefined],

@@ -18,6 +18,7 @@ export {
   type QueryEngine,
   type QueryEngineDeps,
   type QueryEngineOptions,
+  type SampledVectors,
 } from './query-engine.ts';
 export type { FilterPlan } from './query-plan.ts';
 export type { PlanStep, QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';

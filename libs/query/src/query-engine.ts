@@ -8,6 +8,7 @@ import {
   LagoonError,
   type Log,
   type Metrics,
+  type Random,
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache, DiskCache } from '@lagoon/cache';
@@ -21,7 +22,7 @@ import { type Search, searchPer } from './limit-per.ts';
 import { planQuery } from './plan.ts';
 import { planSteps } from './plan-steps.ts';
 import { prepareSearch } from './prepare-search.ts';
-import { allNeeds, hasTokens } from './query-needs.ts';
+import { allNeeds, hasTokens, noNeeds } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { QueryResult, QueryStatistics } from './query-result.ts';
 import type { ConsistencySpec, QuerySpec } from './query-spec.ts';
@@ -29,6 +30,7 @@ import { readRows } from './read-rows.ts';
 import { createReplica, type HeldSnapshot, namespaceNotFound, type Replica } from './replica.ts';
 import type { ReadUsage } from './replica-content.ts';
 import { createReplicaSet } from './replica-set.ts';
+import { annAttributeOf, sampleVectors } from './sample-vectors.ts';
 import type { SearchPool } from './search-pool.ts';
 
 /** Queries on any number of namespaces of one store. Holds nothing but caches. */
@@ -48,6 +50,8 @@ export interface QueryEngine {
     consistency: ConsistencySpec,
     signal?: AbortSignal,
   ): Promise<readonly QueryResult[]>;
+  /** Vectors of live rows of the first attribute that is searched by ANN, drawn at random: for measurements of recall. */
+  sampleVectors(name: string, count: number, random: Random, signal?: AbortSignal): Promise<SampledVectors>;
   /** The namespace as of a probe sent after this call; `not_found`. */
   metadata(name: string, signal?: AbortSignal): Promise<LiveView>;
   /**
@@ -60,6 +64,12 @@ export interface QueryEngine {
   /** A hint that a generation exists: read ahead where the namespace was queried lately. */
   notify(name: string, generation: number): void;
   close(): Promise<void>;
+}
+
+export interface SampledVectors {
+  readonly attribute: string;
+  /** Fewer than asked for where few rows have one. */
+  readonly vectors: readonly Float32Array[];
 }
 
 /** The view of a namespace that lives. */
@@ -274,6 +284,14 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       return result;
     },
     queryAll,
+    sampleVectors: async (name, count, random, signal) => {
+      using used = replicas.use(name);
+      await used.replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
+      using held = await takeSnapshot(used.replica, signal);
+      const attribute = annAttributeOf(held.snapshot.schema);
+      await withRoom(() => held.ensure({ ...noNeeds, columns: new Set([attribute]) }, undefined, signal));
+      return { attribute, vectors: sampleVectors(held.snapshot, attribute, count, random) };
+    },
     metadata: async (name, signal) => {
       const view = await readView(name, signal);
       if (view.live === undefined) throw namespaceNotFound(name);

@@ -96,7 +96,7 @@ function readSparseRank({ attribute, query }: SparseRank): RankBy {
   return { kind: 'sparse', attribute, query: entries.sort((a, b) => a.dimension - b.dimension) };
 }
 
-function readVectorRank({ attribute, query, exact, recall }: VectorRank): RankBy {
+export function readVectorRank({ attribute, query, exact, recall }: VectorRank): Extract<RankBy, { kind: 'vector' }> {
   if (query.length % 4 !== 0 || query.length > 4 * limits.dimensionsMax) {
     throw invalidArgument('query vector is no packed f32', { attribute, bytes: query.length });
   }

@@ -24,6 +24,7 @@ import { type Arena, createArena } from '@lagoon/vector';
 import { type QueryConfig, resolveQueryConfig } from './config.ts';
 import { exportPage } from './export/export-page.ts';
 import { withLeases } from './export/lease-log.ts';
+import { measureRecall } from './measure-recall.ts';
 import { metadataMessage } from './metadata-message.ts';
 import { createQueryLimiter } from './query-limiter.ts';
 import { readConsistency, readQueries, readQuery } from './read-query.ts';
@@ -125,6 +126,11 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
         } finally {
           span.end();
         }
+      }),
+    measureRecall: (request, { signal }) =>
+      accept(async () => {
+        checkNamespaceName(request.namespace);
+        return await limiter.run(request.namespace, () => measureRecall(engine, deps.random, request, signal), signal);
       }),
     getMetadata: ({ namespace }, { signal }) =>
       accept(async () => {

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Attribute, Document, Id, Schema } from "./value_pb.js";
-import type { Filter, MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
+import type { Filter, MeasureRecallRequestSchema, MeasureRecallResponseSchema, MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
 import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ExportRequestSchema, ExportResponseSchema, GetOperationRequestSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema, OperationSchema, StartCopyRequestSchema, StartCopyResponseSchema } from "./lineage_pb.js";
 
@@ -251,6 +251,14 @@ export declare const LagoonService: GenService<{
     methodKind: "unary";
     input: typeof MultiQueryRequestSchema;
     output: typeof MultiQueryResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.MeasureRecall
+   */
+  measureRecall: {
+    methodKind: "unary";
+    input: typeof MeasureRecallRequestSchema;
+    output: typeof MeasureRecallResponseSchema;
   },
   /**
    * @generated from rpc lagoon.v1.LagoonService.GetMetadata

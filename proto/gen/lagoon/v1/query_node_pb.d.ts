@@ -6,7 +6,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
+import type { MeasureRecallRequestSchema, MeasureRecallResponseSchema, MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
 import type { GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema } from "./namespace_pb.js";
 import type { ExportRequestSchema, ExportResponseSchema } from "./lineage_pb.js";
 
@@ -125,6 +125,14 @@ export declare const QueryNodeService: GenService<{
     methodKind: "unary";
     input: typeof MultiQueryRequestSchema;
     output: typeof MultiQueryResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.QueryNodeService.MeasureRecall
+   */
+  measureRecall: {
+    methodKind: "unary";
+    input: typeof MeasureRecallRequestSchema;
+    output: typeof MeasureRecallResponseSchema;
   },
   /**
    * @generated from rpc lagoon.v1.QueryNodeService.GetMetadata

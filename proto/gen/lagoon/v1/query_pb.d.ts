@@ -1481,6 +1481,122 @@ export declare type QueryStatistics = Message<"lagoon.v1.QueryStatistics"> & {
 export declare const QueryStatisticsSchema: GenMessage<QueryStatistics>;
 
 /**
+ * How much of the true answer ANN finds, on the rows as they are.
+ *
+ * @generated from message lagoon.v1.MeasureRecallRequest
+ */
+export declare type MeasureRecallRequest = Message<"lagoon.v1.MeasureRecallRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * Searches, each for the vector of a row drawn at random; 0: 25. With rank_by one.
+   *
+   * @generated from field: uint32 num = 2;
+   */
+  num: number;
+
+  /**
+   * Rows of each; 0: 10.
+   *
+   * @generated from field: uint32 top_k = 3;
+   */
+  topK: number;
+
+  /**
+   * @generated from field: lagoon.v1.Filter filter = 4;
+   */
+  filter?: Filter | undefined;
+
+  /**
+   * Whose vector is searched for.
+   *
+   * @generated from field: lagoon.v1.VectorRank rank_by = 5;
+   */
+  rankBy?: VectorRank | undefined;
+
+  /**
+   * As of a query; 0: 0.95.
+   *
+   * @generated from field: double recall = 6;
+   */
+  recall: number;
+
+  /**
+   * @generated from field: bool include_ground_truth = 7;
+   */
+  includeGroundTruth: boolean;
+};
+
+/**
+ * Describes the message lagoon.v1.MeasureRecallRequest.
+ * Use `create(MeasureRecallRequestSchema)` to create a new message.
+ */
+export declare const MeasureRecallRequestSchema: GenMessage<MeasureRecallRequest>;
+
+/**
+ * @generated from message lagoon.v1.MeasureRecallResponse
+ */
+export declare type MeasureRecallResponse = Message<"lagoon.v1.MeasureRecallResponse"> & {
+  /**
+   * 1 where nothing is to be found.
+   *
+   * @generated from field: double avg_recall = 1;
+   */
+  avgRecall: number;
+
+  /**
+   * Rows that exact search and ANN answered.
+   *
+   * @generated from field: double avg_exhaustive_count = 2;
+   */
+  avgExhaustiveCount: number;
+
+  /**
+   * @generated from field: double avg_ann_count = 3;
+   */
+  avgAnnCount: number;
+
+  /**
+   * @generated from field: repeated lagoon.v1.GroundTruth ground_truth = 4;
+   */
+  groundTruth: GroundTruth[];
+};
+
+/**
+ * Describes the message lagoon.v1.MeasureRecallResponse.
+ * Use `create(MeasureRecallResponseSchema)` to create a new message.
+ */
+export declare const MeasureRecallResponseSchema: GenMessage<MeasureRecallResponse>;
+
+/**
+ * @generated from message lagoon.v1.GroundTruth
+ */
+export declare type GroundTruth = Message<"lagoon.v1.GroundTruth"> & {
+  /**
+   * Packed little-endian f32.
+   *
+   * @generated from field: bytes query_vector = 1;
+   */
+  queryVector: Uint8Array;
+
+  /**
+   * With the ranked attribute.
+   *
+   * @generated from field: repeated lagoon.v1.ResultRow nearest_neighbors = 2;
+   */
+  nearestNeighbors: ResultRow[];
+};
+
+/**
+ * Describes the message lagoon.v1.GroundTruth.
+ * Use `create(GroundTruthSchema)` to create a new message.
+ */
+export declare const GroundTruthSchema: GenMessage<GroundTruth>;
+
+/**
  * @generated from enum lagoon.v1.AggregateFunction
  */
 export enum AggregateFunction {

@@ -7,7 +7,7 @@ import type { Admission } from '../http/admission.ts';
 import { checkNamespaceName } from '../http/routes.ts';
 import { checkListParameters } from '../namespace/list-parameters.ts';
 import { askMultiQuery } from '../query/multi-query.ts';
-import { checkMultiQuery, checkQuery } from './check-query.ts';
+import { checkFilter, checkMultiQuery, checkQuery } from './check-query.ts';
 import { checkSchema } from './check-schema.ts';
 import { createLineageMethods } from './lineage-methods.ts';
 import { toAppendRequest, toWriteResponse } from './write-message.ts';
@@ -43,6 +43,12 @@ export function createLagoonService(
       const namespace = checkNamespaceName(request.namespace);
       checkMultiQuery(request);
       return await askMultiQuery(deps, { ...request, namespace }, options(context, config.queryTimeoutMs));
+    },
+    measureRecall: async (request, context) => {
+      using _admitted = admission.enter();
+      const namespace = checkNamespaceName(request.namespace);
+      if (request.filter !== undefined) checkFilter(request.filter, 'filter');
+      return await deps.queryNode(namespace).measureRecall(request, options(context, config.queryTimeoutMs));
     },
     getMetadata: async (request, context) => {
       using _admitted = admission.enter();

@@ -15,6 +15,7 @@ import { isMultiQuery, parseMultiQuery } from '../query/parse-multi-query.ts';
 import { parseQuery } from '../query/parse-query.ts';
 import { planText } from '../query/plan-text.ts';
 import { multiQueryResponseToJson, queryResponseToJson, roundMs } from '../query/query-response.ts';
+import { parseRecall, recallToJson } from '../query/recall.ts';
 import { parseSchema } from '../schema/parse-schema.ts';
 import { schemaToJson } from '../schema/schema-json.ts';
 import { parseWrite } from '../write/parse-write.ts';
@@ -86,6 +87,13 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       const client = deps.queryNode(call.namespace);
       const { steps } = await client.query({ ...request, traced: true }, options(call, config.queryTimeoutMs));
       return jsonResponse(200, { plan_text: planText(steps) });
+    },
+    measureRecall: async (call) => {
+      const body = call.request.body.length === 0 ? undefined : parseJson(call.request.body);
+      const request = parseRecall(body, call.namespace);
+      const client = deps.queryNode(call.namespace);
+      const answer = await client.measureRecall(request, options(call, config.queryTimeoutMs));
+      return jsonResponse(200, recallToJson(answer, request.includeGroundTruth === true));
     },
     getMetadata: async (call) => {
       const client = deps.queryNode(call.namespace);

@@ -37,7 +37,6 @@ describe('routes', () => {
 
   test.each([
     ['PATCH', '/v1/namespaces/a/metadata'],
-    ['POST', '/v1/namespaces/a/_debug/recall'],
     ['GET', '/v2/namespaces/a/changes'],
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],

@@ -8,6 +8,7 @@ export type EndpointName =
   | 'write'
   | 'query'
   | 'explainQuery'
+  | 'measureRecall'
   | 'getMetadata'
   | 'getSchema'
   | 'updateSchema'
@@ -42,7 +43,7 @@ const routes: readonly Route[] = [
   { method: 'GET', path: 'v1/namespaces/{ns}/hint_cache_warm', endpoint: 'warmCache' },
   { method: 'PATCH', path: 'v1/namespaces/{ns}/metadata' },
   { method: 'POST', path: 'v2/namespaces/{ns}/explain_query', endpoint: 'explainQuery' },
-  { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall' },
+  { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall', endpoint: 'measureRecall' },
   { method: 'POST', path: 'v2/namespaces/{ns}/async', endpoint: 'startCopy' },
   { method: 'GET', path: 'v1/namespaces/{ns}/operations/{token}', endpoint: 'getOperation' },
   { method: 'GET', path: 'v1/namespaces/{ns}/_debug/warm_cache', endpoint: 'warmCache' },

@@ -155,7 +155,7 @@ export function createValueWriter(vectorEncoding: 'float' | 'base64'): ValueWrit
         return counted(8 * kind.value.dimensions.length, sparseToJson(kind.value));
       case 'vectorValue': {
         const packed = kind.value.encoding.value ?? new Uint8Array(0);
-        return counted(packed.length, vectorEncoding === 'base64' ? toBase64(packed) : toFloats(packed));
+        return counted(packed.length, vectorEncoding === 'base64' ? toBase64(packed) : floatsOf(packed));
       }
     }
   };
@@ -182,7 +182,7 @@ function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
-function toFloats(bytes: Uint8Array): number[] {
+export function floatsOf(bytes: Uint8Array): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const out = new Array<number>(Math.floor(bytes.byteLength / 4));
   for (let index = 0; index < out.length; index++) out[index] = shortestF32(view.getFloat32(index * 4, true));

@@ -32,6 +32,7 @@ import {
   WarmResponseSchema,
 } from '@lagoon/proto/lagoon/v1/query_node_pb.js';
 import {
+  MeasureRecallResponseSchema,
   type MultiQueryRequestSchema,
   MultiQueryResponseSchema,
   type QueryRequestSchema,
@@ -159,6 +160,10 @@ export function createRecordingBackends(): RecordingBackends {
       backends.multiQueries.push(request);
       await enter(options);
       return create(MultiQueryResponseSchema, backends.multiQueryResponse);
+    },
+    measureRecall: async (_request, options) => {
+      await enter(options);
+      return create(MeasureRecallResponseSchema, { avgRecall: 1, avgAnnCount: 2, avgExhaustiveCount: 2 });
     },
     getMetadata: async (_request, options) => {
       await enter(options);
