@@ -161,12 +161,21 @@ export function createCluster(deps: ClusterDeps, options: ClusterOptions): Clust
     createQueryRole({ ...base(actor), store: store.handle(actor) }, { workerCount: 0, arenaBytesMax: 16 << 20 })
       .service;
   const startCompactor = (actor: Actor) => {
+    let own: (typeof ingesters)[number] | undefined;
     const role = createCompactorRole(
       {
         ...base(actor),
         store: store.handle(actor),
-        ingester: () => pick(connectAll(actor, IngesterService, ingesters)),
-        ingesters: () => connectAll(actor, IngesterService, ingesters),
+        ingester: () => {
+          own = pick(ingesters);
+          return connectAll(actor, IngesterService, [own])[0];
+        },
+        otherIngesters: () =>
+          connectAll(
+            actor,
+            IngesterService,
+            ingesters.filter((member) => member !== own),
+          ),
         queryNodes: () => connectAll(actor, QueryNodeService, queryNodes),
       },
       options.compactor,

@@ -1,7 +1,7 @@
 import type { ListedObject } from '@lagoon/object-store';
 import type { FamilyCensus } from './gc-census.ts';
 import type { MemberRecord } from './gc-records.ts';
-import { largestFloor, liveIncarnation, type NamespaceSurvey } from './gc-survey.ts';
+import { isStructural, largestFloor, liveIncarnation, type NamespaceSurvey } from './gc-survey.ts';
 import { logKey, parseKeyAs } from './keys.ts';
 
 /** In the order in which they are deleted: what tells whose something is goes after it. */
@@ -181,7 +181,9 @@ function judgeLog(census: FamilyCensus, judge: NameJudge, verdict: Verdict): voi
     const standing = survey.floors.findLast(({ generation }) => generation > floor);
     if (standing !== undefined) verdict.wait(standing, 'a floor that must stand for its grace');
   }
-  const isOver = liveIncarnation(survey) === undefined && survey.entries.at(-1)?.generation === floor + 1;
+  // Burnt numbers may follow the end.
+  const isOver =
+    liveIncarnation(survey) === undefined && survey.entries.findLast(isStructural)?.generation === floor + 1;
   if (survey.hint !== undefined && isOver) verdict.add(survey.hint, 'head', 'nothing lives under the name');
 }
 

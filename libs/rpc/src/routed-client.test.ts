@@ -61,6 +61,10 @@ describe('routed client', () => {
       const second = await routed.clientFor(`tenant-${key}`).append({}, { timeoutMs });
       expect(second.manifestGeneration).toBe(first.manifestGeneration);
       owners.add(first.manifestGeneration);
+      const others = await Promise.all(
+        routed.othersFor(`tenant-${key}`).map((other) => other.append({}, { timeoutMs })),
+      );
+      expect(new Set([first, ...others].map(({ manifestGeneration }) => manifestGeneration)).size).toBe(3);
     }
     expect(owners.size).toBe(3);
     expect(routed.all()).toHaveLength(3);

@@ -23,6 +23,8 @@ export interface RoutedClientOptions<S extends DescService> extends RemoteClient
 export interface RoutedClient<S extends DescService> {
   /** A client that sends to the member which the key belongs to. */
   clientFor(key: string): ServiceClient<S>;
+  /** One client for each of the members that come behind the key's own, in the order of the key. */
+  othersFor(key: string): readonly ServiceClient<S>[];
   /** One client per member, for notices to everybody. */
   all(): readonly ServiceClient<S>[];
   close(): void;
@@ -63,6 +65,11 @@ export function createRoutedClient<S extends DescService>(
       }
       return client as unknown as ServiceClient<S>;
     },
+    othersFor: (key) =>
+      rendezvous
+        .rank(key)
+        .slice(1)
+        .map(({ client }) => client),
     all: () => clients,
     close: () => {
       for (const connection of connections) connection.close();

@@ -13,8 +13,8 @@ export interface HandOverDeps {
   readonly namespaceLog: NamespaceLog;
   readonly committer: ManifestCommitter;
   ingester(namespace: string): ServiceClient<typeof IngesterService> | undefined;
-  /** All of them; default: none beside the namespace's own. */
-  ingesters?(): readonly ServiceClient<typeof IngesterService>[];
+  /** Those beside the namespace's own; default: none. */
+  otherIngesters?(namespace: string): readonly ServiceClient<typeof IngesterService>[];
 }
 
 export interface HandOverResult {
@@ -26,6 +26,9 @@ export interface HandOverResult {
   /** Of the committed entry. */
   readonly generation: number | undefined;
 }
+
+/** Ingesters that write to one namespace at the same time are seldom more than two. */
+const otherIngesterCountMax = 8;
 
 /**
  * Commits a prepared manifest: gives it to the namespace's ingester, who puts it between two groups, so that a busy
@@ -41,7 +44,7 @@ export async function handOver(
 ): Promise<HandOverResult> {
   const ingester = deps.ingester(view.name);
   if (ingester !== undefined) {
-    const others = deps.ingesters?.().filter((other) => other !== ingester) ?? [];
+    const others = (deps.otherIngesters?.(view.name) ?? []).slice(0, otherIngesterCountMax);
     const handed = await giveToAll(deps, [ingester, ...others], view.name, prepared, timeoutMs, signal);
     if (handed !== undefined) return handed;
   }

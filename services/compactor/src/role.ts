@@ -51,8 +51,8 @@ export interface CompactorDeps {
   /** Closed with the role. Default: everything on this thread, with scratch space in memory. */
   readonly buildPool?: BuildPool;
   ingester(namespace: string): ServiceClient<typeof IngesterService> | undefined;
-  /** All ingesters; default: a manifest is handed to the namespace's own alone. */
-  ingesters?(): readonly ServiceClient<typeof IngesterService>[];
+  /** Those beside the namespace's own; default: none. */
+  otherIngesters?(namespace: string): readonly ServiceClient<typeof IngesterService>[];
   queryNodes(): readonly ServiceClient<typeof QueryNodeService>[];
 }
 
@@ -89,7 +89,7 @@ export function createCompactorRole(
     pool: deps.buildPool ?? createInlineBuildPool(clock, config),
     turns: createNamespaceTurns(),
     ingester: (namespace: string) => deps.ingester(namespace),
-    ingesters: () => deps.ingesters?.() ?? [],
+    otherIngesters: (namespace: string) => deps.otherIngesters?.(namespace) ?? [],
   };
   const nowMs = () => clock.monotonicMs();
   const sweep = createMarkerSweep({ store: deps.store, namespaceLog, backlog }, config.sweepPageCountMax, nowMs);

@@ -116,3 +116,14 @@ test('a hint that a late writer puts back after its name has ended and was settl
   await passUntilSettled(world, job);
   expect(await keysOf(world)).not.toContain(headKey(testName));
 });
+
+test('a hint goes also where a number was burnt after the name had ended', async () => {
+  const world = createTestWorld();
+  await writeSome(world);
+  await world.truncate();
+  await world.log.append(await world.view(), () => ({ kind: 'aborted', revokedJobs: [] }));
+  await world.log.writeHint(await world.view());
+  const { job } = startJob(world, false);
+  await passUntilSettled(world, job);
+  expect(await keysOf(world)).not.toContain(headKey(testName));
+});

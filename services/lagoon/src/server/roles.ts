@@ -106,7 +106,7 @@ async function createCompactor(deps: RoleDeps, { settings }: ServerConfig): Prom
       ...deps,
       buildPool: createWorkerBuildPool(deps.log, buildPoolOptionsOf(settings)),
       ingester: (namespace) => deps.clients().ingester?.clientFor(namespace),
-      ingesters: () => deps.clients().ingester?.all() ?? [],
+      otherIngesters: (namespace) => deps.clients().ingester?.othersFor(namespace) ?? [],
       queryNodes: () => deps.clients().query?.all() ?? [],
     },
     compactorConfigOf(settings),
