@@ -31,7 +31,7 @@ const lanceNames = (process.env.LANCE ?? 'IVF_FLAT,IVF_PQ').split(',');
 const metric = 'cosine_distance';
 const codecs: readonly ListCodec[] = ['flat', 'int8', 'pq4'];
 /** Candidates by code that are ranked by their rows. */
-const candidates: Readonly<Record<ListCodec, number>> = { flat: k, int8: 30, pq4: 300 };
+const candidates: Readonly<Record<ListCodec, number>> = { flat: k, int8: 30, pq4: 200 };
 const probes = [10, 20, 30, 40, 50, 60, 70, 80, 100, 120, 160, 200, 260];
 
 /** One searcher at one setting. */

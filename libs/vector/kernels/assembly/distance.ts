@@ -34,14 +34,21 @@ function termF32(metric: i32, a: v128, b: v128): v128 {
 }
 
 /**
+ * Constants of the widening as globals that the module exports, for only then no compiler knows their values: a known constant vector is put
+ * together anew, by several instructions, wherever a loop uses it.
+ */
+export let f16Moved: u32 = 0x8fffe000;
+export let f16Scale: f32 = 5192296858534827628530496329220096.0; // 2^112
+
+/**
  * Four f16 as f32, exactly: exponent and mantissa are moved to their places, and the exponent's bias is mended by a multiplication,
- * which also makes subnormals right. The sign bit stays on top because the load extends it. Values are finite.
+ * which also makes subnormals right. The sign bit stays on top because the load extends it. Values are finite. `moved` and `scale` are
+ * the constants above in every lane.
  */
 // @ts-ignore: decorator
 @inline
-export function widenF16(p: usize): v128 {
-  const moved = v128.and(i32x4.shl(v128.load_ext<i16>(p, 0, 1), 13), i32x4.splat(0x8fffe000));
-  return f32x4.mul(moved, f32x4.splat(reinterpret<f32>(0x77800000))); // 2^112
+function widenF16(p: usize, moved: v128, scale: v128): v128 {
+  return f32x4.mul(v128.and(i32x4.shl(v128.load_ext<i16>(p, 0, 1), 13), moved), scale);
 }
 
 // @ts-ignore: decorator
@@ -52,8 +59,8 @@ function widenOneF16(p: usize): f32 {
 
 // @ts-ignore: decorator
 @inline
-function lanesOf(element: i32, p: usize): v128 {
-  return element == elementF16 ? widenF16(p) : v128.load(p, 0, 1);
+function lanesOf(element: i32, p: usize, moved: v128, scale: v128): v128 {
+  return element == elementF16 ? widenF16(p, moved, scale) : v128.load(p, 0, 1);
 }
 
 /** Sum over a row of f32 or f16; the widened values of the second are summed exactly as those of the first. */
@@ -62,6 +69,8 @@ function lanesOf(element: i32, p: usize): v128 {
 function sumFloat(metric: i32, element: i32, row: usize, query: usize, dims: u32): f32 {
   const shift = elementShift(element);
   const lanes = <usize>4 << shift; // bytes of four
+  const moved = i32x4.splat(f16Moved);
+  const scale = f32x4.splat(f16Scale);
   let a0 = f32x4.splat(0);
   let a1 = f32x4.splat(0);
   let a2 = f32x4.splat(0);
@@ -72,15 +81,15 @@ function sumFloat(metric: i32, element: i32, row: usize, query: usize, dims: u32
   const end16 = row + (<usize>(dims & ~15) << shift);
   const end4 = row + (<usize>(dims & ~3) << shift);
   while (p < end16) {
-    a0 = f32x4.add(a0, termF32(metric, lanesOf(element, p), v128.load(q)));
-    a1 = f32x4.add(a1, termF32(metric, lanesOf(element, p + lanes), v128.load(q, 16)));
-    a2 = f32x4.add(a2, termF32(metric, lanesOf(element, p + 2 * lanes), v128.load(q, 32)));
-    a3 = f32x4.add(a3, termF32(metric, lanesOf(element, p + 3 * lanes), v128.load(q, 48)));
+    a0 = f32x4.add(a0, termF32(metric, lanesOf(element, p, moved, scale), v128.load(q)));
+    a1 = f32x4.add(a1, termF32(metric, lanesOf(element, p + lanes, moved, scale), v128.load(q, 16)));
+    a2 = f32x4.add(a2, termF32(metric, lanesOf(element, p + 2 * lanes, moved, scale), v128.load(q, 32)));
+    a3 = f32x4.add(a3, termF32(metric, lanesOf(element, p + 3 * lanes, moved, scale), v128.load(q, 48)));
     p += 4 * lanes;
     q += 64;
   }
   while (p < end4) {
-    a0 = f32x4.add(a0, termF32(metric, lanesOf(element, p), v128.load(q)));
+    a0 = f32x4.add(a0, termF32(metric, lanesOf(element, p, moved, scale), v128.load(q)));
     p += lanes;
     q += 16;
   }
@@ -100,6 +109,65 @@ function sumFloat(metric: i32, element: i32, row: usize, query: usize, dims: u32
     q += 4;
   }
   return sum;
+}
+
+/**
+ * Distances of two neighbouring rows of f16, low lane first, each with the bits that one alone has: the query is loaded once, and the steps that fold
+ * the lanes of one row do not wait for those of the other. No norms: `metricDot` or `metricEuclidean`.
+ */
+// @ts-ignore: decorator
+@inline
+export function distancesOf2F16(metric: i32, dims: u32, row: usize, query: usize): v128 {
+  const stride = <usize>dims << 1;
+  const moved = i32x4.splat(f16Moved);
+  const scale = f32x4.splat(f16Scale);
+  let a0 = f32x4.splat(0);
+  let a1 = f32x4.splat(0);
+  let a2 = f32x4.splat(0);
+  let a3 = f32x4.splat(0);
+  let b0 = f32x4.splat(0);
+  let b1 = f32x4.splat(0);
+  let b2 = f32x4.splat(0);
+  let b3 = f32x4.splat(0);
+  let p = row;
+  let q = query;
+  const end = row + stride;
+  const end16 = row + (<usize>(dims & ~15) << 1);
+  const end4 = row + (<usize>(dims & ~3) << 1);
+  while (p < end16) {
+    const q0 = v128.load(q);
+    a0 = f32x4.add(a0, termF32(metric, widenF16(p, moved, scale), q0));
+    b0 = f32x4.add(b0, termF32(metric, widenF16(p + stride, moved, scale), q0));
+    const q1 = v128.load(q, 16);
+    a1 = f32x4.add(a1, termF32(metric, widenF16(p + 8, moved, scale), q1));
+    b1 = f32x4.add(b1, termF32(metric, widenF16(p + stride + 8, moved, scale), q1));
+    const q2 = v128.load(q, 32);
+    a2 = f32x4.add(a2, termF32(metric, widenF16(p + 16, moved, scale), q2));
+    b2 = f32x4.add(b2, termF32(metric, widenF16(p + stride + 16, moved, scale), q2));
+    const q3 = v128.load(q, 48);
+    a3 = f32x4.add(a3, termF32(metric, widenF16(p + 24, moved, scale), q3));
+    b3 = f32x4.add(b3, termF32(metric, widenF16(p + stride + 24, moved, scale), q3));
+    p += 32;
+    q += 64;
+  }
+  while (p < end4) {
+    const values = v128.load(q);
+    a0 = f32x4.add(a0, termF32(metric, widenF16(p, moved, scale), values));
+    b0 = f32x4.add(b0, termF32(metric, widenF16(p + stride, moved, scale), values));
+    p += 8;
+    q += 16;
+  }
+  const a = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+  const b = f32x4.add(f32x4.add(b0, b1), f32x4.add(b2, b3));
+  const pairs = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 2, 6), v128.shuffle<f32>(a, b, 1, 5, 3, 7));
+  let sums = f32x4.add(pairs, v128.shuffle<f32>(pairs, pairs, 2, 3, 2, 3));
+  while (p < end) {
+    const values = f32x4.replace_lane(f32x4.splat(widenOneF16(p)), 1, widenOneF16(p + stride));
+    sums = f32x4.add(sums, termF32(metric, values, v128.load32_splat(q)));
+    p += 2;
+    q += 4;
+  }
+  return metric == metricDot ? f32x4.sub(f32x4.splat(0), sums) : sums;
 }
 
 // @ts-ignore: decorator

@@ -5,9 +5,18 @@
  * Masks: bit `maskBit` + i of the bytes at `mask` admits row i of the list; the mask is readable up to eight bytes behind its last bit.
  * `mask` 0: all rows.
  */
-import { anyDistanceOf, elementShift } from './distance';
+import {
+  anyDistanceOf,
+  distanceOf,
+  distancesOf2F16,
+  elementF16,
+  elementShift,
+  metricDot,
+  metricEuclidean,
+} from './distance';
 import { offer, worstDistance } from './select';
 
+export { f16Moved, f16Scale } from './distance';
 export { selectBegin, selectCount, selectFinish, selectNotANumber, selectWorst } from './select';
 
 /** 32 bits of the mask from row `row` on. */
@@ -57,6 +66,41 @@ export function scanFlatList(
       offer(anyDistanceOf(metric, element, dims, at, query, norm, queryInverseNorm), firstNumber + row);
     }
   }
+}
+
+/** Distances of centroids, which are f16 rows without norms, under `metricDot` or `metricEuclidean`. */
+export function scanCentroids(
+  metric: i32,
+  dims: u32,
+  count: u32,
+  centroids: usize,
+  query: usize,
+  firstNumber: u32,
+): void {
+  if (metric == metricDot) scanCentroidsBy(metricDot, dims, count, centroids, query, firstNumber);
+  else scanCentroidsBy(metricEuclidean, dims, count, centroids, query, firstNumber);
+}
+
+// @ts-ignore: decorator
+@inline
+function scanCentroidsBy(
+  metric: i32,
+  dims: u32,
+  count: u32,
+  centroids: usize,
+  query: usize,
+  firstNumber: u32,
+): void {
+  const stride = <usize>dims << 1;
+  const pairs = count & ~1;
+  let at = centroids;
+  for (let row: u32 = 0; row < pairs; row += 2) {
+    const distances = distancesOf2F16(metric, dims, at, query);
+    offer(f32x4.extract_lane(distances, 0), firstNumber + row);
+    offer(f32x4.extract_lane(distances, 1), firstNumber + row + 1);
+    at += stride << 1;
+  }
+  if (pairs < count) offer(distanceOf(metric, elementF16, dims, at, query, 0, 0), firstNumber + pairs);
 }
 
 /** Sum over the bytes of one row of codes; `stride` is a multiple of 16. */
@@ -219,6 +263,9 @@ function within(sums: usize, bound: i32): u32 {
   return low | (<u32>i8x16.bitmask(i8x16.narrow_i16x8_s(m2, m3)) << 16);
 }
 
+/** Exported so that its value is not known in the loop; see `f16Moved`. */
+export let lowNibble: i32 = 15;
+
 /**
  * u16 sums of 32 rows. A looked-up vector is added to one accumulator as eight u16 (even byte + 256 · odd byte) and shifted to another (the
  * odd bytes); even sums follow by subtraction, as everything is modulo 2^16.
@@ -226,7 +273,7 @@ function within(sums: usize, bound: i32): u32 {
 // @ts-ignore: decorator
 @inline
 function sumBlock(codes: usize, table: usize, blockBytes: usize, sums: usize): void {
-  const nibble = i8x16.splat(15);
+  const nibble = i8x16.splat(<i8>lowNibble);
   let lowBoth = i16x8.splat(0);
   let lowOdd = i16x8.splat(0);
   let highBoth = i16x8.splat(0);
@@ -262,8 +309,26 @@ export function distancesOf(
   queryInverseNorm: f32,
   out: usize,
 ): void {
+  touchRows(rowOffsets, rowCount, <usize>dims << elementShift(element));
   for (let i: usize = 0; i < <usize>rowCount << 2; i += 4) {
     const row = <usize>load<u32>(rowOffsets + i);
     store<f32>(out + i, anyDistanceOf(metric, element, dims, row, query, inverseNorms + i, queryInverseNorm));
   }
+}
+
+/** Bytes of rows that are touched; more would push each other out of the cache again. */
+const touchedBytesMax: usize = 16384;
+const lineBytes: usize = 64;
+/** Somewhere for what was read to go, so that no optimizer leaves the reading out. */
+let touched: u32 = 0;
+
+/** Reads a byte of every cache line of the first rows: scattered rows are waited for together, not one by one. */
+function touchRows(rowOffsets: usize, rowCount: u32, size: usize): void {
+  const most = min<usize>(<usize>rowCount, touchedBytesMax / size);
+  let seen: u32 = 0;
+  for (let i: usize = 0; i < most << 2; i += 4) {
+    const row = <usize>load<u32>(rowOffsets + i);
+    for (let at: usize = 0; at < size; at += lineBytes) seen |= load<u8>(row + at);
+  }
+  touched = seen;
 }

@@ -1,5 +1,6 @@
 import { budgetKs, budgetRecalls } from './budgets.ts';
 import type { IvfBudgets } from './contract.ts';
+import { meanIsAbove } from './mean-bound.ts';
 
 /** Neighbours that most queries ask for; every sixteenth asks for all that budgets are learned for. */
 export const neighbourCount = 1000;
@@ -21,8 +22,7 @@ export interface Asked {
   readonly codeRanks: Uint32Array;
 }
 
-/** z of a one-sided 99 % bound. */
-const confidence = 2.326;
+/** What is added to the recall aimed at, for queries that are no rows. */
 const margin = 0.02;
 
 /** Budgets for every k and recall; `exact`: candidates are never lost. */
@@ -60,42 +60,38 @@ function sortedRanks(asked: readonly Asked[]): Uint32Array {
   return ranks.sort();
 }
 
-/** Candidates that lose at most a tenth of what the recall may lose. */
+/** Candidates that lose at most a tenth of what the recall may lose; twice as many as are asked for cost little, and save leaves. */
 function candidatesFor(ranks: Uint32Array, k: number, recall: number): number {
   const last = ranks[Math.min(ranks.length - 1, Math.ceil(ranks.length * (1 - (1 - recall) / 10)))] ?? 0;
-  return Math.max(k, Math.min(rankedCount(k + 1), last + 1));
+  return Math.max(2 * k, Math.min(rankedCount(k + 1), last + 1));
 }
 
 /** The fewest leaves whose recall is, with 99 % confidence, the target and a margin; else all that find anything. */
 function leavesFor(asked: readonly Asked[], candidates: number, recall: number, leafCount: number): number {
   const target = recall + Math.min(margin, (1 - recall) / 2);
-  const everything = meanRecall(asked, candidates, leafCount);
+  const everything = sumOf(recallsOf(asked, candidates, leafCount));
   let low = 0;
   let high = leafCount; // enough, or all
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    const { lower, mean } = meanRecall(asked, candidates, middle);
-    if (lower >= target || mean >= everything.mean) high = middle;
+    const recalls = recallsOf(asked, candidates, middle);
+    if (meanIsAbove(recalls, target) || sumOf(recalls) >= everything) high = middle;
     else low = middle;
   }
   return high;
 }
 
-/** With one more query that found nothing: a bound from few queries that all found all is below 1. */
-function meanRecall(asked: readonly Asked[], candidates: number, leaves: number): { mean: number; lower: number } {
-  let sum = 0;
-  let squares = 0;
-  for (const { leafRanks, codeRanks } of asked) {
+/** Of each query. */
+function recallsOf(asked: readonly Asked[], candidates: number, leaves: number): Float64Array {
+  return Float64Array.from(asked, ({ leafRanks, codeRanks }) => {
     let found = 0;
     for (let i = 0; i < leafRanks.length; i++) {
       if ((leafRanks[i] as number) < leaves && (codeRanks[i] as number) < candidates) found++;
     }
-    const recall = leafRanks.length === 0 ? 1 : found / leafRanks.length;
-    sum += recall;
-    squares += recall * recall;
-  }
-  const count = asked.length + 1;
-  const mean = sum / count;
-  const deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
-  return { mean, lower: mean - (confidence * deviation) / Math.sqrt(count) };
+    return leafRanks.length === 0 ? 1 : found / leafRanks.length;
+  });
+}
+
+function sumOf(values: Float64Array): number {
+  return values.reduce((sum, value) => sum + value, 0);
 }

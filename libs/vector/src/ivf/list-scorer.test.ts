@@ -281,19 +281,21 @@ describe('the scorer of lists', () => {
         fc.integer({ min: 1, max: 70 }),
         fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 5 }),
         fc.constantFrom(1, 5, 1000),
+        fc.boolean(),
         fc.integer(),
-        (metric, dims, leafCounts, leavesMax, seed) => {
+        (metric, dims, leafCounts, leavesMax, withTies, seed) => {
           const random = xorshift(seed);
+          const value = () => (withTies ? random.integer(3) - 1 : random.float() - 0.5);
           const offsets = [blocksFrom, blocksFrom];
           const blocks = leafCounts.map((leafCount, i): LeafBlock => {
             const memoryIndex = i % 2;
             const centroidsOffset = offsets[memoryIndex] as number;
             offsets[memoryIndex] = centroidsOffset + leafCount * dims * 2;
-            const halves = Uint16Array.from({ length: leafCount * dims }, () => toHalf(random.integer(3) - 1));
+            const halves = Uint16Array.from({ length: leafCount * dims }, () => toHalf(value()));
             new Uint16Array(memoryAt(memoryIndex).memory.buffer, centroidsOffset, halves.length).set(halves);
             return { memoryIndex, centroidsOffset, leafCount };
           });
-          const query = new Float32Array(dims).map(() => random.integer(3) - 1);
+          const query = new Float32Array(dims).map(value);
           const search = { metric, dims, query, leavesMax };
           expect(scorer.nearestLeaves(search, blocks)).toEqual(scalar.nearestLeaves(search, blocks));
         },

@@ -147,19 +147,8 @@ function nearestLeaves(
   for (const block of blocks) {
     const { place, scratch } = moveTo(session, block.memoryIndex);
     assertRange(block.centroidsOffset, block.leafCount * search.dims * 2, place.memory, 'centroids');
-    place.wasm.scanFlatList(
-      metricCodes[metric],
-      elementCodes.f16,
-      search.dims,
-      block.leafCount,
-      block.centroidsOffset,
-      0,
-      scratch.query,
-      0,
-      0,
-      0,
-      first,
-    );
+    const { scanCentroids } = place.wasm;
+    scanCentroids(metricCodes[metric], search.dims, block.leafCount, block.centroidsOffset, scratch.query, first);
     first += block.leafCount;
   }
   const { numbers, distances } = finish(session);

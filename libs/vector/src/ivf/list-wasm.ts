@@ -26,6 +26,14 @@ export interface ListWasm {
     maskBit: number,
     firstNumber: number,
   ) => void;
+  readonly scanCentroids: (
+    metric: number,
+    dims: number,
+    count: number,
+    centroids: number,
+    query: number,
+    firstNumber: number,
+  ) => void;
   readonly scanInt8List: (
     stride: number,
     rowCount: number,
@@ -71,6 +79,7 @@ const names: readonly (keyof ListWasm)[] = [
   'selectFinish',
   'selectNotANumber',
   'scanFlatList',
+  'scanCentroids',
   'scanInt8List',
   'scanPq4List',
   'distancesOf',
