@@ -12,6 +12,7 @@ const benches = [
   ['lookup', 'requests of a look-up, a branch, a snapshot and a restore'],
   ['merge', 'write amplification of a million small documents'],
   ['ann-http', 'ANN through HTTP against LanceDB IVF_FLAT: recall and time'],
+  ['merge-memory', 'memory of a merge of ten times the heap'],
   ['exact-knn', 'import, index lag and exact kNN against LanceDB'],
   ['text', 'BM25 against tantivy, LanceDB FTS and MiniSearch'],
   ['judged', 'nDCG@10 of judged queries'],
