@@ -30,20 +30,31 @@ export async function checkLog(run: FsckRun, keys: NameKeys): Promise<LivingName
   }
   if (floor > 0 && head <= floor) run.report(logKey(name, floor + 1), 'is missing, right above the floor');
   await checkHint(run, name, head);
-  return state.live === undefined ? undefined : living(state, state.live);
+  return state.live === undefined ? undefined : await living(state, state.live);
 }
 
-/** A hint may be behind, and may be lost; but nothing writes one that is ahead of its log. */
+/** A hint may be behind, and may be lost; but nothing writes one that is ahead of its log, which may have grown since it was listed. */
 async function checkHint(run: FsckRun, name: string, head: number): Promise<void> {
   const key = headKey(name);
   if (!run.inventory.has(key)) return;
   const object = await run.store.get(key, undefined, run.signal);
   if (object === undefined) return;
-  try {
-    const { generation } = fromBinary(HeadSchema, object.bytes);
-    if (generation > BigInt(head)) run.report(logKey(name, head + 1), `is missing: the head hint knows ${generation}`);
-  } catch {
+  const generation = generationOf(object.bytes);
+  if (generation === undefined) {
     run.report(key, 'does not decode (--repair writes it again)');
+    return;
+  }
+  if (generation <= head) return;
+  const known = await run.store.get(logKey(name, generation), undefined, run.signal);
+  if (known === undefined) run.report(logKey(name, head + 1), `is missing: the head hint knows ${generation}`);
+}
+
+function generationOf(hint: Uint8Array): number | undefined {
+  try {
+    const generation = Number(fromBinary(HeadSchema, hint).generation);
+    return Number.isSafeInteger(generation) ? generation : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -54,12 +65,13 @@ interface State {
   before: { readonly generation: number; readonly entry: DecodedEntry } | undefined;
 }
 
-function living({ run, name }: State, live: { readonly incarnation: string }): LivingName {
+async function living({ run, name }: State, live: { readonly incarnation: string }): Promise<LivingName> {
   const marker = catalogKey(name, live.incarnation);
   const hint = headKey(name);
   run.reached.add(marker);
   run.reached.add(hint);
-  const isListed = run.inventory.has(marker);
+  // Markers are listed before logs, so a name that was born between the two is looked for by itself.
+  const isListed = run.inventory.has(marker) || (await run.store.get(marker, undefined, run.signal)) !== undefined;
   if (!isListed) run.report(marker, 'is missing: a name that lives is not listed (--repair writes it)');
   return { name, incarnation: live.incarnation, isListed, hasHint: run.inventory.has(hint) };
 }
