@@ -61,7 +61,7 @@ async function runRounds(
   let namespaces: readonly string[] = [];
   for (let index = 0; index < options.roundCount; index++) {
     const seed = options.seed + index;
-    namespaces = [`round-${index}-busy`, `round-${index}-calm`];
+    namespaces = [`round-${index}-busy`, `round-${index}-calm`, `round-${index}-heir`];
     const result = await runRound(clock, cluster, store, {
       seed,
       namespaces,
@@ -80,6 +80,10 @@ function addCounts(totals: Map<string, number>, { deeds, history, models }: Roun
   for (const [deed, count] of deeds) add(deed, count);
   for (const [status, count] of history.statuses) add(`status ${status}`, count);
   for (const { kind } of [...models.values()].flatMap(({ generations }) => generations)) add(`entry ${kind}`, 1);
+  for (const { mergeCount } of models.values()) add('merges', mergeCount);
+  add('births from others', history.births.length);
+  add('snapshots', history.snapshots.length);
+  add('exports', history.reads.filter(({ kind }) => kind === 'export').length);
   add('writes acknowledged', history.writes.filter(({ acknowledgedMs }) => acknowledgedMs !== undefined).length);
   add('writes of unknown outcome', history.writes.filter(isUnknown).length);
   add('reads', history.reads.length);

@@ -9,6 +9,7 @@ import type { ChaosCluster } from './cluster.ts';
 /** Without a byte for so long, a client hangs up. */
 const idleTimeoutMs = 15_000;
 const endShare = 0.004;
+const lineageShare = 0.03;
 const pauseMsMax = 200;
 /** How much more often than any other a client takes the first namespace: enough writes for the compactors. */
 const busyFactor = 4;
@@ -31,8 +32,8 @@ export async function runClients(
 ): Promise<void> {
   let writeCount = 0;
   const busy = Array.from({ length: busyFactor - 1 }, () => options.namespaces[0] ?? []).flat();
-  const actor = createChaosActor(options.patience);
   const run = async (seed: number): Promise<void> => {
+    const actor = createChaosActor(options.patience, `client-${seed}`);
     const own = createSeededRandom(seed);
     const client = createWorkloadClient({
       actor,
@@ -43,6 +44,8 @@ export async function runClients(
       nextWrite: () => ++writeCount,
       send: sendTo(cluster, own),
       endShare,
+      lineageShare,
+      heirs: options.namespaces.slice(1), // the busy one lives long, so that it is merged
       pauseMsMax,
     });
     while (actor.clock.wallMs() < options.untilMs) await client.run(1);
@@ -82,8 +85,8 @@ export async function readAll(
   history.lists.push({ startedMs, names: (list.body.namespaces as readonly { id: string }[]).map(({ id }) => id) });
 }
 
-/** A client in real time: its wall clock never jumps, so that the order of what clients saw is known; its sleep ends with its patience. */
-export function createChaosActor(patience: AbortSignal): Actor {
+/** A client in real time, by a name of its own, which its idempotency keys hold: its wall clock never jumps, so that the order of what clients saw is known; its sleep ends with its patience. */
+export function createChaosActor(patience: AbortSignal, name = 'observer'): Actor {
   const system = createSystemClock();
   const clock: Clock = {
     ...system,
@@ -94,7 +97,7 @@ export function createChaosActor(patience: AbortSignal): Actor {
     throw new Error('a client of real processes is neither stopped nor killed');
   };
   return {
-    name: 'client',
+    name,
     clock,
     alive: true,
     deliver: (action) => action(),
@@ -113,11 +116,23 @@ export function sendTo(cluster: ChaosCluster, random: Random): Send {
     const headers = Object.fromEntries(
       Object.entries(message.headers).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     );
-    const { status, text } = await sendHttp(url, message.method, message.path, {
+    const path = message.query === '' ? message.path : `${message.path}?${message.query}`;
+    const {
+      status,
+      text,
+      headers: answered,
+    } = await sendHttp(url, message.method, path, {
       body: message.body,
       headers,
       timeoutMs: idleTimeoutMs,
     });
-    return { status, headers: {}, body: utf8Encode(text) };
+    const body = utf8Encode(text);
+    const generation = answered['lagoon-generation'];
+    if (typeof generation !== 'string') return { status, headers: {}, body };
+    return { status, headers: { 'lagoon-generation': generation }, body, stream: oneChunk(body) };
   };
+}
+
+async function* oneChunk(chunk: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield chunk;
 }

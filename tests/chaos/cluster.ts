@@ -31,6 +31,20 @@ const commonFlags: Flags = {
   'grace-period-ms': 3_000,
 };
 
+/**
+ * Segments of a few rows, merged two by two: by a merge of its own where the first compactor finds them, by the index job where the second one does.
+ */
+const compactorFlags: readonly Flags[] = [0, '8MiB'].map((absorbed) => ({
+  'index-age-ms': 300,
+  'small-index-age-ms': 300,
+  'segment-bytes-max': '64KiB',
+  'absorb-bytes-max': absorbed,
+  'merge-fan-in': 2,
+  'merge-bytes-max': '1MiB',
+  'merge-rows-max': 1_000,
+  'merge-window-bytes': '64KiB',
+}));
+
 export async function startCluster(clock: Clock, random: Random, store: SharedStore): Promise<ChaosCluster> {
   const port = createStablePorts(random);
   const links = new Map<string, TcpProxy>();
@@ -66,7 +80,9 @@ export async function startCluster(clock: Clock, random: Random, store: SharedSt
       'ingester-addresses': ingesters.join(),
     };
     for (const role of ['query', 'ingester', 'compactor'] as const) {
-      for (const [index, grpcPort] of ports[role].entries()) await add(role, index, grpcPort, peers);
+      for (const [index, grpcPort] of ports[role].entries()) {
+        await add(role, index, grpcPort, { ...peers, ...(role === 'compactor' ? compactorFlags[index] : {}) });
+      }
     }
     const hoppedIngesters: string[] = [];
     for (const [index, address] of ingesters.entries())

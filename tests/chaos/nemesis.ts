@@ -2,8 +2,9 @@ import type { Clock, Random } from '@lagoon/base';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 import type { ChaosCluster } from './cluster.ts';
 import { type Member, type RoleName, roleNames, sleepUntilCalm } from './member.ts';
+import type { SharedStore } from './shared-store.ts';
 
-export const deedNames = ['kill', 'terminate', 'pause', 'pauseAndKill', 'cut', 'hang'] as const;
+export const deedNames = ['kill', 'terminate', 'pause', 'pauseAndKill', 'cut', 'hang', 'freeze'] as const;
 export type DeedName = (typeof deedNames)[number];
 
 /** How often each thing was done, by what it was done to. */
@@ -19,16 +20,23 @@ const everyMs = 1_000;
 const downMsMax = 1_500;
 const pauseMsMax = 4_000;
 const cutMsMax = 3_000;
+const freezeMsMax = 5_000;
 /** Of all members, so that clients get something done. */
 const disturbedCountMax = 2;
 
 /** Does something to somebody at random times, in a random order that the seed decides, until it is calmed. */
-export function startNemesis(clock: Clock, random: Random, cluster: ChaosCluster): Nemesis {
+export function startNemesis(
+  clock: Clock,
+  random: Random,
+  cluster: ChaosCluster,
+  store: Pick<SharedStore, 'signal'>,
+): Nemesis {
   const counts: DeedCounts = new Map();
   const calming = new AbortController();
   const failures: unknown[] = [];
   const underWay = new Set<Promise<void>>();
   const cutLinks = new Set<string>();
+  let isFrozen = false;
 
   const count = (what: string): void => {
     counts.set(what, (counts.get(what) ?? 0) + 1);
@@ -50,6 +58,20 @@ export function startNemesis(clock: Clock, random: Random, cluster: ChaosCluster
     await sleepUntilCalm(clock, durationMs, calming.signal);
     await link.restore();
     cutLinks.delete(name);
+  };
+  /** The server behind the hops stands still for everybody, with what it has begun. */
+  const freeze = async (signal: NonNullable<SharedStore['signal']>, durationMs: number): Promise<void> => {
+    isFrozen = true;
+    signal('SIGSTOP');
+    await sleepUntilCalm(clock, durationMs, calming.signal);
+    signal('SIGCONT');
+    isFrozen = false;
+  };
+  const disturbStore = (): void => {
+    const durationMs = random.float() * freezeMsMax;
+    if (store.signal === undefined || isFrozen) return;
+    count('freeze store');
+    track(freeze(store.signal, durationMs));
   };
   const disturbLink = (): void => {
     const free = [...cluster.links].filter(([name]) => !cutLinks.has(name));
@@ -75,7 +97,9 @@ export function startNemesis(clock: Clock, random: Random, cluster: ChaosCluster
     while (!calming.signal.aborted) {
       await sleepUntilCalm(clock, everyMs * 2 * random.float(), calming.signal);
       if (calming.signal.aborted) return;
-      if (random.float() < 0.25) disturbLink();
+      const draw = random.float();
+      if (draw < 0.06) disturbStore();
+      else if (draw < 0.3) disturbLink();
       else disturbMember();
     }
   };
@@ -93,7 +117,7 @@ export function startNemesis(clock: Clock, random: Random, cluster: ChaosCluster
 
 function disturb(
   member: Member,
-  deed: Exclude<DeedName, 'cut' | 'hang'>,
+  deed: Exclude<DeedName, 'cut' | 'hang' | 'freeze'>,
   length: number,
   calm: AbortSignal,
 ): Promise<void> {

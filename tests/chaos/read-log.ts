@@ -1,19 +1,32 @@
 import { mapBounded } from '@lagoon/base';
 import { namespacePrefix } from '@lagoon/namespace';
-import type { ObjectStore } from '@lagoon/object-store';
-import { type LogModel, readLogModel } from '../sim/log-model.ts';
+import type { ObjectStore, StoredObject } from '@lagoon/object-store';
+import { type KnownGenerations, type LogModel, readLogModel } from '../sim/log-model.ts';
 
 const readConcurrency = 32;
 
-/** What the log in the store says of a namespace, generation by generation. Throws where it is no log: a gap, a broken chain. */
-export async function readModel(store: ObjectStore, namespace: string): Promise<LogModel> {
-  const keys = await keysBelow(store, namespacePrefix(namespace));
-  const read = async (key: string) => {
-    const object = await store.get(key);
-    return object === undefined ? [] : [[key, object] as const]; // collected since the listing
-  };
-  const entries = await mapBounded(keys, readConcurrency, read);
-  return readLogModel(new Map(entries.flat()), namespace);
+/**
+ * What the logs in the store say of namespaces, generation by generation. Throws where one is no log: a gap, a broken chain, a birth from
+ * what was not there.
+ */
+export async function readModels(store: ObjectStore, namespaces: readonly string[]): Promise<Map<string, LogModel>> {
+  const objects = new Map<string, StoredObject>();
+  for (const namespace of namespaces) {
+    const keys = await keysBelow(store, namespacePrefix(namespace));
+    const read = async (key: string) => {
+      const object = await store.get(key);
+      if (object !== undefined) objects.set(key, object); // else collected since the listing
+    };
+    await mapBounded(keys, readConcurrency, read);
+  }
+  const known: KnownGenerations = new Map();
+  const models = new Map<string, LogModel>();
+  for (const namespace of namespaces) {
+    const model = readLogModel(objects, namespace, undefined, known);
+    known.set(namespace, model.generations);
+    models.set(namespace, model);
+  }
+  return models;
 }
 
 async function keysBelow(store: ObjectStore, prefix: string): Promise<string[]> {

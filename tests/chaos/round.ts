@@ -7,7 +7,7 @@ import type { LogModel } from '../sim/log-model.ts';
 import { createChaosActor, readAll, runClients, sendTo } from './clients.ts';
 import type { ChaosCluster } from './cluster.ts';
 import { type DeedCounts, startNemesis } from './nemesis.ts';
-import { readModel } from './read-log.ts';
+import { readModels } from './read-log.ts';
 import type { SharedStore } from './shared-store.ts';
 
 export interface RoundOptions {
@@ -40,7 +40,7 @@ export async function runRound(
 ): Promise<RoundResult> {
   const random = createSeededRandom(options.seed);
   const history = createHistory();
-  const nemesis = startNemesis(clock, createSeededRandom(random.integer(2 ** 31)), cluster);
+  const nemesis = startNemesis(clock, createSeededRandom(random.integer(2 ** 31)), cluster, store);
   const patience = new AbortController();
   const { namespaces } = options;
   const startedMs = clock.monotonicMs();
@@ -71,8 +71,11 @@ export async function runRound(
   for (const { ownEnds } of cluster.members) wrong.push(...ownEnds);
   const { problems } = await fsck(store.objects);
   wrong.push(...problems.map(({ key, problem }) => `${key} ${problem}`));
-  const models = await readModels(store, namespaces, wrong);
-  wrong.push(...checkHistory(withKnownNodes(history, cluster.pinnedGateway), models));
+  const models = await readModels(store.objects, namespaces).catch((error: unknown) => {
+    wrong.push(`the logs: ${error}`);
+    return new Map<string, LogModel>();
+  });
+  if (models.size > 0) wrong.push(...checkHistory(withKnownNodes(history, cluster.pinnedGateway), models));
   return { wrong, deeds: nemesis.counts, history, models };
 }
 
@@ -101,22 +104,6 @@ export async function checkIndexed(
   }
   timer.cancel();
   return wrong;
-}
-
-async function readModels(
-  store: SharedStore,
-  namespaces: readonly string[],
-  wrong: string[],
-): Promise<Map<string, LogModel>> {
-  const models = new Map<string, LogModel>();
-  for (const namespace of namespaces) {
-    try {
-      models.set(namespace, await readModel(store.objects, namespace));
-    } catch (error) {
-      wrong.push(`the log of ${namespace}: ${error}`);
-    }
-  }
-  return models;
 }
 
 /** Which node answered is known of the pinned gateway only; any other read counts as that of a node of its own. */

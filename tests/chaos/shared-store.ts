@@ -14,6 +14,8 @@ export interface SharedStore {
   readonly objects: ObjectStore;
   /** Flags of one member, and the hop between it and the store where there is a network between them. */
   open(port: () => Promise<number>): Promise<{ readonly flags: Flags; readonly link: TcpProxy | undefined }>;
+  /** Stops the store itself where it stands, for all at once, or lets it go on; undefined: cannot be done. */
+  readonly signal?: ((name: 'SIGSTOP' | 'SIGCONT') => void) | undefined;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ async function openBucket(): Promise<SharedStore> {
   return {
     name: 's3',
     objects,
+    signal: s3.signal,
     open: async (port) => {
       const link = await startTcpProxy(new URL(endpoint), await port());
       links.push(link);

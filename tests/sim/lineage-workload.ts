@@ -13,6 +13,8 @@ export interface LineageWorkloadDeps {
   readonly random: Random;
   readonly history: History;
   readonly namespaces: readonly string[];
+  /** Names that are ended and born again from others; default: all. */
+  readonly heirs?: readonly string[] | undefined;
   readonly queryNodeCount: number;
   readonly send: Send;
   end(namespace: string): Promise<void>;
@@ -74,7 +76,7 @@ export function createLineageWorkload(deps: LineageWorkloadDeps): LineageWorkloa
   }
 
   async function makeRoom(but: string | undefined): Promise<string> {
-    const target = pick(deps.namespaces);
+    const target = pick(deps.heirs ?? deps.namespaces);
     if (target !== but && random.float() < 0.7) await deps.end(target);
     return target;
   }

@@ -11,6 +11,8 @@ export interface LogModel {
   readonly head: number;
   /** Of the newest manifest. */
   readonly segmentCount: number;
+  /** Manifests that indexed nothing more than the one before: merges. */
+  readonly mergeCount: number;
   /** By generation, from 1. */
   readonly generations: readonly ModelGeneration[];
 }
@@ -33,10 +35,14 @@ export interface ModelGeneration {
   readonly origin: { readonly namespace: string; readonly generation: number } | undefined;
 }
 
+/** What was read of names already: births from others, and births from those, would else be read over and over. */
+export type KnownGenerations = Map<string, readonly ModelGeneration[]>;
+
 export function readLogModel(
   objects: ReadonlyMap<string, { readonly bytes: Uint8Array }>,
   namespace: string,
   generationMax = Number.POSITIVE_INFINITY,
+  known: KnownGenerations = new Map(),
 ): LogModel {
   const prefix = logPrefix(namespace);
   const keys = [...objects.keys()]
@@ -48,6 +54,8 @@ export function readLogModel(
   let counts = new Map<number, number>();
   let alive = false;
   let segmentCount = 0;
+  let mergeCount = 0;
+  let indexedThrough = 0n;
   let attributes: string[] = [];
   let previous: { readonly hash: Uint8Array; readonly commitId: string } | undefined;
   keys.forEach((key, index) => {
@@ -58,13 +66,17 @@ export function readLogModel(
     if (Buffer.compare(header.previousHash, previous?.hash ?? new Uint8Array(0)) !== 0)
       throw new Error(`the chain breaks at ${key}`);
     previous = { hash: entry.hash, commitId: header.commitId };
-    if (header.kind.case === 'manifest') segmentCount = Number(header.kind.value.segmentCount);
+    if (header.kind.case === 'manifest') {
+      segmentCount = Number(header.kind.value.segmentCount);
+      if (header.kind.value.indexedThrough === indexedThrough) mergeCount++;
+      indexedThrough = header.kind.value.indexedThrough;
+    }
     const writes = new Set<number>();
     let inheritedFrom: Instant | undefined;
     if (header.kind.case === 'birth') {
       const { origin } = header.kind.value;
       // What it inherits was there before it, so this comes to an end.
-      const source = origin === undefined ? undefined : instantOf(objects, origin);
+      const source = origin === undefined ? undefined : instantOf(objects, origin, known);
       rows = new Map(source?.rows);
       counts = new Map(source?.counts);
       attributes = [...(source?.attributes ?? [])];
@@ -99,12 +111,18 @@ export function readLogModel(
           : { namespace: inheritedFrom.namespace, generation: Number(inheritedFrom.generation) },
     });
   });
-  return { head: keys.length, segmentCount, generations };
+  return { head: keys.length, segmentCount, mergeCount, generations };
 }
 
-function instantOf(objects: Parameters<typeof readLogModel>[0], origin: Instant): ModelGeneration {
+function instantOf(
+  objects: Parameters<typeof readLogModel>[0],
+  origin: Instant,
+  known: KnownGenerations,
+): ModelGeneration {
   const generation = Number(origin.generation);
-  const source = readLogModel(objects, origin.namespace, generation).generations[generation - 1];
+  const isKnown = generation <= (known.get(origin.namespace)?.length ?? 0);
+  if (!isKnown) known.set(origin.namespace, readLogModel(objects, origin.namespace, generation, known).generations);
+  const source = known.get(origin.namespace)?.[generation - 1];
   if (source?.alive !== true || source.incarnation !== origin.incarnation)
     throw new Error(`a birth from ${origin.namespace} at ${generation}, where that does not live`);
   return source;

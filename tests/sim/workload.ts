@@ -23,6 +23,8 @@ export interface WorkloadDeps {
   readonly endShare: number;
   /** Share of branches, snapshots, restores and exports. */
   readonly lineageShare?: number;
+  /** Names that are born from others; default: all. */
+  readonly heirs?: readonly string[];
   /** Longest wait between two operations. */
   readonly pauseMsMax: number;
 }

@@ -4,6 +4,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -18,6 +19,8 @@ export interface S3Server {
   readonly secretAccessKey: string;
   /** Which way was taken, for people. */
   readonly origin: string;
+  /** Stops the server's process where it stands, or lets it go on; undefined: it is no process of ours. */
+  readonly signal?: (name: 'SIGSTOP' | 'SIGCONT') => void;
   stop(): Promise<void>;
 }
 
@@ -163,7 +166,8 @@ async function startProcess(binary: string, origin: string): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'lagoon-test-s3-'));
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const script = '"$0" "$@" & p=$!; cat > /dev/null; kill $p; wait $p; rm -rf "$LAGOON_TEST_S3_FOLDER"';
+  const script =
+    '"$0" "$@" > /dev/null & p=$!; echo $p; cat > /dev/null; kill $p; kill -CONT $p; wait $p; rm -rf "$LAGOON_TEST_S3_FOLDER"';
   const child = spawn('sh', ['-c', script, binary, 'server', folder, '--address', `127.0.0.1:${port}`, '--quiet'], {
     env: {
       PATH: process.env.PATH,
@@ -174,18 +178,25 @@ async function startProcess(binary: string, origin: string): Promise<S3Server> {
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
     },
-    stdio: ['pipe', 'ignore', 'ignore'],
+    stdio: ['pipe', 'pipe', 'ignore'],
   });
   child.unref();
+  const pid = await firstNumber(child.stdout);
+  const signal = (name: 'SIGSTOP' | 'SIGCONT'): void => void process.kill(pid, name);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
     child.ref();
     child.stdin.end();
     await exited;
   };
-  if (await becomesReady(endpoint)) return { endpoint, accessKeyId, secretAccessKey, origin, stop };
+  if (await becomesReady(endpoint)) return { endpoint, accessKeyId, secretAccessKey, origin, signal, stop };
   await stop();
   throw new Error(`${binary} did not become ready on ${endpoint} within ${readyTimeoutMs} ms`);
+}
+
+async function firstNumber(output: Readable): Promise<number> {
+  for await (const chunk of output) return Number(String(chunk));
+  throw new Error('the shell did not say which process it started');
 }
 
 async function becomesReady(endpoint: string): Promise<boolean> {
