@@ -29,7 +29,7 @@ export function startNemesis(
   clock: Clock,
   random: Random,
   cluster: ChaosCluster,
-  store: Pick<SharedStore, 'signal'>,
+  store: Pick<SharedStore, 'freeze'>,
 ): Nemesis {
   const counts: DeedCounts = new Map();
   const calming = new AbortController();
@@ -60,18 +60,18 @@ export function startNemesis(
     cutLinks.delete(name);
   };
   /** The server behind the hops stands still for everybody, with what it has begun. */
-  const freeze = async (signal: NonNullable<SharedStore['signal']>, durationMs: number): Promise<void> => {
+  const freezeStore = async (freeze: NonNullable<SharedStore['freeze']>, durationMs: number): Promise<void> => {
     isFrozen = true;
-    signal('SIGSTOP');
+    await freeze(true);
     await sleepUntilCalm(clock, durationMs, calming.signal);
-    signal('SIGCONT');
+    await freeze(false);
     isFrozen = false;
   };
   const disturbStore = (): void => {
     const durationMs = random.float() * freezeMsMax;
-    if (store.signal === undefined || isFrozen) return;
+    if (store.freeze === undefined || isFrozen) return;
     count('freeze store');
-    track(freeze(store.signal, durationMs));
+    track(freezeStore(store.freeze, durationMs));
   };
   const disturbLink = (): void => {
     const free = [...cluster.links].filter(([name]) => !cutLinks.has(name));

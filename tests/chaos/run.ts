@@ -15,15 +15,21 @@ const clock = createSystemClock();
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 let close = async (): Promise<void> => {};
+let closing: Promise<void> | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void close().finally(() => process.exit(1)));
+  process.once(signal, () => {
+    closing = close().finally(() => process.exit(1));
+  });
 }
 
 print(`chaos: SEED=${seed} MINUTES=${minutes}`);
 for (const store of stores) {
   const options = { store, seed, roundCount, roundMs, untilIndexed: true, report: print };
-  const { wrong, counts, logs } = await runChaos(clock, options, (closing) => {
-    close = closing;
+  const { wrong, counts, logs } = await runChaos(clock, options, (closeAll) => {
+    close = closeAll;
+  }).catch(async (error: unknown) => {
+    await closing; // the rounds fail when it begins, and nothing may be left behind
+    throw error;
   });
   if (wrong.length > 0) {
     print(logs.slice(-logCharactersMax));

@@ -15,7 +15,7 @@ export interface SharedStore {
   /** Flags of one member, and the hop between it and the store where there is a network between them. */
   open(port: () => Promise<number>): Promise<{ readonly flags: Flags; readonly link: TcpProxy | undefined }>;
   /** Stops the store itself where it stands, for all at once, or lets it go on; undefined: cannot be done. */
-  readonly signal?: ((name: 'SIGSTOP' | 'SIGCONT') => void) | undefined;
+  readonly freeze?: ((isFrozen: boolean) => Promise<void>) | undefined;
   close(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ async function openBucket(): Promise<SharedStore> {
   return {
     name: 's3',
     objects,
-    signal: s3.signal,
+    freeze: s3.freeze,
     open: async (port) => {
       const link = await startTcpProxy(new URL(endpoint), await port());
       links.push(link);

@@ -19,8 +19,8 @@ export interface S3Server {
   readonly secretAccessKey: string;
   /** Which way was taken, for people. */
   readonly origin: string;
-  /** Stops the server's process where it stands, or lets it go on; undefined: it is no process of ours. */
-  readonly signal?: (name: 'SIGSTOP' | 'SIGCONT') => void;
+  /** Stops the server where it stands, or lets it go on; undefined: somebody else runs it. */
+  readonly freeze?: (isFrozen: boolean) => Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -155,6 +155,9 @@ async function startContainer(name: string): Promise<S3Server> {
     accessKeyId,
     secretAccessKey,
     origin: `container of ${name}`,
+    freeze: async (isFrozen) => {
+      await run('docker', [isFrozen ? 'pause' : 'unpause', container.getId()]);
+    },
     stop: async () => {
       await container.stop();
     },
@@ -182,14 +185,14 @@ async function startProcess(binary: string, origin: string): Promise<S3Server> {
   });
   child.unref();
   const pid = await firstNumber(child.stdout);
-  const signal = (name: 'SIGSTOP' | 'SIGCONT'): void => void process.kill(pid, name);
+  const freeze = async (isFrozen: boolean): Promise<void> => void process.kill(pid, isFrozen ? 'SIGSTOP' : 'SIGCONT');
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
     child.ref();
     child.stdin.end();
     await exited;
   };
-  if (await becomesReady(endpoint)) return { endpoint, accessKeyId, secretAccessKey, origin, signal, stop };
+  if (await becomesReady(endpoint)) return { endpoint, accessKeyId, secretAccessKey, origin, freeze, stop };
   await stop();
   throw new Error(`${binary} did not become ready on ${endpoint} within ${readyTimeoutMs} ms`);
 }

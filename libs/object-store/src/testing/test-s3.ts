@@ -10,8 +10,8 @@ export interface TestS3 {
   readonly secretAccessKey: string;
   /** Which way it was had, for people. */
   readonly origin: string;
-  /** Stops the server's process where it stands, or lets it go on; undefined: it is no process of this one's. */
-  readonly signal?: (name: 'SIGSTOP' | 'SIGCONT') => void;
+  /** Stops the server where it stands, or lets it go on; undefined: others share it. */
+  readonly freeze?: (isFrozen: boolean) => Promise<void>;
   /** A new bucket of the caller's own; its name. */
   createBucket(): Promise<string>;
   /** Stops the server when this call started it; one that is shared stays. */
