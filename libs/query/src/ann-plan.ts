@@ -44,17 +44,28 @@ interface AnnBudget {
 /** Most candidates of one query. */
 const candidateCountMax = 20_000;
 
-/** `nearest` gives the leaves of all segments by distance, and is not asked where exact search is cheaper. */
+/**
+ * `nearest` gives the nearest leaves of all segments by distance, so many or all, and is not asked where exact search is cheaper. Its last
+ * answer is what `visitedCount` counts in.
+ */
 export function planAnn(
   rows: readonly IndexedRows[],
   limit: number,
   recall: number,
-  nearest: () => NearestLeaves,
+  nearest: (leavesMax?: number) => NearestLeaves,
 ): AnnAccess {
   const budget = sumBudgets(rows, limit, recall);
   const matchCount = sum(rows, (one) => one.matchCount);
   if (matchCount <= limit) return { kind: 'exact', reason: 'no more matches than rows asked for' };
   if (sum(rows, exactBytes) <= probeBytes(rows, budget)) return { kind: 'exact', reason: 'few matches' };
+  if (rows.every(({ admitted }) => admitted === undefined)) {
+    const leaves = nearest(budget.leafCount);
+    const visitedCount = leaves.leaves.length;
+    let rowCount = 0;
+    for (let i = 0; i < visitedCount; i++) rowCount += leafAt(rows, leaves, i).rowCount;
+    const { candidateCount } = budget;
+    if (rowCount >= limit) return { kind: 'probe', reason: 'learned budget', candidateCount, visitedCount, rowCount };
+  }
   return visitLeaves(rows, nearest(), budget, limit, matchCount);
 }
 

@@ -38,8 +38,8 @@ export function rankByAnn(search: VectorSearch, recall: number, blocks: readonly
   if (indexed.length === 0) return outcomeOf(top, scannedRowCount, 0, true);
   const scorer = context.listScorer;
   let nearest: NearestLeaves | undefined;
-  const nearestLeaves = (): NearestLeaves => {
-    nearest ??= scorer.nearestLeaves({ ...metricOf(target), leavesMax: leafCountOf(indexed) }, indexed.map(leavesOf));
+  const nearestLeaves = (leavesMax = leafCountOf(indexed)): NearestLeaves => {
+    nearest = scorer.nearestLeaves({ ...metricOf(target), leavesMax }, indexed.map(leavesOf));
     return nearest;
   };
   const access = planAnn(indexed, limit, recall, nearestLeaves);
@@ -47,7 +47,7 @@ export function rankByAnn(search: VectorSearch, recall: number, blocks: readonly
     for (const { job, position } of indexed) scannedRowCount += scanRows(search, job, position, access.reason);
     return outcomeOf(top, scannedRowCount, 0, true);
   }
-  visit(scorer, search, indexed, access, nearestLeaves());
+  visit(scorer, search, indexed, access, nearest ?? nearestLeaves());
   return outcomeOf(top, scannedRowCount, access.rowCount, false);
 }
 
