@@ -17,8 +17,9 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 let close = async (): Promise<void> => {};
 let closing: Promise<void> | undefined;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    closing = close().finally(() => process.exit(1));
+  // Not `once`: where no listener is left, a library of the container's ends the process at once.
+  process.on(signal, () => {
+    closing ??= close().finally(() => process.exit(1));
   });
 }
 
