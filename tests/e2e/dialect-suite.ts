@@ -499,8 +499,6 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       const missing = async (call: () => PromiseLike<unknown>, name: string) =>
         await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
       await missing(() => ns.copyFrom({ source_namespace: 'x', source_region: 'eu' }), 'source_region');
-      await missing(() => ns.explainQuery({ rank_by: ['id', 'asc'] }), 'explain_query');
-      await missing(() => ns.recall({ num: 1 }), 'recall');
       await missing(() => ns.updateMetadata({ pinning: true }), 'metadata');
     });
 
