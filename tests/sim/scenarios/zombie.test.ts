@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { logKey } from '@lagoon/namespace';
+import { readLogModel } from '../log-model.ts';
 import { callUntilAnswered, type World } from '../world.ts';
 import {
   answered,
@@ -113,5 +114,31 @@ describe('a zombie wakes after its next number was removed', () => {
     world.cluster.writesTo = 0;
     expect((await write(world, 2, [2], 'key-2')).status).toBe(200);
     await expectContent(world, { ...content, 2: 2 });
+  });
+});
+
+describe('a slow walk over old entries', () => {
+  test('while garbage collection deletes ahead: the reader starts over, for entries that exist prove nothing', async () => {
+    const world = createScenario();
+    world.cluster.writesTo = 0;
+    await write(world, 1, [1]);
+    await expectContent(world, { 1: 1 }); // every node's view is proven now
+    world.network.onMessage = ({ method, to }) =>
+      method === 'notify' && /query/.test(to) ? { isLost: true } : undefined;
+    for (let w = 2; w < 12; w++) await write(world, w, [w]);
+    const newest = () => readLogModel(world.store.objects, namespace).generations.at(-1);
+    await until(world, () => newest()?.kind === 'manifest' && (newest()?.generation ?? 0) > 11, 20_000);
+    await pass(world, 20_000); // the proof is young when the walk begins, and old when it ends
+    let readCount = 0;
+    world.store.onCall = ({ actor, verb, key }) => {
+      if (verb !== 'get' || !/query-0/.test(actor.name) || !/\/log\//.test(key)) return undefined;
+      if (++readCount === 4) raiseFloor(world);
+      if (readCount === 1) return { delayMs: 8_000 };
+      return readCount === 2 ? { delayMs: 4_000 } : undefined;
+    };
+    const body = { rank_by: ['id', 'asc'], limit: 100, include_attributes: ['w'] };
+    const seen = await callUntilAnswered(world, 'POST', `${path}/query`, body, {}, 0);
+    expect(readCount).toBeGreaterThanOrEqual(4);
+    expect(contentOf(seen)).toEqual(Object.fromEntries(Array.from({ length: 11 }, (_, i) => [i + 1, i + 1])));
   });
 });
