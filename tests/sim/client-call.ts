@@ -21,6 +21,8 @@ const requestTimeoutMs = 40_000;
 const retryCountMax = 4_000;
 /** So many answers in a row that say that something is broken are no passing fault. */
 const failureCountMax = 200;
+/** From here on a client waits for minutes: a builder that stands still for days keeps its namespace under backpressure as long. */
+const patientFrom = 1_000;
 
 /** One request of a client; undefined: no answer. */
 export async function request(actor: Actor, send: Send, call: Call): Promise<Answer | undefined> {
@@ -55,7 +57,8 @@ export async function requestUntilKnown(actor: Actor, random: Random, send: Send
     const answer = await request(actor, send, call);
     if (answer !== undefined && (answer.status === 200 || isFinal(answer.status))) return answer;
     failureCount = answer?.status === 500 ? failureCount + 1 : 0;
-    await actor.clock.sleep(50 + random.float() * Math.min(3_000, 100 * 2 ** attempt));
+    const delayMsMax = attempt < patientFrom ? 3_000 : 600_000;
+    await actor.clock.sleep(50 + random.float() * Math.min(delayMsMax, 100 * 2 ** attempt));
   }
   throw new Error(`${call.method} ${call.path} found no answer that stands`);
 }
