@@ -40,7 +40,7 @@ async function saturate(world: World): Promise<Map<number, number>> {
       running = 0;
     });
   }
-  await until(world, () => running === 0);
+  await until(world, () => running === 0, durationMs + 600_000);
   if (failure !== undefined) throw failure;
   return content;
 }
