@@ -90,42 +90,47 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
     }
   };
 
+  const traced = async <R>(
+    attributes: Parameters<Tracer['startSpan']>[1],
+    traceparent: string | undefined,
+    work: () => Promise<R>,
+  ): Promise<R> => {
+    const span = tracer.startSpan('query', attributes, traceparent);
+    try {
+      return await work();
+    } catch (error) {
+      span.recordError(error);
+      throw error;
+    } finally {
+      span.end();
+    }
+  };
+
   const service: ServiceImplementation<typeof QueryNodeService> = {
     query: (request, { signal, traceparent }) =>
       accept(async () => {
-        checkNamespaceName(request.namespace);
+        const { namespace } = request;
+        checkNamespaceName(namespace);
         const spec = readQuery(request);
         const consistency = readConsistency(request.consistency);
-        const span = tracer.startSpan('query', { namespace: request.namespace }, traceparent);
-        try {
-          const answer = () => engine.query(request.namespace, spec, consistency, signal);
-          return queryResponse(await limiter.run(request.namespace, answer, signal), spec);
-        } catch (error) {
-          span.recordError(error);
-          throw error;
-        } finally {
-          span.end();
-        }
+        return await traced({ namespace }, traceparent, async () => {
+          const answer = () => engine.query(namespace, spec, consistency, signal);
+          return queryResponse(await limiter.run(namespace, answer, signal), spec);
+        });
       }),
     multiQuery: ({ namespace, queries, consistency, fusion }, { signal, traceparent }) =>
       accept(async () => {
         checkNamespaceName(namespace);
         if (fusion !== undefined) throw invalidArgument('a query node does not fuse: ask the gateway');
         const specs = readQueries(queries);
-        const span = tracer.startSpan('query', { namespace, queries: specs.length }, traceparent);
-        try {
+        return await traced({ namespace, queries: specs.length }, traceparent, async () => {
           const answer = () => engine.queryAll(namespace, specs, readConsistency(consistency), signal);
           const results = await limiter.run(namespace, answer, signal);
           return {
             results: results.map((result, i) => queryResponse(result, specs[i] as QuerySpec)),
             manifestGeneration: BigInt(results[0]?.generation ?? 0),
           };
-        } catch (error) {
-          span.recordError(error);
-          throw error;
-        } finally {
-          span.end();
-        }
+        });
       }),
     measureRecall: (request, { signal }) =>
       accept(async () => {
