@@ -6,8 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, Index, type Table } from '@lancedb/lancedb';
-import { type GloveVectors, loadGlove } from './glove.ts';
-import { createHttpClient, type HttpClient } from './http-client.ts';
+import { type GloveVectors, loadGlove, queryVector } from './glove.ts';
+import { createHttpClient, type HttpClient, untilIndexed } from './http-client.ts';
 import { runLagoon, startLagoon } from './lagoon-process.ts';
 import { quantile } from './statistics.ts';
 
@@ -32,12 +32,12 @@ async function measure(glove: GloveVectors, folder: string): Promise<void> {
   const source = ['--source', 'glove', '--namespace', 'glove', '--state', join(folder, 'import.json')];
   await runLagoon(['import', '--url', lagoon.url, ...source]);
   using client = createHttpClient(lagoon.url, 8);
-  print(`index lag zero ${(await settled(client)).toFixed(1)} s after the last write`);
+  print(`index lag zero ${(await untilIndexed(client, 'glove', 300)).toFixed(1)} s after the last write`);
   const startedAt = performance.now();
   const table = await loadLance(glove, join(folder, 'lance'));
   print(`LanceDB written and indexed in ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
 
-  const queries = Array.from({ length: queryCount + warmUpCount }, (_, i) => queryVector(glove, i));
+  const queries = Array.from({ length: queryCount + warmUpCount }, (_, i) => queryVector(glove, i, 0.3));
   const truth: Set<number>[] = [];
   for (const query of queries) truth.push(new Set(await ask(client, query, 'kNN')));
   print(
@@ -122,26 +122,6 @@ async function loadLance(glove: GloveVectors, path: string): Promise<Table> {
 
 function base64(vector: Float32Array): string {
   return Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64');
-}
-
-/** A row of the set, moved a little, so that no query is a stored vector. */
-function queryVector(glove: GloveVectors, index: number): Float32Array {
-  const row = (index * 7919) % glove.rowCount;
-  const query = glove.values.slice(row * glove.dims, (row + 1) * glove.dims);
-  for (let d = 0; d < query.length; d++) query[d] = (query[d] as number) + 0.3 * Math.sin(index * 31 + d);
-  return query;
-}
-
-/** Seconds until nothing waits to be indexed. */
-async function settled(client: HttpClient): Promise<number> {
-  const startedAt = performance.now();
-  for (;;) {
-    const metadata = (await client.get('/v2/namespaces/glove/metadata')) as { index: { status: string } };
-    const seconds = (performance.now() - startedAt) / 1000;
-    if (metadata.index.status === 'up-to-date') return seconds;
-    if (seconds > 300) throw new Error('the index is not up to date after five minutes');
-    await new Promise((done) => setTimeout(done, 100));
-  }
 }
 
 function print(line: string): void {

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from '@lancedb/lancedb';
-import { type GloveVectors, loadGlove } from './glove.ts';
-import { createHttpClient, type HttpClient } from './http-client.ts';
+import { type GloveVectors, loadGlove, queryVector } from './glove.ts';
+import { createHttpClient, untilIndexed } from './http-client.ts';
 import { runLagoon, startLagoon } from './lagoon-process.ts';
 import { quantile } from './statistics.ts';
 
@@ -46,14 +46,14 @@ async function measure(glove: GloveVectors, folder: string): Promise<void> {
   );
 
   using client = createHttpClient(lagoon.url, 1);
-  const indexSeconds = await indexed(client);
+  const indexSeconds = await untilIndexed(client, 'glove', 120);
   print(`index lag zero ${indexSeconds.toFixed(1)} s after the last write`);
 
   const ours: number[] = [];
   const theirs: number[] = [];
   let overlap = 0;
   for (let i = 0; i < queryCount + warmUpCount; i++) {
-    const query = queryVector(glove, i);
+    const query = queryVector(glove, i, 0.05);
     const body = JSON.stringify({ rank_by: ['vector', 'kNN', Buffer.from(query.buffer).toString('base64')], limit: k });
     const startedAt = performance.now();
     const answer = (await client.post('/v2/namespaces/glove/query', body)) as { rows: { id: number }[] };
@@ -100,26 +100,6 @@ async function loadLance(glove: GloveVectors, path: string) {
   }
   await table.optimize();
   return table;
-}
-
-/** A row of the set, moved a little, so that no query is a stored vector. */
-function queryVector(glove: GloveVectors, index: number): Float32Array {
-  const row = (index * 7919) % glove.rowCount;
-  const query = glove.values.slice(row * glove.dims, (row + 1) * glove.dims);
-  for (let d = 0; d < query.length; d++) query[d] = (query[d] as number) + 0.05 * Math.sin(index * 31 + d);
-  return query;
-}
-
-/** Seconds until nothing waits to be indexed. */
-async function indexed(client: HttpClient): Promise<number> {
-  const startedAt = performance.now();
-  for (;;) {
-    const metadata = (await client.get('/v2/namespaces/glove/metadata')) as { index: { status: string } };
-    const seconds = (performance.now() - startedAt) / 1000;
-    if (metadata.index.status === 'up-to-date') return seconds;
-    if (seconds > 120) throw new Error('the index is not up to date after two minutes');
-    await new Promise((done) => setTimeout(done, 100));
-  }
 }
 
 function print(line: string): void {

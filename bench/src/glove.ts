@@ -28,3 +28,11 @@ async function writePacked(path: string): Promise<void> {
   await writeFile(`${path}.new`, new Uint8Array(values.buffer));
   await rename(`${path}.new`, path);
 }
+
+/** A row of the set, each number moved by so much at most, so that no query is a stored vector. */
+export function queryVector(glove: GloveVectors, index: number, moved: number): Float32Array {
+  const row = (index * 7919) % glove.rowCount;
+  const query = glove.values.slice(row * glove.dims, (row + 1) * glove.dims);
+  for (let d = 0; d < query.length; d++) query[d] = (query[d] as number) + moved * Math.sin(index * 31 + d);
+  return query;
+}

@@ -33,3 +33,15 @@ export function createHttpClient(url: string, connectionCount: number): HttpClie
     [Symbol.dispose]: () => agent.destroy(),
   };
 }
+
+/** Seconds until nothing of the namespace waits to be indexed; throws when it takes too long. */
+export async function untilIndexed(client: HttpClient, namespace: string, secondsMax: number): Promise<number> {
+  const startedAt = performance.now();
+  for (;;) {
+    const metadata = (await client.get(`/v2/namespaces/${namespace}/metadata`)) as { index: { status: string } };
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (metadata.index.status === 'up-to-date') return seconds;
+    if (seconds > secondsMax) throw new Error(`the index is not up to date after ${secondsMax} seconds`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+}
