@@ -1,5 +1,12 @@
 import { invalidArgument, unimplemented } from '@lagoon/base';
-import { type AttributeType, limits, type ScalarType, scalarTypes, type VectorElement } from './schema.ts';
+import {
+  type AttributeType,
+  limits,
+  type ScalarType,
+  scalarTypes,
+  type VectorElement,
+  type VectorType,
+} from './schema.ts';
 
 const sparseType = '{}f16';
 
@@ -7,7 +14,7 @@ const vectorPattern = /^\[([0-9]{1,9})\](f32|f16|i8)$/;
 
 /**
  * A type as the HTTP dialect spells it: `string`, `[]string`, `[100]f32`.
- * Throws `invalid_argument` for no type at all, `unimplemented` for multi-vector types and other elements.
+ * Throws `invalid_argument` for no type at all, `unimplemented` for multi-vector types and sparse vectors of other weights.
  */
 export function parseAttributeType(text: string): AttributeType {
   if (isScalarType(text)) return { kind: 'scalar', scalar: text };
@@ -47,10 +54,9 @@ function checkDims(dims: number, attribute?: string): void {
   throw invalidArgument('vector dimensions out of range', { attribute, dims, max: limits.dimensionsMax });
 }
 
-/** What blocks can hold so far: `unimplemented` for other elements than f32, `invalid_argument` for wrong dimensions. */
-export function checkVectorType(type: Extract<AttributeType, { kind: 'vector' }>, attribute: string): void {
-  if (type.element !== 'f32') throw unimplemented(`vector type ${formatAttributeType(type)}`);
-  checkDims(type.dims, attribute);
+/** Throws `invalid_argument` for wrong dimensions. */
+export function checkVectorType({ dims }: VectorType, attribute: string): void {
+  checkDims(dims, attribute);
 }
 
 function isScalarType(text: string): text is ScalarType {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createBitmap, setBit } from './bitmap.ts';
 import type { BlockInput, ColumnInput } from './block-input.ts';
 import type { DocumentId } from './document-id.ts';
-import { type IdKind, type ScalarType, scalarTypes } from './schema.ts';
+import { type IdKind, type ScalarType, scalarTypes, type VectorElement } from './schema.ts';
 import { packSparseEntry, sparseDimensionMax } from './sparse-entry.ts';
 import type { AttributeValue } from './value.ts';
 
@@ -59,14 +59,11 @@ function arbitraryColumn(rowCount: number): fc.Arbitrary<ColumnInput> {
       .map((values): ColumnInput => ({ name: '', type: { kind: 'array', scalar: type }, values })),
   );
   const vectors = fc
-    .integer({ min: 1, max: 5 })
-    .chain((dims) =>
+    .record({ dims: fc.integer({ min: 1, max: 5 }), element: fc.constantFrom(...vectorElements) })
+    .chain(({ dims, element }) =>
       fc
-        .array(
-          fc.option(fc.array(fc.float({ noNaN: true, min: -1e9, max: 1e9 }), { minLength: dims, maxLength: dims })),
-          rows,
-        )
-        .map((values) => vectorInput('', dims, values)),
+        .array(fc.option(fc.array(arbitraryComponents[element], { minLength: dims, maxLength: dims })), rows)
+        .map((values) => vectorInput('', dims, values, element)),
     );
   return fc.oneof(scalars, arrays, vectors, sparseVectors(rows));
 }
@@ -82,14 +79,28 @@ function sparseVectors(rows: { readonly minLength: number; readonly maxLength: n
     .map((values): ColumnInput => ({ name: '', type: { kind: 'array', scalar: 'entry' }, values }));
 }
 
-export function vectorInput(name: string, dims: number, rows: readonly (readonly number[] | null)[]): ColumnInput {
+export const vectorElements = ['f32', 'f16', 'i8'] as const;
+
+/** Numbers that the element holds exactly. */
+export const arbitraryComponents: { readonly [E in VectorElement]: fc.Arbitrary<number> } = {
+  f32: fc.float({ noNaN: true, min: -1e9, max: 1e9 }),
+  f16: fc.float({ noNaN: true, min: -65_504, max: 65_504 }).map((value) => Math.f16round(value)),
+  i8: fc.integer({ min: -128, max: 127 }),
+};
+
+export function vectorInput(
+  name: string,
+  dims: number,
+  rows: readonly (readonly number[] | null)[],
+  element: VectorElement = 'f32',
+): ColumnInput {
   const values = new Float32Array(rows.length * dims);
   const nulls = createBitmap(rows.length);
   for (const [row, vector] of rows.entries()) {
     if (vector === null) setBit(nulls, row);
     else values.set(vector, row * dims);
   }
-  return { name, type: { kind: 'vector', element: 'f32', dims }, values, nulls };
+  return { name, type: { kind: 'vector', element, dims }, values, nulls };
 }
 
 /** One of everything: the content of golden/columns.v1.bin. */

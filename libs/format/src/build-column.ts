@@ -1,4 +1,4 @@
-import { invalidArgument } from '@lagoon/base';
+import { type ErrorContext, invalidArgument } from '@lagoon/base';
 import { createBitmap, setBit } from './bitmap.ts';
 import type { ArrayColumn, NullBitmap, ScalarColumn } from './column.ts';
 import { u64Max } from './document-id.ts';
@@ -10,7 +10,7 @@ import { parseUuidInto } from './uuid.ts';
 import type { AttributeValue } from './value.ts';
 
 /** Throws `invalid_argument` about one row of the column; the caller knows the attribute's name and the row's id. */
-export type RejectValue = (row: number, problem: string) => never;
+export type RejectValue = (row: number, problem: string, facts?: ErrorContext) => never;
 
 /** A scalar column from one value per row. */
 export function buildScalarColumn(

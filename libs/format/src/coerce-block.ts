@@ -42,12 +42,13 @@ function coerceColumn(named: NamedColumn, block: Block, schema: Schema): NamedCo
 
 function convert({ name, type, column }: NamedColumn, to: AttributeType, block: Block): Column {
   if (isAllNull(column, block.rowCount)) return missingColumn(to, block.rowCount);
-  const reject: RejectValue = (row, problem) => {
+  const reject: RejectValue = (row, problem, facts) => {
     throw invalidArgument(problem, {
       attribute: name,
       id: idAt(block.ids, row),
       type: formatAttributeType(type),
       expected: formatAttributeType(to),
+      ...facts,
     });
   };
   if (!canConvertColumn(column, type, to)) reject(firstPresent(column, block.rowCount), 'attribute is of another type');

@@ -4,6 +4,7 @@ import type { Column, NamedColumn, ScalarColumn } from './column.ts';
 import { scalarWidth } from './layout.v1.ts';
 import { scalarColumnOf } from './scalar-column.ts';
 import type { AttributeType } from './schema.ts';
+import { vectorElementBytes, vectorValuesOf } from './vector-element.ts';
 import { verifyColumn } from './verify-block.v1.ts';
 
 /** What decides how many bytes a column takes when it lies alone (docs/formats/segment.v1.md, columns). */
@@ -41,8 +42,7 @@ export function columnParts(shape: ColumnShape): {
     end = offset + length;
   };
   if (type.kind === 'vector') {
-    assert(type.element === 'f32', 'vectors are f32');
-    add('values', 4 * type.dims * rowCount);
+    add('values', vectorElementBytes(type.element) * type.dims * rowCount);
     add('inverseNorms', 4 * rowCount);
   } else {
     const count = type.kind === 'array' ? shape.elementCount : rowCount;
@@ -109,9 +109,9 @@ export function openColumn(bytes: Uint8Array, shape: ColumnShape): Column {
   };
   const nulls = shape.hasNulls ? part('nulls') : undefined;
   if (type.kind === 'vector') {
-    const { dims } = type;
-    const values = float32View(part('values'));
-    return { kind: 'vector', element: 'f32', dims, nulls, values, inverseNorms: float32View(part('inverseNorms')) };
+    const { element, dims } = type;
+    const values = vectorValuesOf(element, part('values'));
+    return { kind: 'vector', element, dims, nulls, values, inverseNorms: float32View(part('inverseNorms')) };
   }
   const offsets = parts.has('valueOffsets') ? uint32View(part('valueOffsets')) : undefined;
   if (offsets !== undefined && offsets.at(-1) !== shape.valueBytes) {
@@ -140,7 +140,8 @@ export function columnRowRanges(
     const { offset } = parts.get(name) ?? { offset: 0 };
     return { start: offset + start, end: offset + end };
   };
-  const ranges = [range('values', 4 * type.dims * from, 4 * type.dims * to), range('inverseNorms', 4 * from, 4 * to)];
+  const rowBytes = vectorElementBytes(type.element) * type.dims;
+  const ranges = [range('values', rowBytes * from, rowBytes * to), range('inverseNorms', 4 * from, 4 * to)];
   return shape.hasNulls ? [...ranges, range('nulls', from >>> 3, (to + 7) >>> 3)] : ranges;
 }
 
@@ -156,10 +157,10 @@ export function openColumnRows(bytes: readonly Uint8Array[], shape: ColumnShape,
   const copies = [new Uint8Array(values), new Uint8Array(norms)] as const;
   return {
     kind: 'vector',
-    element: 'f32',
+    element: type.element,
     dims: type.dims,
     nulls: nulls !== undefined && nextBit(nulls, 0) >= 0 ? nulls : undefined,
-    values: float32View(copies[0]),
+    values: vectorValuesOf(type.element, copies[0]),
     inverseNorms: float32View(copies[1]),
   };
 }

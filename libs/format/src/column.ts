@@ -1,4 +1,5 @@
-import type { AttributeType, IdKind, ScalarType } from './schema.ts';
+import type { AttributeType, IdKind, ScalarType, VectorElement } from './schema.ts';
+import type { VectorValues } from './vector-element.ts';
 
 /**
  * Columns of a block, read in place: every typed array is a view of the block's bytes, none is a copy.
@@ -59,14 +60,15 @@ export interface ArrayColumn {
 
 /**
  * n × dims values, row-major; a missing row is zeros. 16-byte aligned relative to the block.
- * `inverseNorms[r]` = 1 / ‖row r‖ computed in f64, rounded to f32; 0 for a zero or missing vector.
+ * `inverseNorms[r]` = 1 / ‖row r‖ of the values as stored, computed in f64, rounded to f32; 0 for a zero or missing vector.
  */
 export interface VectorColumn {
   readonly kind: 'vector';
-  readonly element: 'f32';
+  readonly element: VectorElement;
   readonly dims: number;
   readonly nulls: NullBitmap;
-  readonly values: Float32Array;
+  /** The typed array of the element. */
+  readonly values: VectorValues;
   readonly inverseNorms: Float32Array;
 }
 

@@ -4,7 +4,7 @@ import { buildVectorColumn } from './build-vectors.ts';
 import type { ArrayColumn, Column, NullBitmap, ScalarColumn, VectorColumn } from './column.ts';
 import { parseDatetime } from './datetime.ts';
 import { decodeText } from './id-column.ts';
-import type { AttributeType, ScalarType } from './schema.ts';
+import type { AttributeType, ScalarType, VectorType } from './schema.ts';
 import { canConvert } from './type-conversion.ts';
 import type { AttributeValue } from './value.ts';
 import { isNull } from './value-at.ts';
@@ -13,7 +13,7 @@ const i64Max = 0x7fff_ffff_ffff_ffffn;
 
 /** A column as another type that `canConvertColumn` allows; calls `reject` with the first row whose value does not fit. */
 export function convertColumn(column: Column, to: AttributeType, rowCount: number, reject: RejectValue): Column {
-  if (to.kind === 'vector') return toVectors(column, to.dims, rowCount, reject);
+  if (to.kind === 'vector') return toVectors(column, to, rowCount, reject);
   if (column.kind === 'vector') return column;
   if (to.kind === 'array' && hasNoElements(column)) {
     return { ...column, scalar: to.scalar, elements: buildScalarColumn(to.scalar, [], reject) };
@@ -74,7 +74,12 @@ function parseAs(to: ScalarType, text: string, row: number, reject: RejectValue)
   return text;
 }
 
-function toVectors(column: Column, dims: number, rowCount: number, reject: RejectValue): VectorColumn {
+/** By way of f32, whatever the numbers come as: so they mean the same in every form. */
+function toVectors(column: Column, to: VectorType, rowCount: number, reject: RejectValue): VectorColumn {
+  const { dims } = to;
+  if (column.kind === 'vector') {
+    return buildVectorColumn(to, new Float32Array(column.values), column.nulls, reject);
+  }
   const values = new Float32Array(rowCount * dims);
   for (let row = 0; row < rowCount; row++) {
     if (isNull(column.nulls, row)) continue;
@@ -82,10 +87,10 @@ function toVectors(column: Column, dims: number, rowCount: number, reject: Rejec
     if (found === dims) continue;
     reject(row, found < 0 ? 'string is not base64 of f32' : `vector has ${found} dimensions`);
   }
-  return buildVectorColumn(dims, values, column.nulls, reject);
+  return buildVectorColumn(to, values, column.nulls, reject);
 }
 
-/** Copies a row's numbers where there are `dims` of them; returns how many there are, -1 for text that is no vector. */
+/** Copies a row's numbers, rounded to f32, where there are `dims` of them; returns how many there are, -1 for text that is no vector. */
 function copyVector(column: Column, row: number, out: Float32Array, at: number, dims: number): number {
   if (column.kind === 'array') {
     const from = column.rowOffsets[row] as number;

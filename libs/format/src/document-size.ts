@@ -4,6 +4,7 @@ import { idAt } from './id-column.ts';
 import { scalarWidth } from './layout.v1.ts';
 import { columnLogicalBytes } from './logical-bytes.ts';
 import { limits } from './schema.ts';
+import { vectorElementBytes } from './vector-element.ts';
 
 /** Throws `invalid_argument` naming the first document above the limit; free where all rows together are below it. */
 export function checkDocumentSizes(ids: IdColumn, columns: readonly NamedColumn[]): void {
@@ -26,7 +27,7 @@ export function valueBytes(column: Column, row: number): number {
     case 'array':
       return scalarBytes(column.elements, column.rowOffsets[row] as number, column.rowOffsets[row + 1] as number);
     case 'vector':
-      return 4 * column.dims;
+      return vectorElementBytes(column.element) * column.dims;
   }
 }
 

@@ -16,8 +16,7 @@ import { writeBlock } from './write-block.v1.ts';
 
 /**
  * Encodes rows and deletes as a columnar block v1 (docs/formats/columns.v1.md), rows sorted by id. Ids that are sorted
- * already cost nothing extra. Throws `invalid_argument`, naming attribute and id, for whatever does not fit; and
- * `unimplemented` for vector elements other than f32.
+ * already cost nothing extra. Throws `invalid_argument`, naming attribute and id, for whatever does not fit.
  */
 export function encodeBlock(input: BlockInput): Uint8Array {
   checkColumns(input.columns);
@@ -45,8 +44,8 @@ function buildNamedColumn(input: ColumnInput, ids: readonly DocumentId[], order:
 }
 
 function buildColumn({ name, type, values, nulls }: ColumnInput, ids: readonly DocumentId[]): Column {
-  const reject: RejectValue = (row, problem) => {
-    throw invalidArgument(problem, { attribute: name, id: ids[row], type: formatAttributeType(type) });
+  const reject: RejectValue = (row, problem, facts) => {
+    throw invalidArgument(problem, { attribute: name, id: ids[row], type: formatAttributeType(type), ...facts });
   };
   if (type.kind === 'vector') {
     if (!(values instanceof Float32Array) || values.length !== ids.length * type.dims) {
@@ -57,7 +56,7 @@ function buildColumn({ name, type, values, nulls }: ColumnInput, ids: readonly D
         values: values.length,
       });
     }
-    return buildVectorColumn(type.dims, values, presentNulls(nulls, ids.length, name), reject);
+    return buildVectorColumn(type, values, presentNulls(nulls, ids.length, name), reject);
   }
   if (values instanceof Float32Array) throw invalidArgument('attribute is not a vector', { attribute: name });
   if (values.length !== ids.length) {

@@ -4,6 +4,7 @@ import type { Column, IdColumn, NullBitmap, ScalarColumn } from './column.ts';
 import { scalarWidth } from './layout.v1.ts';
 import { scalarColumnOf } from './scalar-column.ts';
 import type { AttributeType, IdKind, ScalarType } from './schema.ts';
+import { vectorElementBytes, vectorValuesOf } from './vector-element.ts';
 
 /** Rows to take, in order, as runs of neighbours: run i is the rows [start[i], start[i] + length[i]) of source[i]. */
 export interface GatherPlan {
@@ -47,15 +48,12 @@ export function gatherColumn(type: AttributeType, sources: readonly (Column | un
     case 'array':
       return gatherArray(type.scalar, sources, plan, nulls);
     case 'vector': {
-      const { dims } = type;
+      const { element, dims } = type;
       const vectors = sources.map((source) => (source?.kind === 'vector' ? source : undefined));
-      const values = new Float32Array(plan.rowCount * dims);
-      copyWords(
-        words(values),
-        vectors.map((vector) => vector && words(vector.values)),
-        plan,
-        dims,
-      );
+      const rowBytes = vectorElementBytes(element) * dims;
+      const bytes = new Uint8Array(plan.rowCount * rowBytes);
+      const views = vectors.map((vector) => vector && bytesOf(vector.values));
+      copyRows(bytes, views, plan, rowBytes);
       const inverseNorms = new Float32Array(plan.rowCount);
       copyWords(
         words(inverseNorms),
@@ -63,7 +61,7 @@ export function gatherColumn(type: AttributeType, sources: readonly (Column | un
         plan,
         1,
       );
-      return { kind: 'vector', element: 'f32', dims, nulls, values, inverseNorms };
+      return { kind: 'vector', element, dims, nulls, values: vectorValuesOf(element, bytes), inverseNorms };
     }
   }
 }
@@ -108,14 +106,7 @@ function gatherScalar(
   }
   const bytes = new Uint8Array(width * plan.rowCount);
   const views = sources.map((source) => source && rawBytes(source));
-  if (width === 1) copyBytes(bytes, views, plan);
-  else
-    copyWords(
-      words(bytes),
-      views.map((view) => view && words(view)),
-      plan,
-      width / 4,
-    );
+  copyRows(bytes, views, plan, width);
   return scalarColumnOf(scalar, nulls, plan.rowCount, bytes);
 }
 
@@ -170,6 +161,7 @@ function gatherVariable(
     bytes,
     sources.map((source) => source?.bytes),
     planOfRanges(sourceOffsets, plan, total),
+    1,
   );
   return { offsets, bytes };
 }
@@ -218,7 +210,22 @@ function gatherNulls(sources: readonly (Column | undefined)[], plan: GatherPlan)
 /** A run below this many elements is copied by hand: a view and a call cost more. */
 const bulkCopyMin = 64;
 
-/** `stride` words per row; rows without a source stay 0. */
+/** Rows of a fixed width in bytes, by words where they are made of them; rows without a source stay 0. */
+function copyRows(
+  out: Uint8Array,
+  sources: readonly (Uint8Array | undefined)[],
+  plan: GatherPlan,
+  rowBytes: number,
+): void {
+  if (rowBytes % 4 !== 0) {
+    copyBytes(out, sources, plan, rowBytes);
+    return;
+  }
+  const views = sources.map((source) => source && words(source));
+  copyWords(words(out), views, plan, rowBytes / 4);
+}
+
+/** `stride` words per row. */
 function copyWords(
   out: Uint32Array,
   sources: readonly (Uint32Array | undefined)[],
@@ -238,12 +245,17 @@ function copyWords(
   }
 }
 
-function copyBytes(out: Uint8Array, sources: readonly (Uint8Array | undefined)[], plan: GatherPlan): void {
+function copyBytes(
+  out: Uint8Array,
+  sources: readonly (Uint8Array | undefined)[],
+  plan: GatherPlan,
+  stride: number,
+): void {
   let to = 0;
   for (let run = 0; run < plan.runCount; run++) {
     const source = sources[plan.source[run] as number];
-    const from = plan.start[run] as number;
-    const length = plan.length[run] as number;
+    const from = (plan.start[run] as number) * stride;
+    const length = (plan.length[run] as number) * stride;
     if (source !== undefined) {
       if (length >= bulkCopyMin) out.set(source.subarray(from, from + length), to);
       else for (let i = 0; i < length; i++) out[to + i] = source[from + i] as number;
@@ -253,12 +265,14 @@ function copyBytes(out: Uint8Array, sources: readonly (Uint8Array | undefined)[]
 }
 
 function rawBytes(column: ScalarColumn): Uint8Array {
-  if ('bytes' in column) return column.bytes;
-  const { values } = column;
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return 'bytes' in column ? column.bytes : bytesOf(column.values);
 }
 
-/** Every fixed width but 1 is a multiple of 4 bytes, so one kind of array copies them all (and keeps NaN bits as they are). */
+function bytesOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
+/** Most fixed widths are multiples of 4 bytes, so one kind of array copies them all (and keeps NaN bits as they are). */
 function words(view: ArrayBufferView): Uint32Array {
   return new Uint32Array(view.buffer, view.byteOffset, view.byteLength / 4);
 }

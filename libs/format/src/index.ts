@@ -81,6 +81,7 @@ export {
   scalarTypes,
   tokenizers,
   type VectorElement,
+  type VectorType,
 } from './schema.ts';
 export type { AttributeDeclaration, SchemaDeclaration } from './schema-declaration.ts';
 export { packSparseEntry, type SparseEntry, sparseDimensionMax, unpackSparseEntry } from './sparse-entry.ts';
@@ -88,5 +89,6 @@ export { canConvert } from './type-conversion.ts';
 export { formatUuid, parseUuid } from './uuid.ts';
 export type { AttributeValue } from './value.ts';
 export { isNull, valueAt } from './value-at.ts';
+export { elementProblem, type VectorValues, vectorElementBytes } from './vector-element.ts';
 export { verifyIds } from './verify-block.v1.ts';
 export { writeBlock } from './write-block.v1.ts';

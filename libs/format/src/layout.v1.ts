@@ -60,7 +60,7 @@ export const scalarCodes: readonly ScalarType[] = [
   'bytes',
   'entry',
 ];
-export const vectorElementCodes: readonly VectorElement[] = ['f32'];
+export const vectorElementCodes: readonly VectorElement[] = ['f32', 'f16', 'i8'];
 
 /** Bytes of one value of a scalar type of fixed width; undefined for string and bytes. */
 export function scalarWidth(scalar: ScalarType): number | undefined {

@@ -1,10 +1,12 @@
 import { countBits } from './bitmap.ts';
 import type { Column, IdColumn, NamedColumn, NullBitmap, ScalarColumn } from './column.ts';
 import { scalarWidth } from './layout.v1.ts';
+import { vectorElementBytes } from './vector-element.ts';
 
 /**
  * Bytes of user data as billed: ids (u64 8, uuid 16, string its length) of rows and deletes, and present values (string
- * and bytes their length, 8 per number or datetime, 1 per bool, 16 per uuid, 4 per dimension; arrays their elements).
+ * and bytes their length, 8 per number or datetime, 1 per bool, 16 per uuid, 4, 2 or 1 per dimension of f32, f16 or i8;
+ * arrays their elements).
  */
 export function logicalBytesOf(ids: IdColumn, deletes: IdColumn, columns: Iterable<NamedColumn>): number {
   let total = idBytes(ids) + idBytes(deletes);
@@ -25,7 +27,7 @@ export function columnLogicalBytes(column: Column, rowCount: number): number {
     case 'array':
       return scalarLogicalBytes(column.elements, column.rowOffsets[rowCount] as number);
     case 'vector':
-      return 4 * column.dims * presentCount(column.nulls, rowCount);
+      return vectorElementBytes(column.element) * column.dims * presentCount(column.nulls, rowCount);
   }
 }
 

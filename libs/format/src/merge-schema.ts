@@ -1,4 +1,4 @@
-import { invalidArgument } from '@lagoon/base';
+import { invalidArgument, unimplemented } from '@lagoon/base';
 import { checkAttributeName } from './attribute-name.ts';
 import { checkVectorType, equalAttributeTypes, formatAttributeType, isSparseType } from './attribute-type.ts';
 import type { Block, NamedColumn } from './column.ts';
@@ -266,7 +266,9 @@ function checkMetric(name: string, existing: DistanceMetric, asked: DistanceMetr
 
 function checkNew(name: string, type: AttributeType): void {
   checkAttributeName(name);
-  if (type.kind === 'vector') checkVectorType(type, name);
+  if (type.kind !== 'vector') return;
+  if (type.element !== 'f32') throw unimplemented(`vector type ${formatAttributeType(type)}`);
+  checkVectorType(type, name);
 }
 
 function checkCounts(attributes: Attributes): void {

@@ -19,6 +19,7 @@ import {
 } from './layout.v1.ts';
 import { scalarColumnOf } from './scalar-column.ts';
 import { type AttributeType, type IdKind, limits, type ScalarType } from './schema.ts';
+import { vectorElementBytes, vectorValuesOf } from './vector-element.ts';
 import { verifyContents } from './verify-block.v1.ts';
 import { blockChecksum } from './write-block.v1.ts';
 
@@ -225,9 +226,11 @@ function readColumn(
       return { kind: 'array', scalar: type.scalar, nulls, rowOffsets, elements };
     }
     case 'vector': {
-      const values = float32View(sections.next('values', column, 4 * type.dims * rowCount));
+      const { element, dims } = type;
+      const size = vectorElementBytes(element) * dims * rowCount;
+      const values = vectorValuesOf(element, sections.next('values', column, size));
       const inverseNorms = float32View(sections.next('inverseNorms', column, 4 * rowCount));
-      return { kind: 'vector', element: 'f32', dims: type.dims, nulls, values, inverseNorms };
+      return { kind: 'vector', element, dims, nulls, values, inverseNorms };
     }
   }
 }

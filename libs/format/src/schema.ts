@@ -18,7 +18,13 @@ export type VectorElement = 'f32' | 'f16' | 'i8';
 export type AttributeType =
   | { readonly kind: 'scalar'; readonly scalar: ScalarType }
   | { readonly kind: 'array'; readonly scalar: ScalarType }
-  | { readonly kind: 'vector'; readonly element: VectorElement; readonly dims: number };
+  | VectorType;
+
+export interface VectorType {
+  readonly kind: 'vector';
+  readonly element: VectorElement;
+  readonly dims: number;
+}
 
 export const distanceMetrics = ['cosine_distance', 'euclidean_squared', 'dot_product'] as const;
 export type DistanceMetric = (typeof distanceMetrics)[number];

@@ -1,7 +1,7 @@
 /**
  * A value of an attribute outside its column, by type: string → string, int and uint and datetime → bigint, float →
  * number, bool → boolean, bytes → Uint8Array, uuid → 36 lower-case characters, array → array of those,
- * f32 vector → Float32Array, missing → null. For the few rows that are answered, never for scanned ones.
+ * vector of any element → Float32Array, missing → null. For the few rows that are answered, never for scanned ones.
  */
 export type AttributeValue =
   | string

@@ -47,6 +47,7 @@ export function verifyColumn({ name, column }: NamedColumn, rowCount: number): v
       return;
     case 'vector':
       verifyNorms(column, name);
+      if (column.values instanceof Float16Array) verifyHalves(column.values, name);
   }
 }
 
@@ -83,6 +84,15 @@ function verifyStrings(offsets: Uint32Array, bytes: Uint8Array, count: number, p
     if (offset < bytes.length && ((bytes[offset] as number) & 0xc0) === 0x80) {
       throw corrupt('string starts inside a character', { part, index: i });
     }
+  }
+}
+
+/** Kernels widen without a look at what is no number. */
+function verifyHalves(values: Float16Array, part: string): void {
+  const bits = new Uint16Array(values.buffer, values.byteOffset, values.length);
+  for (let index = 0; index < bits.length; index++) {
+    if (((bits[index] as number) & 0x7c00) === 0x7c00)
+      throw corrupt('component of a vector is not finite', { part, index });
   }
 }
 
