@@ -107,7 +107,7 @@ describe.each([
       ]),
     ).toMatchObject({
       status: 400,
-      message: expect.stringMatching(/not a number.*rank_by\[1\]\[1\]/),
+      message: expect.stringMatching(/rank_by\[1\]\[1\]\[1\]: attribute is not a number/),
     });
     expect(await failing(['Product', 2, ['likes', 'BM25', 'x']])).toMatchObject({ status: 400 });
     expect(await failing(['Dist', ['Attribute', 'likes'], '2026-01-01'])).toMatchObject({ status: 400 });

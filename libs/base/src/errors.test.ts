@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isRetryable, LagoonError, toLagoonError } from './errors.ts';
+import { inPlace, isRetryable, LagoonError, toLagoonError } from './errors.ts';
 
 describe('LagoonError', () => {
   test('prints its context behind the message and leaves out what is undefined', () => {
@@ -15,6 +15,33 @@ describe('LagoonError', () => {
     const bug = new TypeError('x is not a function');
     expect(toLagoonError(bug)).toMatchObject({ code: 'internal', cause: bug });
     expect(toLagoonError('text').code).toBe('internal');
+  });
+
+  test('a place is put in front of what went wrong there, and the code stays', () => {
+    const refused = new LagoonError('invalid_argument', 'out of range', {
+      reason: 'wrong_shape',
+      context: { found: 3 },
+    });
+    const check = () =>
+      inPlace('queries[1].', () =>
+        inPlace('limit: ', () => {
+          throw refused;
+        }),
+      );
+    expect(check).toThrow(
+      expect.objectContaining({
+        code: 'invalid_argument',
+        reason: 'wrong_shape',
+        message: 'queries[1].limit: out of range (found=3)',
+      }),
+    );
+    const bug = new TypeError('x');
+    expect(() =>
+      inPlace('limit: ', () => {
+        throw bug;
+      }),
+    ).toThrow(bug);
+    expect(inPlace('limit: ', () => 7)).toBe(7);
   });
 
   test('only passing faults and reached bounds are retryable', () => {

@@ -105,6 +105,34 @@ export function invalidArgument(message: string, context?: ErrorContext): Lagoon
   return new LagoonError('invalid_argument', message, context === undefined ? {} : { context });
 }
 
+/** `invalid_argument` at a place inside a request: `filters[1][0]: …`. */
+export function invalidAt(path: string, message: string, context?: ErrorContext): LagoonError {
+  return invalidArgument(`${path}: ${message}`, context);
+}
+
+/**
+ * Checks a part of a larger thing: what it finds wrong says in front where the part stands, as `queries[3].` before
+ * `limit: out of range`. What tells a caller what to do stays as it is.
+ */
+export function inPlace<R>(place: string, check: () => R): R {
+  try {
+    return check();
+  } catch (error) {
+    throw atPlace(place, error);
+  }
+}
+
+/** The same for an error that is there already; any other but a LagoonError is answered as it is. */
+export function atPlace(place: string, error: unknown): unknown {
+  if (!isLagoonError(error) || place === '') return error;
+  const { code, message, reason, retryAfterMs, cause } = error;
+  return new LagoonError(code, `${place}${message}`, {
+    ...(reason === undefined ? {} : { reason }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
 export function unimplemented(what: string): LagoonError {
   return new LagoonError('unimplemented', `${what} is not implemented yet`);
 }

@@ -25,13 +25,16 @@ export {
 } from './concurrency.ts';
 export {
   assert,
+  atPlace,
   corrupt,
   type ErrorCode,
   type ErrorContext,
   type ErrorReason,
   errorCodes,
   errorReasons,
+  inPlace,
   invalidArgument,
+  invalidAt,
   isLagoonError,
   isRetryable,
   LagoonError,

@@ -59,6 +59,7 @@ export {
 } from './newest-rows.ts';
 export { type OpenBlockOptions, openBlock, verifyBlock } from './open-block.v1.ts';
 export { encodePatched, type PatchInput } from './patch-block.ts';
+export { queryLimits } from './query-limits.ts';
 export { concatenateColumns, reorderColumns, rowNumbers, sliceColumns, sliceIds } from './row-columns.ts';
 export { andNotRowSets, andRowSet, encodeRowSet, orRowSets } from './row-set.v1.ts';
 export {

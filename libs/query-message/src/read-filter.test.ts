@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, test } from '@jest/globals';
+import { queryLimits } from '@lagoon/format';
 import { ComparisonOperator, FilterSchema, PatternOperator, TokenOperator } from '@lagoon/proto/lagoon/v1/query_pb.js';
-import { queryLimits } from '@lagoon/query';
 import { readCondition, readFilter } from './read-filter.ts';
 
 type Kind = NonNullable<MessageInitShape<typeof FilterSchema>['kind']>;

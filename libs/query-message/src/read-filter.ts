@@ -1,5 +1,6 @@
-import { isLagoonError, LagoonError, unreachable } from '@lagoon/base';
+import { inPlace, invalidAt, unreachable } from '@lagoon/base';
 import type { AttributeValue } from '@lagoon/format';
+import { queryLimits } from '@lagoon/format';
 import {
   ComparisonOperator as ComparisonMessage,
   type Filter as FilterMessage,
@@ -12,7 +13,6 @@ import {
   checkFilter,
   type Filter,
   type PatternOperator,
-  queryLimits,
   type TokenOperator,
 } from '@lagoon/query';
 import { readValue } from './read-value.ts';
@@ -44,7 +44,7 @@ function readConditionValue(message: Value): ConditionValue {
 
 function readNode<V>(message: FilterMessage, path: string, depth: number, read: (value: Value) => V): Filter<V> {
   if (depth > queryLimits.filterDepthMax) {
-    throw wrong(path, 'the filter is nested too deeply', { depthMax: queryLimits.filterDepthMax });
+    throw invalidAt(path, 'the filter is nested too deeply', { depthMax: queryLimits.filterDepthMax });
   }
   const { kind } = message;
   switch (kind.case) {
@@ -63,7 +63,7 @@ function readNode<V>(message: FilterMessage, path: string, depth: number, read: 
         kind: 'comparison',
         attribute,
         operator,
-        values: values.map((value) => inPath(path, () => read(value))),
+        values: values.map((value) => inPlace(`${path}[2]: `, () => read(value))),
       };
     }
     case 'pattern': {
@@ -86,7 +86,7 @@ function readNode<V>(message: FilterMessage, path: string, depth: number, read: 
       return { kind: 'tokens', attribute, operator, texts, lastAsPrefix };
     }
     case undefined:
-      throw wrong(path, 'expected a filter, found nothing');
+      throw invalidAt(path, 'expected a filter, found nothing');
     default:
       return unreachable(kind, 'filter');
   }
@@ -132,19 +132,6 @@ const tokenOperators: Operators<TokenMessage, TokenOperator> = {
 
 /** A message may hold any number. */
 function known<Operator>(operator: Operator | undefined, path: string, found: number): Operator {
-  if (operator === undefined) throw wrong(`${path}[1]`, 'unknown operator in a filter', { found });
+  if (operator === undefined) throw invalidAt(`${path}[1]`, 'unknown operator in a filter', { found });
   return operator;
-}
-
-function wrong(path: string, message: string, context: Readonly<Record<string, number>> = {}): LagoonError {
-  return new LagoonError('invalid_argument', `${path}: ${message}`, { context });
-}
-
-function inPath<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!isLagoonError(error, 'invalid_argument')) throw error;
-    throw new LagoonError('invalid_argument', `${path}[2]: ${error.message}`);
-  }
 }

@@ -1,4 +1,4 @@
-import { assert, invalidArgument } from '@lagoon/base';
+import { assert, invalidAt } from '@lagoon/base';
 import { type Column, getBit, type NullBitmap, type ScalarType } from '@lagoon/format';
 import { createExactSum, type ExactSum } from './exact-sum.ts';
 import type { AggregatePlan } from './query-plan.ts';
@@ -100,5 +100,5 @@ function whereGiven(nulls: NullBitmap, add: (group: number, row: number) => void
 }
 
 function tooLarge(label: string): Error {
-  return invalidArgument('sum is too large for 64 bits', { aggregate: label });
+  return invalidAt(`aggregate_by.${label}`, 'sum is too large for 64 bits');
 }

@@ -1,4 +1,4 @@
-import { invalidArgument } from '@lagoon/base';
+import { invalidAt } from '@lagoon/base';
 
 /** Groups of rows by codes of their keys: a tree with a level per key, whose nodes of the last level are the groups. */
 export interface GroupTree {
@@ -18,7 +18,9 @@ export function createGroupTree(levelCount: number, groupCountMax: number): Grou
       const found = nodes.get(place);
       if (found !== undefined) return found;
       if (nodes.size >= groupCountMax) {
-        throw invalidArgument('too many groups: filter the rows or group by fewer attributes', { max: groupCountMax });
+        throw invalidAt('group_by', 'too many groups: filter the rows or group by fewer attributes', {
+          max: groupCountMax,
+        });
       }
       nodes.set(place, nodes.size);
       return nodes.size - 1;

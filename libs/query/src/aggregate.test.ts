@@ -121,7 +121,7 @@ describe('aggregation', () => {
       Array.from({ length: 32 }, (_, id) => ({ id: BigInt(id), values: { i: 2n ** 60n } })),
     );
     await expect(many.engine.query('docs', sum, strong)).rejects.toThrow(
-      'sum is too large for 64 bits (aggregate=sum)',
+      'aggregate_by.sum: sum is too large for 64 bits',
     );
   });
 
@@ -135,7 +135,11 @@ describe('aggregation', () => {
 
   test.each<[string, QuerySpec, string]>([
     ['no aggregate', query([]), 'wrong number of aggregates (count=0, max=32)'],
-    ['an unknown attribute', query([countOf({ attribute: 'x' })]), 'unknown attribute in aggregate_by (attribute=x)'],
+    [
+      'an unknown attribute',
+      query([countOf({ attribute: 'x' })]),
+      'aggregate_by.n[1]: unknown attribute (attribute=x)',
+    ],
     [
       'a sum of strings',
       query([countOf({ kind: 'sum', attribute: 's' })]),

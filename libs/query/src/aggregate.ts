@@ -1,4 +1,4 @@
-import { nextBit } from '@lagoon/format';
+import { nextBit, queryLimits } from '@lagoon/format';
 import { type Accumulator, createAccumulator } from './aggregate-accumulator.ts';
 import { createGroupTree, type GroupTree } from './aggregate-groups.ts';
 import { createKeyDictionary, type KeyDictionary } from './aggregate-keys.ts';
@@ -6,7 +6,6 @@ import { columnOf } from './column-filter.ts';
 import { countAdmitted, type JobBlock, type SearchOutcome } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import type { AggregateGroup } from './query-result.ts';
-import { queryLimits } from './query-spec.ts';
 import { noRankedRows } from './top-rows.ts';
 
 type AggregationPlan = Extract<RankPlan, { readonly kind: 'aggregate' }>;

@@ -1,4 +1,5 @@
-import { type ErrorContext, isLagoonError, LagoonError, utf8Encode } from '@lagoon/base';
+import { inPlace, invalidAt, utf8Encode } from '@lagoon/base';
+import { queryLimits as limits } from '@lagoon/format';
 import {
   type Comparison,
   comparisonOperators,
@@ -10,7 +11,6 @@ import {
 } from './filter.ts';
 import { allowedDistance } from './fuzzy.ts';
 import type { TextTest } from './query-plan.ts';
-import { queryLimits as limits } from './query-spec.ts';
 import { compileTextTest } from './text-test.ts';
 
 /**
@@ -27,17 +27,12 @@ interface Budget {
   patternCount: number;
 }
 
-/** `invalid_argument` at a place of a filter. */
-export function wrongFilter(path: string, message: string, context: ErrorContext = {}): LagoonError {
-  return new LagoonError('invalid_argument', `${path}: ${message}`, { context });
-}
-
 function checkNode<V>(filter: Filter<V>, path: string, depth: number, budget: Budget): void {
   if (depth > limits.filterDepthMax) {
-    throw wrongFilter(path, 'the filter is nested too deeply', { depthMax: limits.filterDepthMax });
+    throw invalidAt(path, 'the filter is nested too deeply', { depthMax: limits.filterDepthMax });
   }
   if (++budget.nodeCount > limits.filterNodeCountMax) {
-    throw wrongFilter(path, 'the filter has too many parts', { countMax: limits.filterNodeCountMax });
+    throw invalidAt(path, 'the filter has too many parts', { countMax: limits.filterNodeCountMax });
   }
   switch (filter.kind) {
     case 'and':
@@ -52,7 +47,7 @@ function checkNode<V>(filter: Filter<V>, path: string, depth: number, budget: Bu
       return;
     default:
       if (++budget.patternCount > limits.filterPatternCountMax) {
-        throw wrongFilter(path, 'the filter has too many patterns', { countMax: limits.filterPatternCountMax });
+        throw invalidAt(path, 'the filter has too many patterns', { countMax: limits.filterPatternCountMax });
       }
       checkPattern(filter, path);
   }
@@ -63,14 +58,14 @@ function checkValueCount<V>(comparison: Comparison<V>, path: string, budget: Bud
   const operator = comparisonOperators[comparison.operator];
   const count = values.length;
   if (!takesList(comparison.operator) && count !== 1) {
-    throw wrongFilter(path, 'the operator takes one value', { attribute, operator, count });
+    throw invalidAt(path, 'the operator takes one value', { attribute, operator, count });
   }
   if (count > limits.inValueCountMax) {
-    throw wrongFilter(path, 'too many values', { attribute, operator, count, countMax: limits.inValueCountMax });
+    throw invalidAt(path, 'too many values', { attribute, operator, count, countMax: limits.inValueCountMax });
   }
   budget.valueCount += count;
   if (budget.valueCount > limits.filterValueCountMax) {
-    throw wrongFilter(path, 'the filter has too many values', { countMax: limits.filterValueCountMax });
+    throw invalidAt(path, 'the filter has too many values', { countMax: limits.filterValueCountMax });
   }
 }
 
@@ -79,7 +74,7 @@ function checkPattern(filter: PatternFilter | FuzzyFilter | TokenFilter, path: s
   switch (filter.kind) {
     case 'pattern':
       checkBytes(filter.pattern, limits.patternBytesMax, where);
-      atPath(where, () => compileTextTest(testOfPattern(filter)));
+      inPlace(`${where}: `, () => compileTextTest(testOfPattern(filter)));
       return;
     case 'fuzzy':
       checkFuzzy(filter, path);
@@ -87,42 +82,42 @@ function checkPattern(filter: PatternFilter | FuzzyFilter | TokenFilter, path: s
     case 'tokens':
       checkBytes(filter.texts.join(''), limits.queryTextBytesMax, where);
       if (filter.texts.length > limits.queryTermCountMax) {
-        throw wrongFilter(where, 'too many tokens', { count: filter.texts.length, countMax: limits.queryTermCountMax });
+        throw invalidAt(where, 'too many tokens', { count: filter.texts.length, countMax: limits.queryTermCountMax });
       }
   }
 }
 
 function checkBytes(text: string, bytesMax: number, path: string): void {
   const bytes = utf8Encode(text).length;
-  if (bytes > bytesMax) throw wrongFilter(path, 'the text is too long', { bytes, bytesMax });
+  if (bytes > bytesMax) throw invalidAt(path, 'the text is too long', { bytes, bytesMax });
 }
 
 function checkFuzzy({ query, maxEditDistance: steps }: FuzzyFilter, path: string): void {
   const charCount = countChars(query);
   if (charCount > limits.fuzzyQueryCharCountMax) {
-    throw wrongFilter(`${path}[2]`, 'the text is too long', {
+    throw invalidAt(`${path}[2]`, 'the text is too long', {
       chars: charCount,
       charsMax: limits.fuzzyQueryCharCountMax,
     });
   }
   const where = `${path}[3].max_edit_distance`;
   if (steps.length === 0 || steps.length > limits.editDistanceCountMax) {
-    throw wrongFilter(where, `expected 1 to ${limits.editDistanceCountMax} steps`, { count: steps.length });
+    throw invalidAt(where, `expected 1 to ${limits.editDistanceCountMax} steps`, { count: steps.length });
   }
   const seen = new Set<number>();
   for (const [i, { distance, minQueryChars }] of steps.entries()) {
     if (!(Number.isInteger(distance) && distance >= 0 && distance <= limits.editDistanceMax)) {
-      throw wrongFilter(`${where}[${i}].distance`, `expected 0 to ${limits.editDistanceMax}`, { found: distance });
+      throw invalidAt(`${where}[${i}].distance`, `expected 0 to ${limits.editDistanceMax}`, { found: distance });
     }
     const min = 3 * (distance + 1);
     if (!(Number.isInteger(minQueryChars) && minQueryChars >= min)) {
-      throw wrongFilter(`${where}[${i}].min_query_chars`, 'expected at least 3 * (distance + 1)', {
+      throw invalidAt(`${where}[${i}].min_query_chars`, 'expected at least 3 * (distance + 1)', {
         found: minQueryChars,
         min,
       });
     }
     if (seen.has(minQueryChars)) {
-      throw wrongFilter(`${where}[${i}].min_query_chars`, 'two steps begin at the same length', {
+      throw invalidAt(`${where}[${i}].min_query_chars`, 'two steps begin at the same length', {
         found: minQueryChars,
       });
     }
@@ -145,13 +140,4 @@ function countChars(text: string): number {
   let count = 0;
   for (const _char of text) count++;
   return count;
-}
-
-function atPath(path: string, check: () => unknown): void {
-  try {
-    check();
-  } catch (error) {
-    if (!isLagoonError(error, 'invalid_argument')) throw error;
-    throw new LagoonError('invalid_argument', `${path}: ${error.message}`);
-  }
 }

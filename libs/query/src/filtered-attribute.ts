@@ -1,10 +1,10 @@
+import { invalidAt } from '@lagoon/base';
 import type { AttributeSchema, Schema } from '@lagoon/format';
-import { wrongFilter } from './check-filter.ts';
 
 /** `invalid_argument` where the schema has none of this name. */
 export function filteredAttribute(schema: Schema, name: string, path: string): AttributeSchema {
   const attribute = schema.attributes.get(name);
-  if (attribute === undefined) throw wrongFilter(`${path}[0]`, 'unknown attribute in a filter', { attribute: name });
+  if (attribute === undefined) throw invalidAt(`${path}[0]`, 'unknown attribute in a filter', { attribute: name });
   return attribute;
 }
 

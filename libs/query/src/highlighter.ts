@@ -1,5 +1,6 @@
-import { invalidArgument } from '@lagoon/base';
+import { invalidAt } from '@lagoon/base';
 import type { AttributeValue } from '@lagoon/format';
+import { queryLimits } from '@lagoon/format';
 import {
   createAnalyzer,
   createOffsetConverter,
@@ -10,7 +11,6 @@ import {
 } from '@lagoon/text';
 import type { HighlightPlan } from './query-plan.ts';
 import type { Highlighted, HighlightedFragment } from './query-result.ts';
-import { queryLimits } from './query-spec.ts';
 
 /** Highlights one attribute of a row, given a way to its values. */
 export type Highlighter = (read: (attribute: string) => AttributeValue) => Highlighted;
@@ -28,7 +28,7 @@ function spend(budget: HighlightBudget, text: string): void {
   budget.lengthLeft -= Math.min(text.length, highlightLengthMax);
   if (budget.lengthLeft >= 0) return;
   const max = queryLimits.highlightedLengthMax;
-  throw invalidArgument('too much text to highlight: ask for fewer rows', { max });
+  throw invalidAt('compute_attributes', 'too much text to highlight: ask for fewer rows', { max });
 }
 
 /** Elements of an array are texts of their own: offsets are those in the element. */

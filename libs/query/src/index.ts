@@ -22,14 +22,13 @@ export {
 } from './query-engine.ts';
 export type { FilterPlan } from './query-plan.ts';
 export type { PlanStep, QueryResult, QueryStatistics, ResultAttribute, ResultRow } from './query-result.ts';
-export {
-  type ConsistencySpec,
-  type HighlightSpec,
-  type OrderKey,
-  type Projection,
-  type QuerySpec,
-  queryLimits,
-  type RankBy,
+export type {
+  ConsistencySpec,
+  HighlightSpec,
+  OrderKey,
+  Projection,
+  QuerySpec,
+  RankBy,
 } from './query-spec.ts';
 export { createRowMatcher, type RowMatcher } from './row-matcher.ts';
 export type { ScoreExpression } from './score-expression.ts';

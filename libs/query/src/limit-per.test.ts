@@ -91,15 +91,15 @@ describe('limit per group', () => {
   });
 
   test.each<[string, LimitPer, string]>([
-    ['no attribute', { attributes: [], limit: 1 }, 'wrong number of attributes in limit.per (max=8)'],
-    ['an unknown one', { attributes: ['x'], limit: 1 }, 'unknown attribute in limit.per (attribute=x)'],
+    ['no attribute', { attributes: [], limit: 1 }, 'limit.per.attributes: wrong number of attributes (found=0, max=8)'],
+    ['an unknown one', { attributes: ['x'], limit: 1 }, 'limit.per.attributes[0]: unknown attribute (attribute=x)'],
     [
       'an array',
       { attributes: ['tags'], limit: 1 },
-      'limit.per takes scalar attributes (attribute=tags, type=[]string)',
+      'limit.per.attributes[0]: rows are grouped by scalar attributes (attribute=tags, type=[]string)',
     ],
     ['what cannot be filtered', { attributes: ['hidden'], limit: 1 }, 'attribute is not filterable (attribute=hidden)'],
-    ['no rows', { attributes: ['s'], limit: 0 }, 'limit.per.limit is out of range (limit=0, min=1, max=10000)'],
+    ['no rows', { attributes: ['s'], limit: 0 }, 'limit.per.limit: out of range (limit=0, min=1, max=10000)'],
   ])('%s is refused', async (_title, limitPer, message) => {
     const namespace = createTestNamespace(schema);
     await namespace.write([{ id: 1n, values: { s: 'a' } }]);

@@ -1,10 +1,10 @@
-import { assert, invalidArgument, LagoonError } from '@lagoon/base';
-import { type AttributeValue, formatAttributeType, limits, type Schema, valueAt } from '@lagoon/format';
+import { assert, invalidAt, LagoonError } from '@lagoon/base';
+import { type AttributeValue, formatAttributeType, limits, queryLimits, type Schema, valueAt } from '@lagoon/format';
 import type { Filter } from './filter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { planFilter } from './plan-filter.ts';
 import type { FilterPlan } from './query-plan.ts';
-import { type LimitPer, queryLimits } from './query-spec.ts';
+import type { LimitPer } from './query-spec.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { RankedRows } from './top-rows.ts';
 
@@ -19,18 +19,27 @@ const searchCountMax = 64;
 export function checkLimitPer(schema: Schema, per: LimitPer): void {
   const { attributes, limit } = per;
   if (attributes.length === 0 || attributes.length > queryLimits.groupKeyCountMax) {
-    throw invalidArgument('wrong number of attributes in limit.per', { max: queryLimits.groupKeyCountMax });
+    throw invalidAt('limit.per.attributes', 'wrong number of attributes', {
+      found: attributes.length,
+      max: queryLimits.groupKeyCountMax,
+    });
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > limits.topKMax) {
-    throw invalidArgument('limit.per.limit is out of range', { limit, min: 1, max: limits.topKMax });
+    throw invalidAt('limit.per.limit', 'out of range', { limit, min: 1, max: limits.topKMax });
   }
-  for (const name of attributes) {
-    const type = schema.attributes.get(name)?.type;
-    if (type === undefined) throw invalidArgument('unknown attribute in limit.per', { attribute: name });
-    if (type.kind === 'scalar') continue;
-    throw invalidArgument('limit.per takes scalar attributes', { attribute: name, type: formatAttributeType(type) });
+  for (const [i, name] of attributes.entries()) {
+    const path = `limit.per.attributes[${i}]`;
+    const attribute = schema.attributes.get(name);
+    if (attribute === undefined) throw invalidAt(path, 'unknown attribute', { attribute: name });
+    const { type, filterable } = attribute;
+    if (type.kind !== 'scalar') {
+      throw invalidAt(path, 'rows are grouped by scalar attributes', {
+        attribute: name,
+        type: formatAttributeType(type),
+      });
+    }
+    if (!filterable) throw invalidAt(path, 'attribute is not filterable', { attribute: name });
   }
-  planFilter(schema, excluding(per, [attributes.map(() => null)]), 'limit.per'); // whether they can be filtered
 }
 
 /**

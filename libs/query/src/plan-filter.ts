@@ -1,6 +1,5 @@
-import type { LagoonError } from '@lagoon/base';
+import { invalidAt, type LagoonError } from '@lagoon/base';
 import { type AttributeType, type AttributeValue, formatAttributeType, type Schema } from '@lagoon/format';
-import { wrongFilter } from './check-filter.ts';
 import { type Comparison, type ComparisonOperator, comparisonOperators, type Filter } from './filter.ts';
 import { filteredAttribute, idTypeNames } from './filtered-attribute.ts';
 import { planFuzzy, planPattern, planTokens } from './plan-text-filter.ts';
@@ -45,7 +44,7 @@ function planComparison(schema: Schema, comparison: Comparison, path: string): F
   if (comparison.attribute === 'id') return planIdComparison(schema, comparison, path);
   const attribute = filteredAttribute(schema, comparison.attribute, path);
   if (!attribute.filterable) {
-    throw wrongFilter(path, 'attribute is not filterable', { attribute: comparison.attribute });
+    throw invalidAt(path, 'attribute is not filterable', { attribute: comparison.attribute });
   }
   return planAttributeComparison({ type: attribute.type, comparison, path });
 }
@@ -181,7 +180,7 @@ function mismatch({ type, comparison, path }: Compared, value: AttributeValue): 
 
 function typeMismatch(comparison: Comparison, path: string, type: string, value: AttributeValue): LagoonError {
   const { attribute, operator } = comparison;
-  return wrongFilter(`${path}[2]`, 'filter value does not have the type that the operator needs', {
+  return invalidAt(`${path}[2]`, 'filter value does not have the type that the operator needs', {
     attribute,
     operator: comparisonOperators[operator],
     attributeType: type,

@@ -1,39 +1,50 @@
-import { invalidArgument } from '@lagoon/base';
-import { formatAttributeType, type Schema } from '@lagoon/format';
+import { invalidAt } from '@lagoon/base';
+import { formatAttributeType, queryLimits, type Schema } from '@lagoon/format';
 import { planScore } from './plan-score.ts';
 import type { Bm25Plan, HighlightPlan, RankPlan, ScorePlan } from './query-plan.ts';
-import { type HighlightSpec, queryLimits } from './query-spec.ts';
+import type { HighlightSpec } from './query-spec.ts';
 
 /** Checks what is to be highlighted; `invalid_argument` names it. */
 export function planHighlights(schema: Schema, rank: RankPlan, highlights: readonly HighlightSpec[]): HighlightPlan[] {
   const { highlightCountMax: countMax, fragmentCountMax } = queryLimits;
-  if (highlights.length > countMax) throw invalidArgument('too many computed attributes', { countMax });
+  if (highlights.length > countMax) throw invalidAt('compute_attributes', 'too many computed attributes', { countMax });
   const names = new Set<string>();
   return highlights.map((highlight) => {
     const { name, attribute, fragmentLimit } = highlight;
+    const path = `compute_attributes.${name}`;
     if (names.has(name) || name === 'id' || name === '$dist' || schema.attributes.has(name)) {
-      throw invalidArgument('name of a computed attribute is taken', { name });
+      throw invalidAt(path, 'name of a computed attribute is taken', { name });
     }
     names.add(name);
     if (!(fragmentLimit >= 1 && fragmentLimit <= fragmentCountMax)) {
-      throw invalidArgument('fragment_limit is out of range', { name, fragmentLimit, max: fragmentCountMax });
+      throw invalidAt(`${path}[2].fragment_limit`, 'out of range', { found: fragmentLimit, max: fragmentCountMax });
     }
-    return planHighlight(schema, rank, highlight, attribute);
+    return planHighlight(schema, rank, highlight, attribute, path);
   });
 }
 
-function planHighlight(schema: Schema, rank: RankPlan, highlight: HighlightSpec, name: string): HighlightPlan {
+function planHighlight(
+  schema: Schema,
+  rank: RankPlan,
+  highlight: HighlightSpec,
+  name: string,
+  path: string,
+): HighlightPlan {
   const attribute = schema.attributes.get(name);
-  if (attribute === undefined) throw invalidArgument('unknown attribute in Highlight', { attribute: name });
+  if (attribute === undefined) throw invalidAt(`${path}[1]`, 'unknown attribute in Highlight', { attribute: name });
   const { fullTextSearch: settings, type } = attribute;
   if (settings === undefined) {
-    throw invalidArgument('attribute has no full_text_search', { attribute: name, type: formatAttributeType(type) });
+    throw invalidAt(`${path}[1]`, 'attribute has no full_text_search', {
+      attribute: name,
+      type: formatAttributeType(type),
+    });
   }
   const clauses: Bm25Plan[] = [];
-  if (highlight.wordsOf !== undefined) addClauses(planScore(schema, highlight.wordsOf), name, clauses);
+  if (highlight.wordsOf !== undefined)
+    addClauses(planScore(schema, highlight.wordsOf, `${path}[2].rank_fragments_by`), name, clauses);
   else if (rank.kind === 'text') addClauses(rank.score, name, clauses);
   if (clauses.length === 0) {
-    throw invalidArgument('nothing to highlight: neither rank_by nor rank_fragments_by has BM25 of the attribute', {
+    throw invalidAt(path, 'nothing to highlight: neither rank_by nor rank_fragments_by has BM25 of the attribute', {
       attribute: name,
     });
   }

@@ -1,3 +1,4 @@
+import { invalidAt } from '@lagoon/base';
 import {
   type AttributeSchema,
   type AttributeType,
@@ -5,7 +6,8 @@ import {
   type PatternSetting,
   type Schema,
 } from '@lagoon/format';
-import { testOfFuzzy, testOfPattern, wrongFilter } from './check-filter.ts';
+import { testOfFuzzy, testOfPattern } from './check-filter.ts';
+import { checkTermCount } from './check-terms.ts';
 import { type FuzzyFilter, type PatternFilter, patternOperators, type TokenFilter, tokenOperators } from './filter.ts';
 import { filteredAttribute, idTypeNames } from './filtered-attribute.ts';
 import type { FilterPlan } from './query-plan.ts';
@@ -28,13 +30,14 @@ export function planTokens(schema: Schema, filter: TokenFilter, path: string): F
   const { attribute, operator, texts, lastAsPrefix } = filter;
   const found = attribute === 'id' ? undefined : filteredAttribute(schema, attribute, path);
   if (found?.fullTextSearch === undefined) {
-    throw wrongFilter(path, 'attribute has no full_text_search', {
+    throw invalidAt(path, 'attribute has no full_text_search', {
       attribute,
       operator: tokenOperators[operator],
       attributeType: typeName(schema, found),
     });
   }
   const { type, fullTextSearch: settings } = found;
+  checkTermCount(settings, texts, `${path}[2]`);
   return { kind: 'tokens', attribute, type, settings, operator, texts, lastAsPrefix };
 }
 
@@ -49,7 +52,7 @@ function typeOfText(
   const found = attribute === 'id' ? undefined : filteredAttribute(schema, attribute, path);
   const type = found?.type ?? { kind: 'scalar', scalar: schema.idKind === 'u64' ? 'uint' : schema.idKind };
   if (type.kind === 'vector' || type.scalar !== 'string') {
-    throw wrongFilter(path, 'the operator needs an attribute of strings', {
+    throw invalidAt(path, 'the operator needs an attribute of strings', {
       attribute,
       operator,
       attributeType: typeName(schema, found),
@@ -58,7 +61,7 @@ function typeOfText(
   }
   if (found !== undefined && found[setting] !== true && !(setting === 'glob' && found.filterable)) {
     const needs = setting === 'glob' ? 'glob or filterable' : setting;
-    throw wrongFilter(path, `the operator needs ${needs} in the attribute's schema`, { attribute, operator });
+    throw invalidAt(path, `the operator needs ${needs} in the attribute's schema`, { attribute, operator });
   }
   return type;
 }

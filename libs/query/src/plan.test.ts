@@ -64,9 +64,9 @@ describe('a query that does not fit the schema is refused, and what is wrong is 
   });
 
   test.each<[string, QuerySpec, object]>([
-    ['zero limit', { ...byId, limit: 0 }, { limit: 0 }],
-    ['limit too large', { ...byId, limit: 10_001 }, { limit: 10_001 }],
-    ['half a limit', { ...byId, limit: 1.5 }, { limit: 1.5 }],
+    ['zero limit', { ...byId, limit: 0 }, { found: 0 }],
+    ['limit too large', { ...byId, limit: 10_001 }, { found: 10_001 }],
+    ['half a limit', { ...byId, limit: 1.5 }, { found: 1.5 }],
     ['unknown ranked attribute', text('nothing', 'a'), { attribute: 'nothing' }],
     ['text without full_text_search', text('s', 'a'), { attribute: 's', type: 'string' }],
     ['text too long', text('title', 'é'.repeat(9_000)), { attribute: 'title', bytes: 18_000 }],

@@ -1,19 +1,12 @@
-import { invalidArgument } from '@lagoon/base';
-import { type AttributeSchema, formatAttributeType, limits, type Schema } from '@lagoon/format';
+import { invalidAt } from '@lagoon/base';
+import { type AttributeSchema, formatAttributeType, limits, queryLimits, type Schema } from '@lagoon/format';
 import { checkLimitPer } from './limit-per.ts';
 import { planAggregation } from './plan-aggregation.ts';
 import { planFilter } from './plan-filter.ts';
 import { planHighlights } from './plan-highlights.ts';
 import { planScore } from './plan-score.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
-import {
-  type LimitPer,
-  type OrderKey,
-  type Projection,
-  type QuerySpec,
-  queryLimits,
-  type RankBy,
-} from './query-spec.ts';
+import type { LimitPer, OrderKey, Projection, QuerySpec, RankBy } from './query-spec.ts';
 
 /**
  * Checks a query against the schema at its snapshot. Whatever is wrong is `invalid_argument` that names the attribute; nothing
@@ -21,7 +14,7 @@ import {
  */
 export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
   if (!Number.isInteger(spec.limit) || spec.limit < 1 || spec.limit > limits.topKMax) {
-    throw invalidArgument('limit out of range', { limit: spec.limit, min: 1, max: limits.topKMax });
+    throw invalidAt('limit', 'out of range', { found: spec.limit, min: 1, max: limits.topKMax });
   }
   const rank = planRank(schema, spec.rankBy);
   return {
@@ -37,7 +30,7 @@ export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
 
 function planLimitPer(schema: Schema, { limitPer, rankBy }: QuerySpec): LimitPer | undefined {
   if (limitPer === undefined) return undefined;
-  if (rankBy.kind === 'aggregate') throw invalidArgument('an aggregation has no rows for limit.per');
+  if (rankBy.kind === 'aggregate') throw invalidAt('limit.per', 'an aggregation has no rows');
   checkLimitPer(schema, limitPer);
   return limitPer;
 }
@@ -45,11 +38,11 @@ function planLimitPer(schema: Schema, { limitPer, rankBy }: QuerySpec): LimitPer
 function planRank(schema: Schema, rankBy: RankBy): RankPlan {
   switch (rankBy.kind) {
     case 'vector':
-      return planVector(rankedAttribute(schema, rankBy.attribute), rankBy);
+      return planVector(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), rankBy);
     case 'text':
-      return { kind: 'text', score: planScore(schema, rankBy.expression) };
+      return { kind: 'text', score: planScore(schema, rankBy.expression, 'rank_by') };
     case 'sparse':
-      return planSparse(rankedAttribute(schema, rankBy.attribute), rankBy);
+      return planSparse(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), rankBy);
     case 'order':
       return planOrder(schema, rankBy.keys);
     case 'aggregate':
@@ -57,9 +50,9 @@ function planRank(schema: Schema, rankBy: RankBy): RankPlan {
   }
 }
 
-function rankedAttribute(schema: Schema, name: string): AttributeSchema {
+function rankedAttribute(schema: Schema, name: string, path: string): AttributeSchema {
   const attribute = schema.attributes.get(name);
-  if (attribute === undefined) throw invalidArgument('unknown attribute in rank_by', { attribute: name });
+  if (attribute === undefined) throw invalidAt(path, 'unknown attribute in rank_by', { attribute: name });
   return attribute;
 }
 
@@ -72,17 +65,17 @@ function planVector(
 ): RankPlan {
   const { type } = attribute;
   if (type.kind !== 'vector') {
-    throw invalidArgument('attribute is not a vector', { attribute: name, type: formatAttributeType(type) });
+    throw invalidAt('rank_by[0]', 'attribute is not a vector', { attribute: name, type: formatAttributeType(type) });
   }
   if (query.length !== type.dims) {
-    throw invalidArgument('query vector has the wrong number of dimensions', {
+    throw invalidAt('rank_by[2]', 'query vector has the wrong number of dimensions', {
       attribute: name,
       expected: type.dims,
       found: query.length,
     });
   }
   checkFinite(query, name);
-  if (!(recall > 0 && recall <= 1)) throw invalidArgument('recall out of range', { recall, above: 0, max: 1 });
+  if (!(recall > 0 && recall <= 1)) throw invalidAt('recall', 'out of range', { recall, above: 0, max: 1 });
   const metric = attribute.ann?.distanceMetric ?? 'cosine_distance';
   return { kind: 'vector', attribute: name, metric, query, recall: exact || recall === 1 ? undefined : recall };
 }
@@ -92,7 +85,7 @@ function checkFinite(query: Float32Array, attribute: string): void {
   let squaredNorm = 0;
   for (const value of query) squaredNorm += value * value;
   if (!Number.isFinite(Math.fround(squaredNorm))) {
-    throw invalidArgument('query vector must be finite, its squared norm too', { attribute });
+    throw invalidAt('rank_by[2]', 'query vector must be finite, its squared norm too', { attribute });
   }
 }
 
@@ -101,32 +94,35 @@ function planSparse(
   { attribute, query }: Extract<RankBy, { readonly kind: 'sparse' }>,
 ): RankPlan {
   if (sparseKnn !== true) {
-    throw invalidArgument('attribute has no sparse_knn', { attribute, type: formatAttributeType(type) });
+    throw invalidAt('rank_by[0]', 'attribute has no sparse_knn', { attribute, type: formatAttributeType(type) });
   }
   if (query.length > queryLimits.sparseEntryCountMax) {
     const countMax = queryLimits.sparseEntryCountMax;
-    throw invalidArgument('sparse query has too many dimensions', { attribute, count: query.length, countMax });
+    throw invalidAt('rank_by[2]', 'sparse query has too many dimensions', { attribute, count: query.length, countMax });
   }
   const isInOrder = query.every(({ dimension }, i) => i === 0 || dimension > (query[i - 1]?.dimension ?? 0));
   if (!isInOrder || !query.every(({ weight }) => Number.isFinite(weight))) {
-    throw invalidArgument('sparse query is not in the order of its dimensions, or not finite', { attribute });
+    throw invalidAt('rank_by[2]', 'sparse query is not in the order of its dimensions, or not finite', { attribute });
   }
   return { kind: 'sparse', attribute, query };
 }
 
 function planOrder(schema: Schema, keys: readonly OrderKey[]): RankPlan {
   if (keys.length === 0 || keys.length > queryLimits.orderKeyCountMax) {
-    throw invalidArgument('wrong number of order keys', { count: keys.length, max: queryLimits.orderKeyCountMax });
+    throw invalidAt('rank_by', 'wrong number of order keys', { count: keys.length, max: queryLimits.orderKeyCountMax });
   }
-  return { kind: 'order', keys: keys.map((key) => planOrderKey(schema, key)) };
+  return {
+    kind: 'order',
+    keys: keys.map((key, i) => planOrderKey(schema, key, keys.length === 1 ? 'rank_by' : `rank_by[${i}]`)),
+  };
 }
 
-function planOrderKey(schema: Schema, key: OrderKey): OrderKeyPlan {
+function planOrderKey(schema: Schema, key: OrderKey, path: string): OrderKeyPlan {
   const { attribute, descending } = key;
   if (attribute === 'id') return { attribute, scalar: undefined, descending };
-  const { type } = rankedAttribute(schema, attribute);
+  const { type } = rankedAttribute(schema, attribute, `${path}[0]`);
   if (type.kind !== 'scalar') {
-    throw invalidArgument('rows are ordered by scalar attributes only', {
+    throw invalidAt(`${path}[0]`, 'rows are ordered by scalar attributes only', {
       attribute,
       type: formatAttributeType(type),
     });
@@ -144,12 +140,12 @@ function planProjection(schema: Schema, projection: Projection): readonly string
       return names;
     case 'include':
     case 'exclude': {
-      const wanted = new Set(projection.names);
-      for (const name of wanted) {
-        if (name !== 'id' && !schema.attributes.has(name)) {
-          throw invalidArgument(`unknown attribute in ${projection.kind}_attributes`, { attribute: name });
-        }
+      const unknown = projection.names.findIndex((name) => name !== 'id' && !schema.attributes.has(name));
+      if (unknown >= 0) {
+        const path = `${projection.kind}_attributes[${unknown}]`;
+        throw invalidAt(path, 'unknown attribute', { attribute: projection.names[unknown] });
       }
+      const wanted = new Set(projection.names);
       return names.filter((name) => wanted.has(name) === (projection.kind === 'include'));
     }
   }

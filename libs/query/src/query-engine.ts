@@ -1,9 +1,11 @@
 import {
   assert,
+  atPlace,
   type Clock,
   corrupt,
   createSemaphore,
   deadlineSignal,
+  inPlace,
   isLagoonError,
   LagoonError,
   type Log,
@@ -214,7 +216,9 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     );
     const usage = usageSince(before, replica.usage);
     return searched.map((one, i): QueryResult => {
-      if (one.status === 'rejected') throw one.reason;
+      if (one.status === 'rejected') {
+        throw isLagoonError(one.reason, 'invalid_argument') ? atPlace(specs[i]?.place ?? '', one.reason) : one.reason;
+      }
       const { result, statistics } = one.value;
       return { ...result, statistics: { ...statistics, ...(i === 0 ? usage : noUsage) } };
     });
@@ -332,15 +336,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
 
 /** What is wrong with one of several says with which. */
 function planAll(schema: Schema, specs: readonly QuerySpec[]): readonly QueryPlan[] {
-  return specs.map((spec, i) => {
-    try {
-      return planQuery(schema, spec);
-    } catch (error) {
-      if (specs.length === 1 || !isLagoonError(error)) throw error;
-      const { code, message, reason } = error;
-      throw new LagoonError(code, `queries[${i}]: ${message}`, reason === undefined ? {} : { reason });
-    }
-  });
+  return specs.map((spec) => inPlace(spec.place ?? '', () => planQuery(schema, spec)));
 }
 
 function groupsOf({ rank }: QueryPlan, { groups }: SearchOutcome): Pick<QueryResult, 'groups' | 'groupTypes'> {

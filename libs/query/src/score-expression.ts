@@ -12,7 +12,12 @@ export type ScoreExpression =
       readonly lastAsPrefix: boolean;
     }
   | { readonly kind: 'sum' | 'max'; readonly parts: readonly ScoreExpression[] }
-  | { readonly kind: 'product'; readonly factor: number; readonly part: ScoreExpression }
+  | {
+      readonly kind: 'product';
+      readonly factor: number;
+      readonly part: ScoreExpression;
+      readonly isPartFirst?: boolean;
+    }
   /** 1 where the filter matches, else 0. */
   | { readonly kind: 'filter'; readonly filter: Filter }
   /** Of a number, bool or datetime (ms). */

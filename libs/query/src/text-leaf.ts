@@ -1,10 +1,8 @@
-import { invalidArgument } from '@lagoon/base';
 import { type Bitmap, bitmapBytes, countBits, getBit } from '@lagoon/format';
 import { bm25Idf, bm25Weight, createListCursor, gainOfRow, type ScoreList } from '@lagoon/text';
 import { textOfBlock } from './block-text.ts';
 import type { BlockLocation, JobBlock } from './job-block.ts';
 import type { Bm25Plan } from './query-plan.ts';
-import { queryLimits } from './query-spec.ts';
 import type { SearchContext } from './search-context.ts';
 import { termsKey } from './text-index-cache.ts';
 import { countInBitmap, type NamedTextIndex, type QueryTerm, type TextLists, termKey } from './text-lists.ts';
@@ -68,14 +66,6 @@ function termsOf(context: SearchContext, plan: Bm25Plan): Map<string, QueryTerm 
     : { words: analyzer.tokenizeAll(texts), prefix: undefined };
   for (const term of words) add(term, undefined);
   if (prefix !== undefined) add(prefix.term ?? prefix.start, prefix.start);
-  if (words.length > queryLimits.queryTermCountMax) {
-    const { queryTermCountMax: countMax } = queryLimits;
-    throw invalidArgument('query text has too many terms', {
-      attribute: plan.attribute,
-      count: words.length,
-      countMax,
-    });
-  }
   return terms;
 }
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { isLagoonError, utf8Encode } from '@lagoon/base';
+import { queryLimits } from '@lagoon/format';
 import fc from 'fast-check';
 import type { TextTest } from './query-plan.ts';
-import { queryLimits } from './query-spec.ts';
 import { compileTextTest } from './text-test.ts';
 
 /** The text lies in the middle of others, as it does in a column. */

@@ -1,9 +1,9 @@
 import { invalidArgument, utf8Encode } from '@lagoon/base';
+import { queryLimits } from '@lagoon/format';
 import { RE2JS, RE2JSException } from 're2js';
 import { createFuzzyMatcher } from './fuzzy.ts';
 import { type GlobPart, globToRegex, parseGlob } from './glob.ts';
 import type { TextTest } from './query-plan.ts';
-import { queryLimits } from './query-spec.ts';
 import { toEngineRegex } from './regex-syntax.ts';
 
 /** Whether the text in bytes[start, end), UTF-8, passes. Takes time linear in the text. */

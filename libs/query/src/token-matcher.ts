@@ -1,9 +1,7 @@
-import { invalidArgument } from '@lagoon/base';
 import type { Column, FullTextSearch, ScalarColumn } from '@lagoon/format';
 import type { Analyzer } from '@lagoon/text';
 import type { TokenOperator } from './filter.ts';
 import type { FilterPlan } from './query-plan.ts';
-import { queryLimits } from './query-spec.ts';
 
 /** A term of a token filter. */
 export interface WantedTerm {
@@ -27,13 +25,6 @@ type TokensPlan = Extract<FilterPlan, { readonly kind: 'tokens' }>;
 export function compileTokens(plan: TokensPlan, analyzerOf: (settings: FullTextSearch) => Analyzer): TokenMatcher {
   const analyzer = analyzerOf(plan.settings);
   const terms = wantedTerms(plan, analyzer, analyzerOf);
-  if (terms.length > queryLimits.queryTermCountMax) {
-    throw invalidArgument('token filter has too many terms', {
-      attribute: plan.attribute,
-      count: terms.length,
-      countMax: queryLimits.queryTermCountMax,
-    });
-  }
   const { operator } = plan;
   const matches =
     operator === 'sequence' ? createSequenceTest(analyzer, terms) : createSetTest(analyzer, terms, operator);

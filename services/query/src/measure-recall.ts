@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { invalidArgument, type Random } from '@lagoon/base';
+import { invalidAt, type Random } from '@lagoon/base';
 import { limits } from '@lagoon/format';
 import type { MeasureRecallRequest, MeasureRecallResponseSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { QueryEngine, QueryResult, QuerySpec, SampledVectors } from '@lagoon/query';
@@ -22,7 +22,7 @@ export async function measureRecall(
 ): Promise<MessageInitShape<typeof MeasureRecallResponseSchema>> {
   const { namespace, includeGroundTruth } = request;
   const limit = request.topK === 0 ? rowCountDefault : request.topK;
-  if (limit > limits.topKMax) throw invalidArgument('top_k out of range', { found: limit, max: limits.topKMax });
+  if (limit > limits.topKMax) throw invalidAt('top_k', 'out of range', { found: limit, max: limits.topKMax });
   const { attribute, vectors } = await targetsOf(engine, random, request, signal);
   const specOf = (query: Float32Array, exact: boolean): QuerySpec => ({
     rankBy: { kind: 'vector', attribute, query, exact, ...(request.recall === 0 ? {} : { recall: request.recall }) },
@@ -57,11 +57,11 @@ async function targetsOf(
   { namespace, num, rankBy }: MeasureRecallRequest,
   signal?: AbortSignal,
 ): Promise<SampledVectors> {
-  if (num > searchCountMax) throw invalidArgument('num out of range', { found: num, max: searchCountMax });
+  if (num > searchCountMax) throw invalidAt('num', 'out of range', { found: num, max: searchCountMax });
   if (rankBy === undefined) {
     return await engine.sampleVectors(namespace, num === 0 ? searchCountDefault : num, random, signal);
   }
-  if (num > 1) throw invalidArgument('with rank_by there is one search', { num });
+  if (num > 1) throw invalidAt('num', 'with rank_by there is one search', { num });
   const { attribute, query } = readVectorRank(rankBy);
   return { attribute, vectors: [query] };
 }

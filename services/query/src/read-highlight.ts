@@ -1,4 +1,4 @@
-import { invalidArgument } from '@lagoon/base';
+import { invalidAt } from '@lagoon/base';
 import type { ComputedAttribute } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { fragmentUnits, type HighlightSpec, offsetUnits } from '@lagoon/query';
 import { readScore } from './read-score.ts';
@@ -7,19 +7,20 @@ const fragmentLimitDefault = 3;
 
 /** A computed attribute as the engine's plain values; `invalid_argument` for units that do not exist. */
 export function readComputed({ name, kind }: ComputedAttribute): HighlightSpec {
-  if (kind.case === undefined) throw invalidArgument('a computed attribute says nothing', { name });
+  const path = `compute_attributes.${name}`;
+  if (kind.case === undefined) throw invalidAt(path, 'expected Highlight, found nothing');
   const { attribute, fragmentBy, fragmentLimit, offsetUnit, wordsOf } = kind.value;
   return {
     ...{ name, attribute },
-    fragmentBy: oneOf(fragmentUnits, fragmentBy === '' ? 'sentence' : fragmentBy, name),
+    fragmentBy: oneOf(fragmentUnits, fragmentBy === '' ? 'sentence' : fragmentBy, `${path}[2].fragment_by`),
     fragmentLimit: fragmentLimit === 0 ? fragmentLimitDefault : fragmentLimit,
-    offsetUnit: offsetUnit === '' ? undefined : oneOf(offsetUnits, offsetUnit, name),
-    wordsOf: wordsOf === undefined ? undefined : readScore(wordsOf),
+    offsetUnit: offsetUnit === '' ? undefined : oneOf(offsetUnits, offsetUnit, `${path}[2].include_offsets`),
+    wordsOf: wordsOf === undefined ? undefined : readScore(wordsOf, `${path}[2].rank_fragments_by`),
   };
 }
 
-function oneOf<T extends string>(units: readonly T[], found: string, name: string): T {
+function oneOf<T extends string>(units: readonly T[], found: string, path: string): T {
   const unit = units.find((known) => known === found);
-  if (unit === undefined) throw invalidArgument('unknown unit of a computed attribute', { name, found });
+  if (unit === undefined) throw invalidAt(path, `expected one of ${units.join(', ')}`, { found });
   return unit;
 }

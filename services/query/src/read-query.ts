@@ -1,5 +1,5 @@
-import { invalidArgument } from '@lagoon/base';
-import { limits } from '@lagoon/format';
+import { inPlace, invalidAt } from '@lagoon/base';
+import { limits, queryLimits } from '@lagoon/format';
 import {
   AggregateFunction,
   type Consistency,
@@ -10,7 +10,7 @@ import {
   type SparseRank,
   type VectorRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
-import { type ConsistencySpec, type Projection, type QuerySpec, queryLimits, type RankBy } from '@lagoon/query';
+import type { ConsistencySpec, Projection, QuerySpec, RankBy } from '@lagoon/query';
 import { readFilter } from '@lagoon/query-message';
 import { readComputed } from './read-highlight.ts';
 import { readScore, readText } from './read-score.ts';
@@ -33,15 +33,19 @@ export function readQuery(request: QueryRequest): QuerySpec {
 /** Queries of one instant. */
 export function readQueries(requests: readonly QueryRequest[]): readonly QuerySpec[] {
   if (requests.length === 0 || requests.length > queryLimits.queryCountMax) {
-    throw invalidArgument('wrong number of queries', { count: requests.length, max: queryLimits.queryCountMax });
+    throw invalidAt('queries', 'wrong number of queries', { count: requests.length, max: queryLimits.queryCountMax });
   }
-  return requests.map(readQuery);
+  return requests.map((request, i) => {
+    const place = `queries[${i}].`;
+    return { ...inPlace(place, () => readQuery(request)), place };
+  });
 }
 
 /** Strong where nothing is said. */
 export function readConsistency(message: Consistency | undefined): ConsistencySpec {
   const generationMin = Number(message?.minManifestGeneration ?? 0n);
-  if (!Number.isSafeInteger(generationMin)) throw invalidArgument('no generation is that large');
+  if (!Number.isSafeInteger(generationMin))
+    throw invalidAt('consistency.min_manifest_generation', 'no generation is that large');
   if (message?.level === Consistency_Level.EVENTUAL) {
     return { level: 'eventual', stalenessMsMax: message.stalenessMsMax, generationMin };
   }
@@ -54,9 +58,9 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
     case 'vector':
       return readVectorRank(kind.value);
     case 'text':
-      return { kind: 'text', expression: readText(kind.value) };
+      return { kind: 'text', expression: readText(kind.value, 'rank_by') };
     case 'score':
-      return { kind: 'text', expression: readScore(kind.value) };
+      return { kind: 'text', expression: readScore(kind.value, 'rank_by') };
     case 'sparse':
       return readSparseRank(kind.value);
     case 'orderBy':
@@ -65,12 +69,12 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
         keys: kind.value.keys.map(({ attribute, descending }) => ({ attribute, descending })),
       };
     default:
-      throw invalidArgument('a query has a rank_by');
+      throw invalidAt('rank_by', 'expected a ranking, found nothing');
   }
 }
 
 function readAggregation({ aggregation, rankBy }: QueryRequest): RankBy {
-  if (rankBy !== undefined) throw invalidArgument('a query has either a rank_by or an aggregation');
+  if (rankBy !== undefined) throw invalidAt('rank_by', 'does not go together with aggregate_by');
   const { aggregates = [], groupBy = [] } = aggregation ?? {};
   return {
     kind: 'aggregate',
@@ -86,19 +90,20 @@ function readAggregation({ aggregation, rankBy }: QueryRequest): RankBy {
 function readAggregateFunction(message: AggregateFunction, label: string): 'count' | 'sum' {
   if (message === AggregateFunction.COUNT) return 'count';
   if (message === AggregateFunction.SUM) return 'sum';
-  throw invalidArgument('unknown function of an aggregate', { aggregate: label, function: message });
+  throw invalidAt(`aggregate_by.${label}[0]`, 'unknown function of an aggregate', { found: message });
 }
 
 function readSparseRank({ attribute, query }: SparseRank): RankBy {
   const { dimensions = [], weights = [] } = query ?? {};
-  if (dimensions.length !== weights.length) throw invalidArgument('each dimension has one weight', { attribute });
+  if (dimensions.length !== weights.length)
+    throw invalidAt('rank_by[2]', 'each dimension has one weight', { attribute });
   const entries = dimensions.map((dimension, i) => ({ dimension, weight: weights[i] as number }));
   return { kind: 'sparse', attribute, query: entries.sort((a, b) => a.dimension - b.dimension) };
 }
 
 export function readVectorRank({ attribute, query, exact, recall }: VectorRank): Extract<RankBy, { kind: 'vector' }> {
   if (query.length % 4 !== 0 || query.length > 4 * limits.dimensionsMax) {
-    throw invalidArgument('query vector is no packed f32', { attribute, bytes: query.length });
+    throw invalidAt('rank_by[2]', 'query vector is no packed f32', { attribute, bytes: query.length });
   }
   const vector = new Float32Array(query.length / 4);
   new Uint8Array(vector.buffer).set(query); // little-endian, as every machine that runs Node is

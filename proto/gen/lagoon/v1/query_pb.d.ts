@@ -410,6 +410,13 @@ export declare type ScoreProduct = Message<"lagoon.v1.ScoreProduct"> & {
    * @generated from field: lagoon.v1.ScoreExpression part = 2;
    */
   part?: ScoreExpression | undefined;
+
+  /**
+   * As the dialect wrote it, for messages that name the place of what is wrong.
+   *
+   * @generated from field: bool part_first = 3;
+   */
+  partFirst: boolean;
 };
 
 /**

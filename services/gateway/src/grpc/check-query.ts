@@ -1,5 +1,5 @@
-import { invalidArgument } from '@lagoon/base';
-import { limits } from '@lagoon/format';
+import { inPlace } from '@lagoon/base';
+import { limits, queryLimits } from '@lagoon/format';
 import {
   type Aggregation,
   ComparisonOperator,
@@ -12,13 +12,7 @@ import {
   type TextRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { wrongValue } from '../json/shape.ts';
-import { filterLimits } from '../query/filter-limits.ts';
-import { aggregationLimits } from '../query/parse-aggregation.ts';
-import { computedLimits } from '../query/parse-computed.ts';
 import { takesList } from '../query/parse-filter.ts';
-import { queryCountMax } from '../query/parse-multi-query.ts';
-import { rankLimits } from '../query/parse-rank-by.ts';
-import { scoreLimits } from '../query/parse-score.ts';
 import { checkAttributeName } from '../write/names.ts';
 import { readSparseMessage } from '../write/sparse-values.ts';
 import { readVector } from '../write/vector-values.ts';
@@ -26,7 +20,7 @@ import { readVector } from '../write/vector-values.ts';
 /** The bounds that the HTTP parser keeps while it reads, for a query that comes as a message. */
 export function checkQuery(request: QueryRequest): void {
   if (request.limit < 1 || request.limit > limits.topKMax) {
-    throw invalidArgument('limit is out of range', { found: request.limit, max: limits.topKMax });
+    throw wrongValue('limit', 'out of range', { found: request.limit, max: limits.topKMax });
   }
   if (request.aggregation === undefined) checkRankBy(request.rankBy);
   else checkAggregation(request.aggregation);
@@ -35,23 +29,27 @@ export function checkQuery(request: QueryRequest): void {
 }
 
 export function checkMultiQuery({ queries, fusion }: MultiQueryRequest): void {
-  if (queries.length === 0 || queries.length > queryCountMax) {
-    throw invalidArgument('too few or too many queries', { found: queries.length, max: queryCountMax });
+  if (queries.length === 0 || queries.length > queryLimits.queryCountMax) {
+    throw wrongValue('queries', 'too few or too many queries', {
+      found: queries.length,
+      max: queryLimits.queryCountMax,
+    });
   }
-  for (const query of queries) {
-    if (query.consistency !== undefined) throw invalidArgument('queries of one instant have one consistency');
-    checkQuery(query);
+  for (const [i, query] of queries.entries()) {
+    if (query.consistency !== undefined)
+      throw wrongValue(`queries[${i}].consistency`, 'queries of one instant have one consistency');
+    inPlace(`queries[${i}].`, () => checkQuery(query));
   }
   if (fusion === undefined) return;
   if (fusion.limit < 1 || fusion.limit > limits.topKMax) {
-    throw invalidArgument('limit of the fusion is out of range', { found: fusion.limit, max: limits.topKMax });
+    throw wrongValue('fusion.limit', 'out of range', { found: fusion.limit, max: limits.topKMax });
   }
 }
 
 function checkAggregation({ aggregates, groupBy }: Aggregation): void {
-  const { aggregateCountMax, groupKeyCountMax } = aggregationLimits;
+  const { aggregateCountMax, groupKeyCountMax } = queryLimits;
   if (aggregates.length >= 1 && aggregates.length <= aggregateCountMax && groupBy.length <= groupKeyCountMax) return;
-  throw invalidArgument('too few or too many aggregates or group keys', {
+  throw wrongValue('aggregation', 'too few or too many aggregates or group keys', {
     aggregates: aggregates.length,
     groupKeys: groupBy.length,
   });
@@ -64,7 +62,7 @@ function checkRankBy(rankBy: RankBy | undefined): void {
       readVector(kind.value.query, 'rank_by.vector.query');
       return;
     case 'text':
-      checkText(kind.value);
+      checkText(kind.value, 'rank_by.text');
       return;
     case 'score':
       checkScore(kind.value, 'rank_by.score', { nodeCount: 0 }, 1);
@@ -74,30 +72,33 @@ function checkRankBy(rankBy: RankBy | undefined): void {
       return;
     case 'orderBy': {
       const found = kind.value.keys.length;
-      if (found >= 1 && found <= rankLimits.orderKeyCountMax) return;
-      throw invalidArgument('too few or too many attributes to order by', { found, max: rankLimits.orderKeyCountMax });
+      if (found >= 1 && found <= queryLimits.orderKeyCountMax) return;
+      throw wrongValue('rank_by.order_by', 'too few or too many attributes to order by', {
+        found,
+        max: queryLimits.orderKeyCountMax,
+      });
     }
     default:
-      throw invalidArgument('rank_by is missing');
+      throw wrongValue('rank_by', 'expected a ranking, found nothing');
   }
 }
 
 function checkComputed(compute: readonly ComputedAttribute[]): void {
-  if (compute.length > computedLimits.countMax)
-    throw invalidArgument('too many computed attributes', { found: compute.length });
-  for (const { name, kind } of compute) {
-    checkAttributeName(name, 'compute.name');
-    if (kind.case === undefined) throw invalidArgument('a computed attribute says nothing', { name });
+  if (compute.length > queryLimits.highlightCountMax)
+    throw wrongValue('compute', 'too many computed attributes', { found: compute.length });
+  for (const [i, { name, kind }] of compute.entries()) {
+    checkAttributeName(name, `compute[${i}].name`);
+    if (kind.case === undefined) throw wrongValue(`compute[${i}]`, 'a computed attribute says nothing', { name });
     const { wordsOf } = kind.value;
-    if (wordsOf !== undefined) checkScore(wordsOf, 'compute.highlight.words_of', { nodeCount: 0 }, 1);
+    if (wordsOf !== undefined) checkScore(wordsOf, `compute[${i}].highlight.words_of`, { nodeCount: 0 }, 1);
   }
 }
 
-function checkText({ query, tokens }: TextRank): void {
-  const { queryTextBytesMax: bytesMax, tokenCountMax: countMax } = scoreLimits;
+function checkText({ query, tokens }: TextRank, path: string): void {
+  const { queryTextBytesMax: bytesMax, queryTermCountMax: countMax } = queryLimits;
   const bytes = tokens.reduce((sum, token) => sum + Buffer.byteLength(token), Buffer.byteLength(query));
   if (bytes <= bytesMax && tokens.length <= countMax) return;
-  throw invalidArgument('the query text is too long', { bytes, bytesMax, countMax });
+  throw wrongValue(path, 'the query text is too long', { bytes, bytesMax, countMax });
 }
 
 function checkScore(
@@ -106,17 +107,19 @@ function checkScore(
   budget: { nodeCount: number },
   depth: number,
 ): void {
-  if (depth > scoreLimits.depthMax || ++budget.nodeCount > scoreLimits.nodeCountMax) {
+  if (depth > queryLimits.scoreDepthMax || ++budget.nodeCount > queryLimits.scoreNodeCountMax) {
     throw wrongValue(path, 'the expression is too deep or has too many parts');
   }
   const kind = score?.kind;
   switch (kind?.case) {
     case 'text':
-      checkText(kind.value);
+      checkText(kind.value, path);
       return;
     case 'sum':
     case 'max':
-      for (const part of kind.value.parts) checkScore(part, `${path}.${kind.case}`, budget, depth + 1);
+      for (const [i, part] of kind.value.parts.entries()) {
+        checkScore(part, `${path}.${kind.case}[${i}]`, budget, depth + 1);
+      }
       return;
     case 'filter':
       checkFilter(kind.value, `${path}.filter`);
@@ -145,7 +148,7 @@ function checkNode(
   budget: { nodeCount: number; valueCount: number },
   depth: number,
 ): void {
-  if (depth > filterLimits.depthMax || ++budget.nodeCount > filterLimits.nodeCountMax) {
+  if (depth > queryLimits.filterDepthMax || ++budget.nodeCount > queryLimits.filterNodeCountMax) {
     throw wrongValue(path, 'the filter is too deep or has too many parts');
   }
   const kind = filter.kind;
@@ -163,8 +166,8 @@ function checkNode(
       const { operator, values } = kind.value;
       if (operator === ComparisonOperator.UNSPECIFIED) throw wrongValue(path, 'the comparison has no operator');
       budget.valueCount += values.length;
-      const isTooMuch = budget.valueCount > filterLimits.totalValueCountMax;
-      if (!isTooMuch && (takesList(operator) ? values.length <= filterLimits.valueCountMax : values.length === 1))
+      const isTooMuch = budget.valueCount > queryLimits.filterValueCountMax;
+      if (!isTooMuch && (takesList(operator) ? values.length <= queryLimits.inValueCountMax : values.length === 1))
         return;
       throw wrongValue(path, 'the comparison has too few or too many values', { found: values.length });
     }

@@ -161,9 +161,9 @@ describe('the public gRPC service', () => {
   });
 
   test.each<[string, MessageInitShape<typeof QueryRequestSchema>, RegExp]>([
-    ['no rank_by', { namespace: 'a', limit: 1 }, /rank_by is missing/],
-    ['limit 0', { namespace: 'a', rankBy: order }, /limit is out of range/],
-    ['limit 10,001', { namespace: 'a', rankBy: order, limit: 10_001 }, /limit is out of range/],
+    ['no rank_by', { namespace: 'a', limit: 1 }, /^rank_by: expected a ranking, found nothing/],
+    ['limit 0', { namespace: 'a', rankBy: order }, /^limit: out of range/],
+    ['limit 10,001', { namespace: 'a', rankBy: order, limit: 10_001 }, /^limit: out of range/],
     [
       'an infinite vector',
       {
@@ -182,7 +182,7 @@ describe('the public gRPC service', () => {
     [
       'an empty score',
       scored({ kind: { case: 'sum', value: { parts: [{}] } } }),
-      /score\.sum: the expression is empty/,
+      /score\.sum\[0\]: the expression is empty/,
     ],
     ['a deep score', scored(deepScore(16)), /too deep/],
     ['a long text', scored({ kind: { case: 'text', value: { query: 'x'.repeat(20_000) } } }), /query text is too long/],

@@ -1,4 +1,4 @@
-import { type ErrorContext, LagoonError } from '@lagoon/base';
+import { type ErrorContext, invalidAt, LagoonError } from '@lagoon/base';
 
 /**
  * Small checks of parsed JSON with the path of what is wrong. A value of another JSON type than expected is
@@ -13,7 +13,7 @@ export function wrongShape(path: string, expected: string, found: unknown): Lago
 }
 
 export function wrongValue(path: string, message: string, context?: ErrorContext): LagoonError {
-  return new LagoonError('invalid_argument', `${path}: ${message}`, context === undefined ? {} : { context });
+  return invalidAt(path, message, context);
 }
 
 /** The JSON type of a value with its article, as messages need it. */

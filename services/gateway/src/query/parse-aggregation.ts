@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { queryLimits } from '@lagoon/format';
 import {
   AggregateFunction,
   type AggregateSchema,
@@ -11,24 +12,22 @@ import { isGiven } from '../schema/parse-schema.ts';
 type AggregateInit = MessageInitShape<typeof AggregateSchema>;
 type GroupKeyInit = MessageInitShape<typeof GroupKeySchema>;
 
-export const aggregationLimits = { aggregateCountMax: 32, groupKeyCountMax: 8 } as const;
-
 /** `aggregate_by` and `group_by` of a query that answers numbers instead of rows. */
 export function parseAggregation(body: JsonObject): MessageInitShape<typeof AggregationSchema> {
   const aggregateBy = asObject(body.aggregate_by, 'aggregate_by');
   const aggregates = Object.entries(aggregateBy).map(([label, value]) => parseAggregate(label, value));
-  if (aggregates.length === 0 || aggregates.length > aggregationLimits.aggregateCountMax) {
+  if (aggregates.length === 0 || aggregates.length > queryLimits.aggregateCountMax) {
     throw wrongValue('aggregate_by', 'too few or too many aggregates', {
       found: aggregates.length,
-      max: aggregationLimits.aggregateCountMax,
+      max: queryLimits.aggregateCountMax,
     });
   }
   if (!isGiven(body.group_by)) return { aggregates };
   const keys = asArray(body.group_by, 'group_by', 'an array of attributes');
-  if (keys.length === 0 || keys.length > aggregationLimits.groupKeyCountMax) {
+  if (keys.length === 0 || keys.length > queryLimits.groupKeyCountMax) {
     throw wrongValue('group_by', 'too few or too many attributes', {
       found: keys.length,
-      max: aggregationLimits.groupKeyCountMax,
+      max: queryLimits.groupKeyCountMax,
     });
   }
   return { aggregates, groupBy: keys.map((key, index) => parseGroupKey(key, `group_by[${index}]`)) };

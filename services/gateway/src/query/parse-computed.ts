@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
+import { queryLimits } from '@lagoon/format';
 import type { ComputedAttributeSchema, HighlightSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import {
   asArray,
@@ -16,14 +17,12 @@ import { isGiven } from '../schema/parse-schema.ts';
 import { checkAttributeName } from '../write/names.ts';
 import { parseScore } from './parse-score.ts';
 
-export const computedLimits = { countMax: 16, fragmentCountMax: 100 } as const;
-
 /** Reads `{name: ["Highlight", attribute, config?]}`. */
 export function parseComputed(value: unknown, path: string): MessageInitShape<typeof ComputedAttributeSchema>[] {
   const object = asObject(value, path);
   const names = Object.keys(object);
-  if (names.length > computedLimits.countMax) {
-    throw wrongValue(path, 'too many computed attributes', { found: names.length, max: computedLimits.countMax });
+  if (names.length > queryLimits.highlightCountMax) {
+    throw wrongValue(path, 'too many computed attributes', { found: names.length, max: queryLimits.highlightCountMax });
   }
   return names.map((name) => {
     const where = at(path, clip(name));
@@ -46,7 +45,7 @@ function parseHighlight(parts: readonly unknown[], path: string): MessageInitSha
   return {
     attribute,
     fragmentBy: isGiven(unit) ? asOneOf(unit, `${where}.fragment_by`, ['sentence', 'paragraph', 'word', 'none']) : '',
-    fragmentLimit: isGiven(limit) ? asInteger(limit, `${where}.fragment_limit`, 1, computedLimits.fragmentCountMax) : 0,
+    fragmentLimit: isGiven(limit) ? asInteger(limit, `${where}.fragment_limit`, 1, queryLimits.fragmentCountMax) : 0,
     offsetUnit: isGiven(offsets) ? asOneOf(offsets, `${where}.include_offsets`, ['utf-8', 'utf-16', 'codepoints']) : '',
     ...(isGiven(rankBy) ? { wordsOf: parseScore(rankBy, `${where}.rank_fragments_by`) } : {}),
   };

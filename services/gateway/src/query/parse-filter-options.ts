@@ -1,6 +1,6 @@
+import { queryLimits } from '@lagoon/format';
 import { asArray, asBoolean, asInteger, asObject, at, refuseUnknownFields, wrongValue } from '../json/shape.ts';
 import { isGiven } from '../schema/parse-schema.ts';
-import { filterLimits } from './filter-limits.ts';
 
 export interface FuzzyOptions {
   readonly maxEditDistance: { readonly minQueryChars: number; readonly distance: number }[];
@@ -9,7 +9,6 @@ export interface FuzzyOptions {
 
 const fuzzyFields = new Set(['max_edit_distance', 'case_sensitive']);
 const stepFields = new Set(['min_query_chars', 'distance']);
-const distanceMax = 2;
 const charsMax = 1 << 20;
 
 /** Reads `{max_edit_distance: [{min_query_chars, distance}], case_sensitive?}`. */
@@ -18,8 +17,8 @@ export function parseFuzzyOptions(value: unknown, path: string): FuzzyOptions {
   refuseUnknownFields(options, path, fuzzyFields);
   const where = at(path, 'max_edit_distance');
   const steps = asArray(options.max_edit_distance, where, 'an array of {min_query_chars, distance}');
-  if (steps.length === 0 || steps.length > filterLimits.editDistanceCountMax) {
-    throw wrongValue(where, `expected 1 to ${filterLimits.editDistanceCountMax} steps`, { found: steps.length });
+  if (steps.length === 0 || steps.length > queryLimits.editDistanceCountMax) {
+    throw wrongValue(where, `expected 1 to ${queryLimits.editDistanceCountMax} steps`, { found: steps.length });
   }
   return {
     maxEditDistance: steps.map((step, index) => parseStep(step, `${where}[${index}]`)),
@@ -32,7 +31,7 @@ export function parseFuzzyOptions(value: unknown, path: string): FuzzyOptions {
 function parseStep(value: unknown, path: string): FuzzyOptions['maxEditDistance'][number] {
   const step = asObject(value, path);
   refuseUnknownFields(step, path, stepFields);
-  const distance = asInteger(step.distance, at(path, 'distance'), 0, distanceMax);
+  const distance = asInteger(step.distance, at(path, 'distance'), 0, queryLimits.editDistanceMax);
   const minQueryChars = asInteger(step.min_query_chars, at(path, 'min_query_chars'), 3 * (distance + 1), charsMax);
   return { minQueryChars, distance };
 }

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { queryLimits } from '@lagoon/format';
 import {
   ComparisonOperator,
   type FilterSchema,
@@ -6,7 +7,6 @@ import {
   TokenOperator,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { asArray, asString, clip, refuseUnknownFields, wrongValue } from '../json/shape.ts';
-import { filterLimits } from './filter-limits.ts';
 import { parseFuzzyOptions, parseTokenOptions } from './parse-filter-options.ts';
 import { isReference, parseValue, type ValueInit } from './parse-value.ts';
 
@@ -69,10 +69,10 @@ interface FilterBudget {
 }
 
 function parseNode(value: unknown, path: string, budget: FilterBudget, depth: number): FilterInit {
-  if (depth > filterLimits.depthMax)
-    throw wrongValue(path, 'the filter is nested too deeply', { max: filterLimits.depthMax });
-  if (++budget.nodeCount > filterLimits.nodeCountMax) {
-    throw wrongValue(path, 'the filter has too many parts', { max: filterLimits.nodeCountMax });
+  if (depth > queryLimits.filterDepthMax)
+    throw wrongValue(path, 'the filter is nested too deeply', { max: queryLimits.filterDepthMax });
+  if (++budget.nodeCount > queryLimits.filterNodeCountMax) {
+    throw wrongValue(path, 'the filter has too many parts', { max: queryLimits.filterNodeCountMax });
   }
   const parts = asArray(value, path, 'a filter (an array)');
   if (parts.length !== 2) return parseLeaf(parts, path, budget);
@@ -124,8 +124,8 @@ function parseLeaf(parts: readonly unknown[], path: string, budget: FilterBudget
 /** A text, or an array of tokens. */
 function parseTexts(value: unknown, path: string): string[] {
   if (!Array.isArray(value)) return [asString(value, path, 'a text or an array of tokens')];
-  if (value.length > filterLimits.tokenCountMax) {
-    throw wrongValue(path, 'too many tokens', { found: value.length, max: filterLimits.tokenCountMax });
+  if (value.length > queryLimits.queryTermCountMax) {
+    throw wrongValue(path, 'too many tokens', { found: value.length, max: queryLimits.queryTermCountMax });
   }
   return value.map((token, index) => asString(token, `${path}[${index}]`, 'a token (a string)'));
 }
@@ -146,12 +146,12 @@ function parseOperands(value: unknown, operator: ComparisonOperator, path: strin
   const { mayRefer } = budget;
   const isOne = !takesList(operator) || (mayRefer && isReference(value));
   const values = isOne ? [value] : asArray(value, path, 'an array of values');
-  if (values.length > filterLimits.valueCountMax) {
-    throw wrongValue(path, 'too many values', { found: values.length, max: filterLimits.valueCountMax });
+  if (values.length > queryLimits.inValueCountMax) {
+    throw wrongValue(path, 'too many values', { found: values.length, max: queryLimits.inValueCountMax });
   }
   budget.valueCount += values.length;
-  if (budget.valueCount > filterLimits.totalValueCountMax) {
-    throw wrongValue(path, 'the filter has too many values', { max: filterLimits.totalValueCountMax });
+  if (budget.valueCount > queryLimits.filterValueCountMax) {
+    throw wrongValue(path, 'the filter has too many values', { max: queryLimits.filterValueCountMax });
   }
   const read = mayRefer ? parseConditionValue : parseValue;
   return values.map((element, index) => read(element, isOne ? path : `${path}[${index}]`));

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { isLagoonError, LagoonError } from '@lagoon/base';
+import { inPlace } from '@lagoon/base';
+import { queryLimits } from '@lagoon/format';
 import type { MultiQueryRequestSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { asArray, asObject, isObject, refuseUnknownFields, wrongValue } from '../json/shape.ts';
 import { isGiven } from '../schema/parse-schema.ts';
@@ -13,8 +14,6 @@ export interface ParsedMultiQuery {
   readonly offset: number;
 }
 
-export const queryCountMax = 16;
-
 const knownFields = new Set(['queries', 'rerank_by', 'limit', 'top_k', 'offset', 'consistency']);
 
 /** Whether a body asks several queries of one instant. */
@@ -26,8 +25,8 @@ export function parseMultiQuery(value: unknown, namespace: string): ParsedMultiQ
   const body = asObject(value, 'body');
   refuseUnknownFields(body, '', knownFields);
   const list = asArray(body.queries, 'queries', 'an array of queries');
-  if (list.length === 0 || list.length > queryCountMax) {
-    throw wrongValue('queries', 'too few or too many queries', { found: list.length, max: queryCountMax });
+  if (list.length === 0 || list.length > queryLimits.queryCountMax) {
+    throw wrongValue('queries', 'too few or too many queries', { found: list.length, max: queryLimits.queryCountMax });
   }
   const queries = list.map((query, index) => parseOne(query, index));
   const isFused = isGiven(body.rerank_by);
@@ -53,11 +52,5 @@ function parseOne(value: unknown, index: number): ParsedQuery {
   const path = `queries[${index}]`;
   const { consistency } = asObject(value, path);
   if (isGiven(consistency)) throw wrongValue(`${path}.consistency`, 'goes beside queries: they are of one instant');
-  try {
-    return parseQuery(value, '');
-  } catch (error) {
-    if (!isLagoonError(error)) throw error;
-    const { code, message, reason } = error;
-    throw new LagoonError(code, `${path}.${message}`, reason === undefined ? {} : { reason });
-  }
+  return inPlace(`${path}.`, () => parseQuery(value, ''));
 }

@@ -94,7 +94,7 @@ describe('query: what is sent on', () => {
     expect(await sent({ rank_by: order })).toMatchObject({ projection: { all: false } });
     expect(await sent({ rank_by: order, include_attributes: true })).toMatchObject({ projection: { all: true } });
     expect(await sent({ rank_by: order, include_attributes: ['a', 'id', 'a'] })).toMatchObject({
-      projection: { include: { names: ['a'] } },
+      projection: { include: { names: ['a', 'id', 'a'] } },
     });
     expect(await sent({ rank_by: order, exclude_attributes: ['a'] })).toMatchObject({
       projection: { exclude: { names: ['a'] } },

@@ -174,14 +174,12 @@ function parseProjection(body: JsonObject): MessageInitShape<typeof ProjectionSc
   return { kind: { case: 'include', value: { names: parseNames(include, 'include_attributes') } } };
 }
 
-/** Ids are always in the answer, so naming them says nothing. */
 function parseNames(value: unknown, path: string): string[] {
   const names = asArray(value, path, 'an array of names');
   if (names.length > limits.attributeCountMax + 1) {
     throw wrongValue(path, 'too many names', { found: names.length, max: limits.attributeCountMax });
   }
-  const read = names.map((name, index) => asString(name, `${path}[${index}]`, 'the name of an attribute'));
-  return [...new Set(read)].filter((name) => name !== 'id');
+  return names.map((name, index) => asString(name, `${path}[${index}]`, 'the name of an attribute'));
 }
 
 const consistencyFields = new Set(['level', 'max_staleness_seconds', 'min_manifest_generation']);

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
+import { queryLimits } from '@lagoon/format';
 import type { OrderKeySchema, RankBySchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { asArray, asString, clip, isObject, wrongShape, wrongValue } from '../json/shape.ts';
 import { readSparse, sparseMessage } from '../write/sparse-values.ts';
@@ -8,8 +9,6 @@ import { isScore, parseScore, parseText } from './parse-score.ts';
 
 type RankByInit = MessageInitShape<typeof RankBySchema>;
 type OrderKeyInit = MessageInitShape<typeof OrderKeySchema>;
-
-export const rankLimits = { orderKeyCountMax: 8 } as const;
 
 /**
  * Reads `[attribute, "ANN" | "kNN", vector]`, `[attribute, "asc" | "desc"]` or a list of these, or the expression of a score
@@ -69,8 +68,11 @@ function parseOrderKey(value: unknown, path: string): OrderKeyInit {
 }
 
 function orderBy(keys: OrderKeyInit[], path: string): RankByInit {
-  if (keys.length > rankLimits.orderKeyCountMax) {
-    throw wrongValue(path, 'too many attributes to order by', { found: keys.length, max: rankLimits.orderKeyCountMax });
+  if (keys.length > queryLimits.orderKeyCountMax) {
+    throw wrongValue(path, 'too many attributes to order by', {
+      found: keys.length,
+      max: queryLimits.orderKeyCountMax,
+    });
   }
   return { kind: { case: 'orderBy', value: { keys } } };
 }

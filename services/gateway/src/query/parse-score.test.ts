@@ -21,7 +21,11 @@ describe('a score expression', () => {
     ['a sum', ['Sum', [text, ['Attribute', 'n']]], { sum: { parts: [{ text: textMessage }, { attribute: 'n' }] } }],
     ['a maximum', ['Max', [text]], { max: { parts: [{ text: textMessage }] } }],
     ['a product', ['Product', 2, text], { product: { factor: 2, part: { text: textMessage } } }],
-    ['a product, number last', ['Product', text, 0.5], { product: { factor: 0.5, part: { text: textMessage } } }],
+    [
+      'a product, number last',
+      ['Product', text, 0.5],
+      { product: { factor: 0.5, part: { text: textMessage }, partFirst: true } },
+    ],
     [
       'a filter',
       ['Not', ['a', 'Eq', 1]],

@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { parseDatetime } from '@lagoon/format';
+import { parseDatetime, queryLimits } from '@lagoon/format';
 import type { ScoreExpressionSchema, TextRankSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import {
@@ -18,13 +18,6 @@ import { isGiven } from '../schema/parse-schema.ts';
 import { isOperatorName, parseFilter } from './parse-filter.ts';
 
 type ScoreInit = MessageInitShape<typeof ScoreExpressionSchema>;
-
-export const scoreLimits = {
-  depthMax: 16,
-  nodeCountMax: 256,
-  queryTextBytesMax: 16 << 10,
-  tokenCountMax: 1_024,
-} as const;
 
 const functionNames = ['Sum', 'Max', 'Product', 'Attribute', 'Saturate', 'Decay', 'Dist'] as const;
 type FunctionName = (typeof functionNames)[number];
@@ -49,9 +42,10 @@ export function parseScore(value: unknown, path: string): ScoreInit {
 }
 
 function parseNode(value: unknown, path: string, budget: { nodeCount: number }, depth: number): ScoreInit {
-  if (depth > scoreLimits.depthMax) throw wrongValue(path, 'nested too deeply', { max: scoreLimits.depthMax });
-  if (++budget.nodeCount > scoreLimits.nodeCountMax) {
-    throw wrongValue(path, 'the expression has too many parts', { max: scoreLimits.nodeCountMax });
+  if (depth > queryLimits.scoreDepthMax)
+    throw wrongValue(path, 'nested too deeply', { max: queryLimits.scoreDepthMax });
+  if (++budget.nodeCount > queryLimits.scoreNodeCountMax) {
+    throw wrongValue(path, 'the expression has too many parts', { max: queryLimits.scoreNodeCountMax });
   }
   const parts = asArray(value, path, grammar);
   const [head, second] = parts;
@@ -91,7 +85,8 @@ function parseFunction(
       checkLength(parts, 3, path);
       const [at, of] = isNumber(parts[2]) && !isNumber(parts[1]) ? ([2, 1] as const) : ([1, 2] as const);
       const factor = asFiniteNumber(parts[at], `${path}[${at}]`);
-      return { kind: { case: 'product', value: { factor, part: parsePart(parts[of], `${path}[${of}]`) } } };
+      const part = parsePart(parts[of], `${path}[${of}]`);
+      return { kind: { case: 'product', value: { factor, part, partFirst: of === 1 } } };
     }
     case 'Attribute': {
       checkLength(parts, 2, path);
@@ -182,7 +177,7 @@ export function parseText(parts: readonly unknown[], path: string): MessageInitS
 }
 
 function checkTextSize(texts: readonly string[], path: string): void {
-  const { queryTextBytesMax: bytesMax, tokenCountMax: countMax } = scoreLimits;
+  const { queryTextBytesMax: bytesMax, queryTermCountMax: countMax } = queryLimits;
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (bytes <= bytesMax && texts.length <= countMax) return;
   throw wrongValue(path, 'the query text is too long', { bytes, bytesMax, countMax });

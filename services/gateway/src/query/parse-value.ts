@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { queryLimits } from '@lagoon/format';
 import type { ValueSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import { asString, describe, isObject, wrongShape, wrongValue } from '../json/shape.ts';
-import { filterLimits } from './filter-limits.ts';
 
 export type ValueInit = MessageInitShape<typeof ValueSchema>;
 
@@ -42,8 +42,8 @@ function structuredValue(value: unknown, path: string): ValueInit {
     throw wrongShape(path, 'a scalar or an array', value);
   }
   if (!Array.isArray(value)) throw wrongShape(path, 'a scalar or an array', value);
-  if (value.length > filterLimits.valueCountMax) {
-    throw wrongValue(path, 'too many values', { found: value.length, max: filterLimits.valueCountMax });
+  if (value.length > queryLimits.inValueCountMax) {
+    throw wrongValue(path, 'too many values', { found: value.length, max: queryLimits.inValueCountMax });
   }
   const values = value.map((element, index) => {
     if (element === null || typeof element === 'object') {
