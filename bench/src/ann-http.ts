@@ -6,10 +6,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, Index, type Table } from '@lancedb/lancedb';
-import { type GloveVectors, loadGlove, queryVector } from './glove.ts';
+import { loadGlove, queryVector } from './glove.ts';
 import { createHttpClient, type HttpClient, untilIndexed } from './http-client.ts';
 import { runLagoon, startLagoon } from './lagoon-process.ts';
 import { quantile } from './statistics.ts';
+import type { Vectors } from './vectors.ts';
 
 const k = 10;
 const queryCount = 300;
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function measure(glove: GloveVectors, folder: string): Promise<void> {
+async function measure(glove: Vectors, folder: string): Promise<void> {
   await using lagoon = await startLagoon(join(folder, 'data'));
   const source = ['--source', 'glove', '--namespace', 'glove', '--state', join(folder, 'import.json')];
   await runLagoon(['import', '--url', lagoon.url, ...source]);
@@ -105,7 +106,7 @@ async function lanceRows(table: Table, query: Float32Array, nprobes: number): Pr
   return rows.map((row: { id: number }) => Number(row.id));
 }
 
-async function loadLance(glove: GloveVectors, path: string): Promise<Table> {
+async function loadLance(glove: Vectors, path: string): Promise<Table> {
   const database = await connect(path);
   const rowsPerCall = 20_000;
   const rows = (start: number) =>

@@ -5,11 +5,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from '@lancedb/lancedb';
-import { type GloveVectors, loadGlove, queryVector } from './glove.ts';
+import { loadGlove, queryVector } from './glove.ts';
 import { createHttpClient, untilIndexed } from './http-client.ts';
 import { runLagoon, startLagoon } from './lagoon-process.ts';
+import { loadLance, searchLance } from './lance.ts';
 import { quantile } from './statistics.ts';
+import type { Vectors } from './vectors.ts';
 
 const k = 10;
 const queryCount = 200;
@@ -25,7 +26,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function measure(glove: GloveVectors, folder: string): Promise<void> {
+async function measure(glove: Vectors, folder: string): Promise<void> {
   const table = await loadLance(glove, join(folder, 'lance'));
   await using lagoon = await startLagoon(join(folder, 'data'));
   const importedAt = performance.now();
@@ -58,19 +59,13 @@ async function measure(glove: GloveVectors, folder: string): Promise<void> {
     const startedAt = performance.now();
     const answer = (await client.post('/v2/namespaces/glove/query', body)) as { rows: { id: number }[] };
     const betweenAt = performance.now();
-    const rows = await table
-      .query()
-      .nearestTo(query)
-      .distanceType('cosine')
-      .limit(k)
-      .select(['id', '_distance'])
-      .toArray();
+    const rows = await searchLance(table, query, { k });
     const endedAt = performance.now();
     if (i < warmUpCount) continue;
     ours.push(betweenAt - startedAt);
     theirs.push(endedAt - betweenAt);
     const found = new Set(answer.rows.map((row) => row.id));
-    overlap += rows.filter((row: { id: number }) => found.has(Number(row.id))).length;
+    overlap += rows.filter((id) => found.has(id)).length;
   }
   const [p50, lanceP50] = [quantile(ours, 0.5), quantile(theirs, 0.5)];
   print(
@@ -81,25 +76,6 @@ async function measure(glove: GloveVectors, folder: string): Promise<void> {
   print(
     `  ratio                 ${(p50 / lanceP50).toFixed(3)}×   same rows found ${((100 * overlap) / (queryCount * k)).toFixed(2)} %`,
   );
-}
-
-async function loadLance(glove: GloveVectors, path: string) {
-  const database = await connect(path);
-  const rowsPerCall = 20_000;
-  const rows = (start: number) =>
-    Array.from({ length: Math.min(rowsPerCall, glove.rowCount - start) }, (_, i) => ({
-      id: start + i,
-      vector: glove.values.subarray((start + i) * glove.dims, (start + i + 1) * glove.dims),
-    }));
-  const table = await database.createTable(
-    'glove',
-    rows(0).map((row) => ({ id: row.id, vector: Array.from(row.vector) })),
-  );
-  for (let start = rowsPerCall; start < glove.rowCount; start += rowsPerCall) {
-    await table.add(rows(start).map((row) => ({ id: row.id, vector: Array.from(row.vector) })));
-  }
-  await table.optimize();
-  return table;
 }
 
 function print(line: string): void {

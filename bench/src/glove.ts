@@ -2,16 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { gloveDims, gloveRowCount, parseNumbers, readGloveEntries } from '@lagoon/server/datasets';
-
-export interface GloveVectors {
-  readonly rowCount: number;
-  readonly dims: number;
-  /** rowCount × dims, row-major; row r is the document with id r. */
-  readonly values: Float32Array;
-}
+import type { Vectors } from './vectors.ts';
 
 /** All GloVe rows; parsed once, then kept as packed f32 in `.cache/`. */
-export async function loadGlove(): Promise<GloveVectors> {
+export async function loadGlove(): Promise<Vectors> {
   const path = resolve(import.meta.dirname, '../../.cache/datasets/glove-100d.f32');
   if (!existsSync(path)) await writePacked(path);
   const bytes = await readFile(path);
@@ -30,7 +24,7 @@ async function writePacked(path: string): Promise<void> {
 }
 
 /** A row of the set, each number moved by so much at most, so that no query is a stored vector. */
-export function queryVector(glove: GloveVectors, index: number, moved: number): Float32Array {
+export function queryVector(glove: Vectors, index: number, moved: number): Float32Array {
   const row = (index * 7919) % glove.rowCount;
   const query = glove.values.slice(row * glove.dims, (row + 1) * glove.dims);
   for (let d = 0; d < query.length; d++) query[d] = (query[d] as number) + moved * Math.sin(index * 31 + d);

@@ -79,7 +79,7 @@ for (const collection of folder === undefined
   await engine.close();
   const analyzer = createAnalyzer(settings);
   const directory = mkdtempSync(join(tmpdir(), 'lagoon-bench-judged-'));
-  const found = searchByTantivy(directory, {
+  const found = await searchByTantivy(directory, {
     texts: texts.map((text) => analyzer.tokenize(text).join(' ')),
     queries: queries.map((query) => analyzer.tokenize(query)),
     ...{ limit, rows: true },

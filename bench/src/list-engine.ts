@@ -9,7 +9,7 @@ import {
   listScratchBytes,
   scratchBytes,
 } from '@lagoon/vector';
-import type { GloveVectors } from './glove.ts';
+import type { Vectors } from './vectors.ts';
 
 /** One index with its rows in memory, searched on the calling thread. */
 export interface ListEngine {
@@ -31,7 +31,7 @@ function createSpace(bytes: number) {
   return { memory, scratch, take };
 }
 
-export function createListEngine(module: WebAssembly.Module, rows: GloveVectors, index: IvfIndex): ListEngine {
+export function createListEngine(module: WebAssembly.Module, rows: Vectors, index: IvfIndex): ListEngine {
   const { dims, rowCount } = rows;
   const { metric, order, leafEnds, centroids, code, codes } = index;
   const { memory, scratch, take } = createSpace(centroids.byteLength + codes.length + rowCount * (dims + 1) * 4);
@@ -98,7 +98,7 @@ function nearest(distances: Float32Array, k: number): readonly number[] {
 export function exactNeighbours(
   module: WebAssembly.Module,
   metric: DistanceMetric,
-  rows: GloveVectors,
+  rows: Vectors,
   queries: readonly Float32Array[],
   k: number,
 ): readonly Uint32Array[] {
@@ -107,7 +107,7 @@ export function exactNeighbours(
 }
 
 /** The k nearest of all rows by the exact kernel. */
-function createScan(module: WebAssembly.Module, metric: DistanceMetric, { values, rowCount, dims }: GloveVectors) {
+function createScan(module: WebAssembly.Module, metric: DistanceMetric, { values, rowCount, dims }: Vectors) {
   const { memory, scratch, take } = createSpace(values.byteLength + rowCount * 4);
   const rowsOffset = take(values.byteLength);
   const inverseNormsOffset = take(rowCount * 4);
@@ -124,7 +124,7 @@ function createScan(module: WebAssembly.Module, metric: DistanceMetric, { values
 
 /** Centroids of unit length, and the leaf of every row. */
 export interface Clustering {
-  readonly centroids: GloveVectors;
+  readonly centroids: Vectors;
   readonly leafOfRow: Uint32Array;
 }
 
@@ -173,7 +173,7 @@ export function rowsScannedAt(
 }
 
 /** Lloyd's k-means with one level, in the plain way: what the tree is compared with. */
-export function flatClustering(module: WebAssembly.Module, rows: GloveVectors, leafCount: number): Clustering {
+export function flatClustering(module: WebAssembly.Module, rows: Vectors, leafCount: number): Clustering {
   const { values, rowCount, dims } = rows;
   const rowAt = (row: number) => values.subarray(row * dims, (row + 1) * dims);
   const centroids = new Float32Array(leafCount * dims);

@@ -4,12 +4,14 @@ import { type Block, encodeBlock, type Schema } from '@lagoon/format';
 import { applyIndexEdit, createManifestCommitter, createNamespaceLog } from '@lagoon/namespace';
 import { createMemoryStore } from '@lagoon/object-store';
 import { createInlinePool, createQueryEngine, type QueryEngine, searchScratchBytes } from '@lagoon/query';
-import { writeSegment } from '@lagoon/segment';
+import { type ClusterOptions, clusterRows, writeSegment } from '@lagoon/segment';
 import { createArena } from '@lagoon/vector';
 
 export interface OneSegmentOptions {
   /** Segments of fewer rows get no attribute indexes; default: that of the writer. */
   readonly indexedRowCountMin?: number;
+  /** How lists of vectors are built; absent: there are none. */
+  readonly cluster?: ClusterOptions;
   readonly arenaBytes: number;
   readonly textIndexBytesMax: number;
 }
@@ -18,7 +20,7 @@ export interface OneSegmentOptions {
 export async function openOneSegment(
   block: Block,
   schema: Schema,
-  { indexedRowCountMin, arenaBytes, textIndexBytesMax }: OneSegmentOptions,
+  { indexedRowCountMin, cluster, arenaBytes, textIndexBytesMax }: OneSegmentOptions,
 ): Promise<{ readonly engine: QueryEngine; readonly segmentBytes: number; readonly buildMs: number }> {
   const { rowCount } = block;
   const clock = createSystemClock();
@@ -37,9 +39,11 @@ export async function openOneSegment(
   const { live } = born.view;
   if (live === undefined) throw new Error('nothing lives');
   const generations = { generationFirst: 1, generationLast: 1 };
+  const identity = { incarnation, ...generations };
+  const clustered = cluster && (await clusterRows(block, schema, identity, cluster));
   const startedAt = performance.now();
-  const options = indexedRowCountMin === undefined ? {} : { indexedRowCountMin };
-  const written = await writeSegment(block, schema, { incarnation, ...generations }, options);
+  const options = { ...(indexedRowCountMin === undefined ? {} : { indexedRowCountMin }), ...clustered };
+  const written = await writeSegment(block, schema, identity, options);
   const buildMs = performance.now() - startedAt;
   const { bytes, footer, attributeRanges } = written;
   const key = `data/${incarnation}/${incarnation}/bench-0.seg`;

@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
+import { hasPythonModules, startPython } from './python.ts';
 
 export interface TantivyTask {
   /** Words are separated by single spaces: they are the terms. */
@@ -11,17 +12,15 @@ export interface TantivyTask {
   readonly rows: boolean;
 }
 
-/** Searches by tantivy in a Python process; undefined where that Python does not have it. PYTHON names another one. */
-export function searchByTantivy(
+/** Searches by tantivy in a Python process; undefined, and said so, where that Python does not have it. */
+export async function searchByTantivy(
   directory: string,
   task: TantivyTask,
-): { readonly ms: number; readonly rows: number[] }[] | undefined {
+): Promise<{ readonly ms: number; readonly rows: number[] }[] | undefined> {
+  if (!hasPythonModules('tantivy', ['tantivy'])) return undefined;
   const texts = join(directory, 'texts.txt');
   const file = join(directory, 'task.json');
   writeFileSync(texts, task.texts.join('\n'));
   writeFileSync(file, JSON.stringify({ ...task, texts }));
-  const python = process.env.PYTHON ?? 'python3';
-  const script = join(import.meta.dirname, 'tantivy_search.py');
-  const { status, stdout } = spawnSync(python, [script, file], { encoding: 'utf8', maxBuffer: 1 << 28 });
-  return status === 0 ? JSON.parse(stdout) : undefined;
+  return JSON.parse(await readText(startPython('tantivy_search.py', [file]).stdout));
 }

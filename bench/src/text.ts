@@ -110,7 +110,7 @@ for (const texts of [glosses, multiply(glosses)]) {
   const split = isSmall ? texts.map((text) => text.split(' ')) : [];
   let [same, compared] = [0, 0];
   const sets = wordCounts.map((wordCount) => makeQueries(glosses, wordCount));
-  const tantivy = searchByTantivy(directory, { texts, queries: sets.flat(), limit, rows: false });
+  const tantivy = await searchByTantivy(directory, { texts, queries: sets.flat(), limit, rows: false });
   for (const [i, queries] of sets.entries()) {
     const own = await timed(queries, (query) => engine.search(query, limit));
     const tantivyMs = tantivy?.slice(i * queryCount, (i + 1) * queryCount).map(({ ms }) => ms);
