@@ -20,15 +20,19 @@ export function verifyContents(block: Block): void {
 }
 
 export function verifyIds(ids: IdColumn, part: string): void {
-  if (ids.idKind === 'string') {
-    verifyStrings(ids.offsets, ids.bytes, ids.count, part);
-    for (let row = 0; row < ids.count; row++) {
-      const length = (ids.offsets[row + 1] as number) - (ids.offsets[row] as number);
-      if (length === 0 || length > limits.idBytesMax) throw corrupt('id has a wrong length', { part, row, length });
-    }
-  }
+  verifyIdTexts(ids, part);
   for (let row = 1; row < ids.count; row++) {
     if (compareIds(ids, row - 1, ids, row) >= 0) throw corrupt('ids are not in ascending order', { part, row });
+  }
+}
+
+/** Of ids in any order: strings are UTF-8 of an allowed length. */
+export function verifyIdTexts(ids: IdColumn, part: string): void {
+  if (ids.idKind !== 'string') return;
+  verifyStrings(ids.offsets, ids.bytes, ids.count, part);
+  for (let row = 0; row < ids.count; row++) {
+    const length = (ids.offsets[row + 1] as number) - (ids.offsets[row] as number);
+    if (length === 0 || length > limits.idBytesMax) throw corrupt('id has a wrong length', { part, row, length });
   }
 }
 

@@ -96,10 +96,21 @@ async function listsOf(reader: SegmentReader): Promise<Map<string, bigint[][]>> 
       codeBytes += listBytes(clusters.code.codec, clusters.metric, clusters.dims, end - start);
       start = end;
     }
-    expect((await lists.codes?.read())?.length ?? 0).toBe(codeBytes);
+    const codes = await lists.codes?.read();
+    expect(codes?.length ?? 0).toBe(codeBytes);
+    if (codes !== undefined) {
+      const ranges = [codeRange(codes, 0.7, 0.9), codeRange(codes, 0, 0.1), codeRange(codes, 0.1, 0.2)];
+      const parts = await lists.readCodes(ranges, 2);
+      expect(parts.map((part) => [...part])).toEqual(ranges.map(({ start, end }) => [...codes.subarray(start, end)]));
+    }
+    if (bytes !== undefined) expect(await lists.readRows([{ start: 8, end: 24 }], 1)).toEqual([bytes.subarray(8, 24)]);
     out.set(column.name, members);
   }
   return out;
+}
+
+function codeRange({ length }: Uint8Array, from: number, to: number) {
+  return { start: Math.floor(from * length), end: Math.floor(to * length) };
 }
 
 describe('lists of a segment', () => {

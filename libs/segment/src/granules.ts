@@ -41,6 +41,39 @@ export function granuleStart(section: SegmentSection, index: number): number {
   return start;
 }
 
+/** Where the granules of one section lie. */
+export interface GranulePlaces {
+  /** Where granule `index` begins; for the count of granules: where the section ends. */
+  startOf(index: number): number;
+  /** The granule that holds a byte. */
+  at(offset: number): number;
+}
+
+export function granulePlaces(section: SegmentSection): GranulePlaces {
+  const { granuleSize, granuleLengths } = section;
+  if (granuleSize > 0) {
+    return {
+      startOf: (index) => granuleStart(section, index),
+      at: (offset) => Math.floor(offset / granuleSize),
+    };
+  }
+  const starts = new Float64Array(granuleLengths.length + 1);
+  for (const [index, length] of granuleLengths.entries()) starts[index + 1] = (starts[index] as number) + length;
+  return { startOf: (index) => starts[index] as number, at: (offset) => lastAtMost(starts, offset) };
+}
+
+/** The last of ascending numbers that is at most `value`; -1: none is. */
+export function lastAtMost(ascending: ArrayLike<number>, value: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] as number) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
 /** Verifies the granules [from, to) of a section, which `bytes` holds and nothing else; `corrupt` naming key and granule. */
 export function verifyGranules(
   key: string,

@@ -1,5 +1,5 @@
 import { corrupt } from '@lagoon/base';
-import { type IdColumn, type IdKind, limits, verifyIds } from '@lagoon/format';
+import { type IdColumn, type IdKind, limits, verifyIds, verifyIdTexts } from '@lagoon/format';
 import { idBlockRowCount } from './segment-layout.v1.ts';
 
 /**
@@ -41,6 +41,16 @@ export function decodeIdBlock(bytes: Uint8Array, idKind: IdKind, count: number, 
   const ids = decodeIds(bytes.subarray(0, idBytes), idKind, count);
   verifyIds(ids, 'id block');
   return { ids, rows: permuted ? alignedWords(bytes.subarray(idBytes)) : undefined };
+}
+
+/** A block of ids in the order of rows, whatever that is. Throws `corrupt` unless the bytes are `count` ids of the kind. */
+export function decodeRowIdBlock(bytes: Uint8Array, idKind: IdKind, count: number): IdColumn {
+  if (bytes.length !== idsLength(bytes, idKind, count)) {
+    throw corrupt('block of ids has the wrong size', { bytes: bytes.length, count });
+  }
+  const ids = decodeIds(bytes, idKind, count);
+  verifyIdTexts(ids, 'row id block');
+  return ids;
 }
 
 export function decodeFirstIds(bytes: Uint8Array, idKind: IdKind, count: number): IdColumn {

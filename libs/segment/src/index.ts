@@ -24,13 +24,13 @@ export type { SegmentToMerge } from './merge-sources.ts';
 export { gramKeysOf } from './ngrams.ts';
 export {
   openSegment,
-  type SegmentIds,
   type SegmentLists,
   type SegmentPart,
   type SegmentPlace,
   type SegmentReader,
 } from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';
+export type { SegmentIds } from './read-ids.ts';
 export { type ObjectReference, readObject, readRequestCount } from './read-object.ts';
 export { createRangeReader, type ReadRange, wholeIfSmall } from './read-range.ts';
 export {

@@ -1,6 +1,6 @@
 import { assert } from '@lagoon/base';
 import { type Bitmap, compareIds, gatherIdsOf, getBit, type IdColumn } from '@lagoon/format';
-import type { SegmentIds } from './open-segment.ts';
+import type { SegmentIds } from './read-ids.ts';
 
 /** The ids of one source, and its dead rows as they lie in it. */
 export interface OrderedSource extends SegmentIds {

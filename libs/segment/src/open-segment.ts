@@ -1,15 +1,13 @@
-import { alignUp, concatBytes, corrupt, isLagoonError, mapBounded } from '@lagoon/base';
+import { alignUp, concatBytes, corrupt, mapBounded } from '@lagoon/base';
 import {
   type Block,
   bitmapBytes,
   type ColumnShape,
   columnRowRanges,
   columnSize,
-  compareIds,
   concatenateColumns,
   type IdColumn,
   layOutColumn,
-  lowerBound,
   type NamedColumn,
   openBlock,
   openColumn,
@@ -19,12 +17,14 @@ import {
   verifyLaidOutColumn,
   writeBlock,
 } from '@lagoon/format';
+import type { Range } from './coalesce.ts';
 import { decodeDocuments } from './document-blocks.v1.ts';
-import { granuleStart, verifyGranules } from './granules.ts';
-import { decodeFirstIds, decodeIdBlock, type IdBlock, joinIds } from './id-blocks.v1.ts';
-import { createIdFilter } from './id-filter.v1.ts';
+import { granuleStart, lastAtMost } from './granules.ts';
 import { decodeIndexRoot } from './index-root.v1.ts';
 import type { AttributeIndex } from './look-up.ts';
+import { naming, required } from './named-errors.ts';
+import { createGranuleReader } from './read-granules.ts';
+import { createIdReader, type IdReader } from './read-ids.ts';
 import type { ReadRange } from './read-range.ts';
 import {
   decodeFooter,
@@ -34,25 +34,14 @@ import {
   type SegmentFooter,
   type SegmentSection,
 } from './segment-footer.v1.ts';
-import { idBlockRowCount } from './segment-layout.v1.ts';
 
 /**
  * A segment v1 that is read by ranges. Every byte that comes back was verified against its granule's checksum; what does not
  * fit is `corrupt` naming the key. An object that is gone is `not_found` with reason `gone`.
  */
-export interface SegmentReader {
+export interface SegmentReader extends IdReader {
   readonly key: string;
   readonly footer: SegmentFooter;
-  /** Bytes of all ids of strings; else 0. */
-  readonly idBytes: number;
-  /** All ids in their order, which is that of the rows unless the footer says `permuted`. One read. */
-  readIds(signal?: AbortSignal): Promise<IdColumn>;
-  /** The same with the rows that the ids have. One read. */
-  readIdRows(signal?: AbortSignal): Promise<SegmentIds>;
-  /** The row of an id, -1 where the segment does not have it: at most one read, of one block of ids. */
-  findRow(ids: IdColumn, index: number, signal?: AbortSignal): Promise<number>;
-  /** Tells absent ids: whether the id of a row of a column may be in the segment. One read. */
-  readIdFilter(signal?: AbortSignal): Promise<(ids: IdColumn, row: number) => boolean>;
   shapeOf(column: SegmentColumn): ColumnShape;
   /** A column as `openColumn` takes it: from its section, or gathered from the documents where it has none. Verified. */
   readColumn(column: SegmentColumn, signal?: AbortSignal): Promise<Uint8Array>;
@@ -77,15 +66,25 @@ export interface SegmentReader {
    * besides.
    */
   readRowColumns(from: number, to: number, signal?: AbortSignal): Promise<NamedColumn[]>;
+  /**
+   * The vectors of these rows as they lie in the column, one behind the other in the order of the rows, which may be any and
+   * name a row twice. All requests go out at once and are at most `requestCountMax`.
+   */
+  readVectors(
+    column: SegmentColumn,
+    rows: Uint32Array,
+    requestCountMax: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array>;
+  /** The vectors of the rows [from, to) of each range, as `readVectors`. Views: ranges may share a buffer. */
+  readVectorRanges(
+    column: SegmentColumn,
+    rowRanges: readonly { readonly from: number; readonly to: number }[],
+    requestCountMax: number,
+    signal?: AbortSignal,
+  ): Promise<Uint8Array[]>;
   /** Everything, in the order of the ids. */
   readBlock(signal?: AbortSignal): Promise<Block>;
-}
-
-/** The ids of a segment in their order, and where their rows lie. */
-export interface SegmentIds {
-  readonly ids: IdColumn;
-  /** Row per id, a permutation; undefined: id r is that of row r. */
-  readonly rows: Uint32Array | undefined;
 }
 
 /** Parts of the lists of a vector column, each read on its own. */
@@ -96,6 +95,13 @@ export interface SegmentLists {
   readonly codes: SegmentPart | undefined;
   /** u32, the row of each position; undefined: positions are rows. */
   readonly rows: SegmentPart | undefined;
+  /**
+   * Ranges of the codes' bytes, one view for each, in their order, which may be any. All requests go out at once and are at most
+   * `requestCountMax`. Asked only where there are codes.
+   */
+  readCodes(ranges: readonly Range[], requestCountMax: number, signal?: AbortSignal): Promise<Uint8Array[]>;
+  /** The same of the rows of positions. */
+  readRows(ranges: readonly Range[], requestCountMax: number, signal?: AbortSignal): Promise<Uint8Array[]>;
 }
 
 export interface SegmentPart {
@@ -121,47 +127,15 @@ export async function openSegment(read: ReadRange, place: SegmentPlace, signal?:
 }
 
 function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter): SegmentReader {
-  const { idKind, rowCount } = footer;
-  const ids = required(key, findSection(footer, 'ids'));
+  const { rowCount } = footer;
   const documents = findSection(footer, 'documents');
   const firstRows = startsOf(footer.documentRowCounts);
-  const idStep = idBlockRowCount[idKind];
-
-  const readGranules = async (
-    section: SegmentSection,
-    from: number,
-    to: number,
-    signal?: AbortSignal,
-  ): Promise<Uint8Array> => {
-    if (from === to) return new Uint8Array(0);
-    const start = section.offset + granuleStart(section, from);
-    const bytes = await read(start, section.offset + granuleStart(section, to), signal);
-    verifyGranules(key, section, from, to, bytes);
-    return bytes;
-  };
+  const granules = createGranuleReader(read, key);
+  const { readGranules, readRanges } = granules;
+  const ids = createIdReader(key, footer, granules);
   const readWhole = (section: SegmentSection, signal?: AbortSignal): Promise<Uint8Array> =>
     readGranules(section, 0, granuleCountOf(section), signal);
 
-  const idBlockCount = Math.ceil(rowCount / idStep);
-  const decodeIds = (bytes: Uint8Array, block: number): IdBlock => {
-    const count = Math.min(idStep, rowCount - block * idStep);
-    return naming(key, 'ids', block, () => decodeIdBlock(bytes, idKind, count, footer.permuted));
-  };
-  const readIdBlocks = async (signal?: AbortSignal): Promise<IdBlock[]> => {
-    const bytes = await readWhole(ids, signal);
-    return Array.from({ length: idBlockCount }, (_, block) =>
-      decodeIds(bytes.subarray(granuleStart(ids, block), granuleStart(ids, block + 1)), block),
-    );
-  };
-  const readIdRows = async (signal?: AbortSignal): Promise<SegmentIds> => {
-    const blocks = await readIdBlocks(signal);
-    const column = joinIds(
-      idKind,
-      blocks.map((block) => block.ids),
-    );
-    checkAscending(key, column, idStep);
-    return { ids: column, rows: footer.permuted ? rowsOf(key, blocks, rowCount) : undefined };
-  };
   const indexOf = (column: SegmentColumn): number => footer.columns.indexOf(column);
   const shapeOf = (column: SegmentColumn): ColumnShape => ({ ...column, rowCount });
 
@@ -194,12 +168,6 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     const isWhole = skipped === from && to === (firstRows[end] ?? rowCount);
     return isWhole ? columns : sliceColumns(columns, from - skipped, to - skipped);
   };
-  /** The bytes [start, end) of a section: whole granules are read and verified. */
-  const readBytes = async (section: SegmentSection, start: number, end: number, signal?: AbortSignal) => {
-    const from = Math.floor(start / section.granuleSize);
-    const bytes = await readGranules(section, from, Math.ceil(end / section.granuleSize), signal);
-    return bytes.subarray(start - from * section.granuleSize, end - from * section.granuleSize);
-  };
   const readVectorRows = async (
     column: SegmentColumn,
     from: number,
@@ -209,13 +177,19 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     const { name, type } = column;
     const section = required(key, findSection(footer, 'column', indexOf(column)));
     const parts = columnRowRanges(shapeOf(column), from, to);
-    const bytes = await mapBounded(
-      parts,
-      2,
-      ({ start, end }, _index, inner) => readBytes(section, start, end, inner),
-      signal,
-    );
+    const bytes = await readRanges(section, parts, parts.length, signal);
     return { name, type, column: openColumnRows(bytes, shapeOf(column), from, to) };
+  };
+  const readVectorRanges: SegmentReader['readVectorRanges'] = (column, rowRanges, requestCountMax, signal) => {
+    const section = required(key, findSection(footer, 'column', indexOf(column)));
+    const rowBytes = vectorRowBytes(shapeOf(column));
+    const ranges = rowRanges.map(({ from, to }) => ({ start: from * rowBytes, end: to * rowBytes }));
+    return readRanges(section, ranges, requestCountMax, signal);
+  };
+  const readVectors: SegmentReader['readVectors'] = async (column, rows, requestCountMax, signal) => {
+    const rowRanges = Array.from(rows, (row) => ({ from: row, to: row + 1 }));
+    const vectors = await readVectorRanges(column, rowRanges, requestCountMax, signal);
+    return concatBytes(vectors);
   };
   const readRowColumns = async (from: number, to: number, signal?: AbortSignal): Promise<NamedColumn[]> => {
     const stored = await readDocumentRows(from, to, signal);
@@ -260,27 +234,9 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
   };
 
   return {
+    ...ids,
     key,
     footer,
-    idBytes: idKind === 'string' ? ids.length - rowCount * (footer.permuted ? 5 : 1) : 0,
-    readIds: async (signal) => (await readIdRows(signal)).ids,
-    readIdRows,
-    findRow: async (wanted, index, signal) => {
-      if (wanted.idKind !== idKind) return -1;
-      const firsts = naming(key, 'first ids', undefined, () => decodeFirstIds(footer.firstIds, idKind, idBlockCount));
-      const above = lowerBound(firsts, wanted, index, 0);
-      const isFirst = above < firsts.count && compareIds(firsts, above, wanted, index) === 0;
-      const block = isFirst ? above : above - 1;
-      if (block < 0) return -1;
-      const found = decodeIds(await readGranules(ids, block, block + 1, signal), block);
-      const at = lowerBound(found.ids, wanted, index, 0);
-      if (at === found.ids.count || compareIds(found.ids, at, wanted, index) !== 0) return -1;
-      return found.rows === undefined ? block * idStep + at : (found.rows[at] as number);
-    },
-    readIdFilter: async (signal) => {
-      const bytes = await readWhole(required(key, findSection(footer, 'idFilter')), signal);
-      return naming(key, 'id filter', undefined, () => createIdFilter(bytes));
-    },
     shapeOf,
     readColumn,
     textSize,
@@ -296,8 +252,20 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
         const section = findSection(footer, kind, indexOf(column));
         return section && { size: section.length, read: (signal) => readWhole(section, signal) };
       };
+      const rangesOf =
+        (kind: 'codes' | 'listRows'): SegmentLists['readCodes'] =>
+        (ranges, requestCountMax, signal) =>
+          readRanges(required(key, findSection(footer, kind, indexOf(column))), ranges, requestCountMax, signal);
       const clusters = partOf('clusters');
-      return clusters && { clusters, codes: partOf('codes'), rows: partOf('listRows') };
+      return (
+        clusters && {
+          clusters,
+          codes: partOf('codes'),
+          rows: partOf('listRows'),
+          readCodes: rangesOf('codes'),
+          readRows: rangesOf('listRows'),
+        }
+      );
     },
     documentBlockOf: (row) => {
       const index = lastAtMost(firstRows, row);
@@ -305,8 +273,10 @@ function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter
     },
     readDocumentBlock,
     readRowColumns,
+    readVectors,
+    readVectorRanges,
     readBlock: async (signal) => {
-      const { ids: column, rows } = await readIdRows(signal);
+      const { ids: column, rows } = await ids.readIdRows(signal);
       const stored = await readDocumentRows(0, rowCount, signal);
       const vectors = await mapBounded(
         footer.columns.filter(({ type }) => type.kind === 'vector'),
@@ -330,48 +300,10 @@ function assembleBlock(ids: IdColumn, columns: readonly NamedColumn[]): Block {
   return openBlock(writeBlock({ ids, deletes: noIds(ids.idKind), columns }), { verify: false });
 }
 
-/** The row of every id, in the order of the ids. */
-function rowsOf(key: string, blocks: readonly IdBlock[], rowCount: number): Uint32Array {
-  const rows = new Uint32Array(rowCount);
-  const seen = new Uint8Array(bitmapBytes(rowCount));
-  let rank = 0;
-  for (const block of blocks) {
-    for (const row of block.rows ?? []) {
-      const isTaken = (((seen[row >>> 3] ?? 0xff) >>> (row & 7)) & 1) === 1;
-      if (row >= rowCount || isTaken) throw corrupt('ids name a row twice, or one that is not there', { key, row });
-      (seen[row >>> 3] as number) |= 1 << (row & 7);
-      rows[rank++] = row;
-    }
-  }
-  return rows;
-}
-
-/** Inside a block the ids ascend already. */
-function checkAscending(key: string, ids: IdColumn, step: number): void {
-  for (let row = step; row < ids.count; row += step) {
-    if (compareIds(ids, row - 1, ids, row) >= 0) throw corrupt('ids of a segment do not ascend', { key, row });
-  }
-}
-
 function noIds(idKind: IdColumn['idKind']): IdColumn {
   if (idKind === 'u64') return { idKind, count: 0, values: new BigUint64Array(0) };
   const bytes = new Uint8Array(0);
   return idKind === 'uuid' ? { idKind, count: 0, bytes } : { idKind, count: 0, offsets: new Uint32Array(1), bytes };
-}
-
-function required(key: string, section: SegmentSection | undefined): SegmentSection {
-  if (section === undefined) throw corrupt('segment lacks a section', { key });
-  return section;
-}
-
-/** Says whose bytes a decoder could not take. */
-function naming<R>(key: string, part: string, granule: number | undefined, decode: () => R): R {
-  try {
-    return decode();
-  } catch (error) {
-    if (!isLagoonError(error, 'corrupt')) throw error;
-    throw corrupt('segment cannot be read', { key, part, granule, cause: error.message });
-  }
 }
 
 /** Begins of consecutive runs of these lengths. */
@@ -385,15 +317,10 @@ function startsOf(counts: readonly number[]): Uint32Array {
   return starts;
 }
 
-function lastAtMost(starts: Uint32Array, row: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((starts[middle] as number) <= row) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+/** Bytes of a row in the values of its column, which come first. */
+function vectorRowBytes(shape: ColumnShape): number {
+  const [values] = columnRowRanges(shape, 0, 1);
+  return values?.end ?? 0;
 }
 
 /** Bytes at a multiple of 16 in their buffer, so that typed arrays can view them. */

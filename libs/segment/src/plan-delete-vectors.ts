@@ -1,6 +1,6 @@
 import { assert } from '@lagoon/base';
 import { type Bitmap, createBitmap, forEachCommonId, getBit, type IdColumn, isBitmapOf, setBit } from '@lagoon/format';
-import type { SegmentIds } from './open-segment.ts';
+import type { SegmentIds } from './read-ids.ts';
 
 export interface OlderSegment extends SegmentIds {
   /** Rows dead so far, 1 = dead; undefined: none. Not changed. */

@@ -154,6 +154,8 @@ function checkFooter(key: string, footer: SegmentFooter, offset: number): void {
   must(ids !== undefined, 'no ids');
   const idBlockCount = Math.ceil(footer.rowCount / idBlockRowCount[footer.idKind]);
   must(ids !== undefined && granuleCountOf(ids) === idBlockCount, 'blocks of ids');
+  const rowIds = findSection(footer, 'rowIds');
+  must(rowIds === undefined || granuleCountOf(rowIds) === idBlockCount, 'blocks of ids by row');
   must(footer.columns.length <= limits.attributeCountMax, 'too many columns');
   for (const range of footer.attributeRanges) {
     must(isRangeOf(range, footer.rowCount), 'a range of an attribute', { attribute: range.name });

@@ -18,6 +18,7 @@ export const sectionKind = {
   documents: 6,
   valueIndex: 7,
   ngramIndex: 8,
+  rowIds: 9,
   clusters: 16,
   codes: 17,
   listRows: 19,

@@ -59,6 +59,13 @@ async function readAll(reader: SegmentReader): Promise<unknown[]> {
     if (!filter(ids, row)) throw new Error('a present id does not pass the filter');
     out.push([idAt(ids, row), await reader.findRow(ids, row)]);
   }
+  if (reader.hasRowIds)
+    out.push(
+      await reader.readRowIds(
+        Uint32Array.from({ length: ids.count }, (_, row) => row),
+        3,
+      ),
+    );
   for (const column of reader.footer.columns) {
     out.push([column.name, Array.from(await reader.readColumn(column))]);
     for (const index of [reader.valueIndex(column), reader.ngramIndex(column)]) {
@@ -238,6 +245,21 @@ describe('segment v1', () => {
     expect(contentOf(await reader.readBlock())).toEqual(contentOf(blockOf(sampleSchema(idKind), rows)));
     expect(reader.footer).toMatchObject(identity);
     expect(reader.footer.permuted).toBe(idKind === 'uuid');
+    expect(reader.hasRowIds).toBe(idKind !== 'uuid'); // it was written before rows had their ids
+    await readAll(reader);
+  });
+
+  test('the golden segment with ids by row is read as it was written', async () => {
+    const bytes = new Uint8Array(await readFile(new URL('../golden/segment.v1.row-ids.bin', import.meta.url)));
+    const reader = await openSegmentBytes(key, bytes);
+    expect(contentOf(await reader.readBlock())).toEqual(
+      contentOf(blockOf(sampleSchema('string'), manyRows('string', 300))),
+    );
+    expect(reader.footer.permuted && reader.hasRowIds).toBe(true);
+    const found = await reader.readRowIds(Uint32Array.of(299, 0, 128, 0), 4);
+    expect(Array.from({ length: found.count }, (_, at) => idAt(found, at))).toEqual(
+      [0, 299, 171, 299].map((n) => `document-${String(3 * n).padStart(7, '0')}`),
+    );
     await readAll(reader);
   });
 });

@@ -18,20 +18,17 @@ import {
 import { createTextIndexSpool, type TextIndexSpool } from '@lagoon/text';
 import { createRangesBuilder } from './attribute-ranges.ts';
 import { cutDocuments, encodeDocuments } from './document-blocks.v1.ts';
-import { cutEvenly } from './granules.ts';
 import { encodeFirstIds } from './id-blocks.v1.ts';
-import { buildIdFilter } from './id-filter.v1.ts';
 import { createObjectSpool, type ObjectSpool, type SpooledObject } from './object-spool.ts';
 import type { Scratch, ScratchFile } from './scratch.ts';
 import { encodeFooter, type SegmentColumn, type SegmentIdentity } from './segment-footer.v1.ts';
-import { indexedRowCountMin, largeGranuleBytes, sectionAlignment, smallGranuleBytes } from './segment-layout.v1.ts';
+import { indexedRowCountMin, largeGranuleBytes, sectionAlignment } from './segment-layout.v1.ts';
 import {
+  addIds,
   addLists,
   analyzerOf,
   columnGranuleSize,
-  idGranules,
   indexesOf,
-  inverseOf,
   isStoredAsColumn,
   type VectorLists,
 } from './write-segment.v1.ts';
@@ -96,9 +93,7 @@ export function createSegmentSpool(
     finish: async (ids, ranks, logicalBytes, lists) => {
       await documents.finish(breathe);
       const object = createObjectSpool(scratch);
-      object.add('ids', undefined, idGranules(ids, ranks === undefined ? undefined : inverseOf(ranks)));
-      if (ranks !== undefined) object.add('idRanks', undefined, cutEvenly(bytesOf(ranks), smallGranuleBytes));
-      object.add('idFilter', undefined, cutEvenly(buildIdFilter(ids), smallGranuleBytes));
+      addIds(object, ids, ranks);
       await breathe();
       const described: SegmentColumn[] = [];
       const isIndexed = ids.count >= (options.indexedRowCountMin ?? indexedRowCountMin);
@@ -281,8 +276,4 @@ const copyBytes = 256 << 10;
 
 function copy(file: ScratchFile, write: (bytes: Uint8Array) => void): void {
   for (let at = 0; at < file.size; at += copyBytes) write(file.read(at, Math.min(at + copyBytes, file.size)));
-}
-
-function bytesOf(array: ArrayBufferView): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

@@ -3,6 +3,7 @@ import {
   type AttributeRange,
   type Block,
   type FullTextSearch,
+  gatherIdsOf,
   getBit,
   type IdColumn,
   layOutColumn,
@@ -77,11 +78,7 @@ export async function writeSegment(
   const { rowCount } = block;
   const columns = order === undefined ? [...block.columns.values()] : reorderColumns(block.columns.values(), order);
   const sections = createSectionList();
-  const ranks = order;
-  const rows = order === undefined ? undefined : inverseOf(order);
-  sections.add('ids', undefined, idGranules(block.ids, rows));
-  if (ranks !== undefined) sections.add('idRanks', undefined, cutEvenly(bytesOf(ranks), smallGranuleBytes));
-  sections.add('idFilter', undefined, cutEvenly(buildIdFilter(block.ids), smallGranuleBytes));
+  addIds(sections, block.ids, order);
   const described: SegmentColumn[] = [];
   for (const [index, named] of columns.entries()) {
     if (isStoredAsColumn(named, schema)) {
@@ -123,6 +120,17 @@ export async function writeSegment(
     }),
   );
   return { ...assembled, attributeRanges };
+}
+
+/** `ids` ascend; `ranks`: the rank of each row's id, where rows are in another order: then each row's id can be read by the row. */
+export function addIds(sections: Pick<SectionList, 'add'>, ids: IdColumn, ranks: Uint32Array | undefined): void {
+  sections.add('ids', undefined, idGranules(ids, ranks === undefined ? undefined : inverseOf(ranks)));
+  if (ranks !== undefined) {
+    sections.add('idRanks', undefined, cutEvenly(bytesOf(ranks), smallGranuleBytes));
+    const byRow = gatherIdsOf([ids], new Uint8Array(ranks.length), ranks);
+    sections.add('rowIds', undefined, idGranules(byRow, undefined));
+  }
+  sections.add('idFilter', undefined, cutEvenly(buildIdFilter(ids), smallGranuleBytes));
 }
 
 /** Clusters come last: right before the footer, so that one read can take both. */
@@ -178,7 +186,7 @@ export function columnGranuleSize({ type }: Pick<NamedColumn, 'type'>): number {
   return rowBytes > smallGranuleBytes ? smallGranuleBytes : Math.floor(smallGranuleBytes / rowBytes) * rowBytes;
 }
 
-export function idGranules(ids: IdColumn, rows: Uint32Array | undefined): Granules {
+function idGranules(ids: IdColumn, rows: Uint32Array | undefined): Granules {
   const blocks = encodeIdBlocks(ids, rows);
   if (ids.idKind === 'string') return cutByParts(blocks);
   const width = (ids.idKind === 'u64' ? 8 : 16) + (rows === undefined ? 0 : 4);
@@ -274,7 +282,7 @@ function assemble(sections: SectionList, footerOf: (list: readonly SegmentSectio
 }
 
 /** `rows[rank]` = row for `ranks[row]` = rank; a permutation. */
-export function inverseOf(ranks: Uint32Array): Uint32Array {
+function inverseOf(ranks: Uint32Array): Uint32Array {
   const rows = new Uint32Array(ranks.length);
   const seen = new Uint8Array((ranks.length + 7) >>> 3);
   for (let row = 0; row < ranks.length; row++) {
