@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { createSeededRandom } from '@lagoon/base';
 import { type BuildPool, defaultCompactorConfig } from '@lagoon/compactor';
 import { type AttributeSchema, encodeBlock, fullTextSearchDefaults, type Schema } from '@lagoon/format';
+import type { FooterPlace } from '@lagoon/segment';
 
 export interface StoredSegment {
   readonly name: string;
   readonly size: number;
-  readonly footer: { readonly offset: number; readonly size: number };
+  readonly footer: FooterPlace;
 }
 
 export const segmentCount = 11;

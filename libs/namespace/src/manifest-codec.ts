@@ -169,6 +169,7 @@ function segmentToStored(segment: SegmentReference): StoredSegment {
     generationLast: BigInt(segment.generationLast),
     footerOffset: BigInt(segment.footer?.offset ?? 0),
     footerSize: BigInt(segment.footer?.size ?? 0),
+    footerLead: BigInt(segment.footer?.lead ?? 0),
     ...deleteVector,
     attributeRanges: (segment.attributeRanges ?? []).map(rangeToStored),
   });
@@ -177,9 +178,10 @@ function segmentToStored(segment: SegmentReference): StoredSegment {
 function segmentFromStored(key: string, stored: StoredSegment): SegmentReference {
   const offset = toSafeNumber(stored.footerOffset, { key });
   const size = toSafeNumber(stored.footerSize, { key });
+  const lead = toSafeNumber(stored.footerLead, { key });
   const ranges = stored.attributeRanges.map((range) => rangeFromStored(key, range));
   return {
-    ...(size === 0 ? {} : { footer: { offset, size } }),
+    ...(size === 0 ? {} : { footer: { offset, size, ...(lead === 0 ? {} : { lead }) } }),
     object: referenceFromStored(key, stored.object),
     rowCount: toSafeNumber(stored.rowCount, { key }),
     liveRowCount: toSafeNumber(stored.liveRowCount, { key }),

@@ -107,6 +107,18 @@ describe('manifest edits', () => {
       'a range of an attribute',
       (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, attributeRanges: [{ ...range, max: undefined }] })) }),
     ],
+    ['a footer behind', (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, footer: { offset: 4, size: 7 } })) })],
+    [
+      'before a footer',
+      (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, footer: { offset: 4, size: 6, lead: 5 } })) }),
+    ],
+    [
+      'before a footer',
+      (m) => {
+        const [size, footer] = [9 << 20, { offset: 8 << 20, size: 6, lead: (4 << 20) + 1 }];
+        return { ...m, segments: m.segments.map((s) => ({ ...s, object: { ...s.object, size }, footer })) };
+      },
+    ],
     ['delete vector', (m) => ({ ...m, segments: m.segments.map((s) => ({ ...s, deleteVector: undefined })) })],
     [
       'size of a delete vector',
@@ -124,7 +136,13 @@ describe('manifest edits', () => {
 describe('manifest codec', () => {
   test('round trip', () => {
     const segments = example().segments.map((one, i) =>
-      i === 0 ? one : { ...one, attributeRanges: [range, { ...range, name: 'm', min: undefined, max: undefined }] },
+      i === 0
+        ? { ...one, footer: { offset: 4, size: 6, lead: 3 } }
+        : {
+            ...one,
+            footer: { offset: 4, size: 6 },
+            attributeRanges: [range, { ...range, name: 'm', min: undefined, max: undefined }],
+          },
     );
     const manifest = { ...example(), segments, revocations: [{ job: 'j1', atMs: 9 }], generation: 12 };
     expect(decodeManifest('k', encodeManifest(manifest), 12)).toEqual(manifest);

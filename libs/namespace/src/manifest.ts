@@ -158,6 +158,9 @@ export function checkManifest(manifest: Manifest): void {
   checkKeys(manifest, must);
 }
 
+/** A reader takes it along whatever it wants of the segment. */
+const footerLeadBytesMax = 4 << 20;
+
 type Must = (holds: boolean, what: string, more?: ErrorContext) => void;
 
 function checkSegment(segment: SegmentReference, must: Must): void {
@@ -167,6 +170,8 @@ function checkSegment(segment: SegmentReference, must: Must): void {
   must(segment.generationFirst <= segment.generationLast, 'generations of a segment', more);
   const { footer, object } = segment;
   must(footer === undefined || footer.offset + footer.size <= object.size, 'a footer behind its segment', more);
+  const lead = footer?.lead ?? 0;
+  must(lead <= footerLeadBytesMax && lead <= (footer?.offset ?? 0), 'what lies before a footer', more);
   for (const range of segment.attributeRanges ?? []) {
     must(isRangeOf(range, rowCount), 'a range of an attribute', { ...more, attribute: range.name });
   }

@@ -142,9 +142,16 @@ export interface SegmentReference {
   readonly generationFirst: number;
   readonly generationLast: number;
   /** Where the footer of a segment of version 1 lies in its object, in bytes; absent: a flat segment, one columnar block. */
-  readonly footer?: { readonly offset: number; readonly size: number };
+  readonly footer?: FooterPlace;
   /** Of filterable attributes; absent: not known. */
   readonly attributeRanges?: readonly AttributeRange[];
+}
+
+export interface FooterPlace {
+  readonly offset: number;
+  readonly size: number;
+  /** Bytes right before it that are worth reading with it; absent: none. */
+  readonly lead?: number;
 }
 
 export type DeleteVectorReference =

@@ -14,6 +14,7 @@ import { createMemoryStore } from '@lagoon/object-store';
 import { buildIvf, createInlineExecutor, listBytes, loadKernelModule } from '@lagoon/vector';
 import { type ClusteredRows, type ClusterOptions, clusterPieces, clusterRows } from './cluster-rows.ts';
 import { decodeClusters } from './clusters.v1.ts';
+import type { FooterPlace } from './footer-place.ts';
 import { mergeSegments, noRank } from './merge-segments.ts';
 import { openSegment, type SegmentReader } from './open-segment.ts';
 import { createRangeReader } from './read-range.ts';
@@ -66,10 +67,11 @@ function blockOf(count: number, step = 1, first = 0): Block {
   return openBlock(encodeBlock({ idKind: 'u64', ids, deletes: [], columns }));
 }
 
-async function stored(bytes: Uint8Array, footer: { readonly offset: number; readonly size: number }) {
+async function stored(bytes: Uint8Array, footer: FooterPlace, reads: number[] = []) {
   const store = createMemoryStore({ clock: createSystemClock() });
   await store.put('key', bytes);
-  return await openSegment(createRangeReader(store, { key: 'key', size: bytes.length }), { key: 'key', footer });
+  const read = createRangeReader(store, { key: 'key', size: bytes.length }, (count) => reads.push(count));
+  return await openSegment(read, { key: 'key', footer });
 }
 
 /** Per column with lists, per list, the ids of its rows; checks what the parts say of one another. */
@@ -203,6 +205,38 @@ describe('lists of a segment', () => {
           : Array.from({ length: from.ids.count }).findIndex((_, i) => idAt(from.ids, i) === idAt(ids, rank));
       if (at >= 0) expect(merged.rows[1]?.[from?.rows?.[at] ?? at]).toBe(rows?.[rank] ?? rank);
     }
+  });
+
+  test('are opened by the read of the footer, clusters and all, and a flipped bit of them is corrupt', async () => {
+    const schema = schemaOf('int8');
+    const clustered = await clusterRows(blockOf(600), schema, identity, options);
+    const { bytes, footer } = await writeSegment(blockOf(600), schema, identity, { ...clustered });
+    const scratch = createMemoryScratch(32 << 20);
+    const sources = [{ rows: await stored(bytes, footer), dead: undefined }];
+    const merged = await mergeSegments(sources, schema, identity, {
+      ...{ scratch, windowBytesMax: 1 << 20 },
+      orderRows: async () => clustered,
+    });
+    expect(merged?.footer).toEqual(footer);
+    const reads: number[] = [];
+    const reader = await stored(bytes, footer, reads);
+    const withoutLead = await stored(bytes, { offset: footer.offset, size: footer.size });
+    const damaged = bytes.slice();
+    for (const at of [footer.offset - 1, footer.offset - (footer.lead ?? 0)]) (damaged[at] as number) ^= 1;
+    const other = await stored(damaged, footer);
+    for (const name of ['v', 'w']) {
+      const clustersOf = ({ footer: { columns }, lists }: SegmentReader) => {
+        const column = columns.find((one) => one.name === name);
+        return (column && lists(column))?.clusters;
+      };
+      const read = await clustersOf(reader)?.read();
+      expect(reads).toEqual([footer.size + (footer.lead ?? 0)]);
+      expect(read).toEqual(await clustersOf(withoutLead)?.read());
+      await expect(clustersOf(other)?.read()).rejects.toMatchObject({ code: 'corrupt', context: { key: 'key' } });
+    }
+    const v = reader.footer.columns.find(({ name }) => name === 'v');
+    expect(await (v && reader.lists(v))?.clusters.read()).toBeDefined(); // a second time it is read
+    expect(reads).toHaveLength(2);
   });
 
   test('clusters whose bytes are other ones are corrupt or say the same', async () => {

@@ -1,6 +1,7 @@
 export { type ClusteredRows, type ClusterOptions, clusterPieces, clusterRows } from './cluster-rows.ts';
 export { type Clusters, decodeClusters } from './clusters.v1.ts';
 export { decodeDeleteVector, encodeDeleteVector } from './delete-vector.v1.ts';
+export type { FooterPlace } from './footer-place.ts';
 export type { GranuleRange, IndexRoot } from './index-root.v1.ts';
 export {
   type AttributeIndex,
@@ -26,7 +27,6 @@ export {
   openSegment,
   type SegmentLists,
   type SegmentPart,
-  type SegmentPlace,
   type SegmentReader,
 } from './open-segment.ts';
 export { type DeleteVectorPlan, type LaterRows, type OlderSegment, planDeleteVectors } from './plan-delete-vectors.ts';

@@ -1,4 +1,5 @@
 import { alignUp, crc32, createSha256 } from '@lagoon/base';
+import { type FooterPlace, leadOf } from './footer-place.ts';
 import type { Granules } from './granules.ts';
 import type { Scratch, ScratchFile } from './scratch.ts';
 import type { SegmentSection } from './segment-footer.v1.ts';
@@ -28,7 +29,7 @@ export interface ObjectSpool {
 export interface SpooledObject {
   readonly file: ScratchFile;
   readonly sha256: Uint8Array;
-  readonly footer: { readonly offset: number; readonly size: number };
+  readonly footer: FooterPlace;
 }
 
 export function createObjectSpool(scratch: Scratch): ObjectSpool {
@@ -80,7 +81,7 @@ export function createObjectSpool(scratch: Scratch): ObjectSpool {
       const offset = file.size;
       const footer = footerOf(sections);
       put(footer);
-      return { file, sha256: hash.digest(), footer: { offset, size: footer.length } };
+      return { file, sha256: hash.digest(), footer: { offset, size: footer.length, ...leadOf(sections, offset) } };
     },
   };
 }

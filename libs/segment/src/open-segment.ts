@@ -19,7 +19,8 @@ import {
 } from '@lagoon/format';
 import type { Range } from './coalesce.ts';
 import { decodeDocuments } from './document-blocks.v1.ts';
-import { granuleStart, lastAtMost } from './granules.ts';
+import type { FooterPlace } from './footer-place.ts';
+import { granuleStart, lastAtMost, verifyGranules } from './granules.ts';
 import { decodeIndexRoot } from './index-root.v1.ts';
 import type { AttributeIndex } from './look-up.ts';
 import { naming, required } from './named-errors.ts';
@@ -34,6 +35,7 @@ import {
   type SegmentFooter,
   type SegmentSection,
 } from './segment-footer.v1.ts';
+import { sectionKind } from './segment-layout.v1.ts';
 
 /**
  * A segment v1 that is read by ranges. Every byte that comes back was verified against its granule's checksum; what does not
@@ -114,27 +116,48 @@ export interface DocumentBlockPlace {
   readonly firstRow: number;
 }
 
-export interface SegmentPlace {
+interface SegmentPlace {
   readonly key: string;
-  readonly footer: { readonly offset: number; readonly size: number };
+  readonly footer: FooterPlace;
 }
 
-/** Opens a segment by one read, of the footer that the manifest tells of. */
+/**
+ * Opens a segment by one read, of the footer that the manifest tells of, with its lead. The clusters that came along are held
+ * until they are read for the first time, which then costs no request.
+ */
 export async function openSegment(read: ReadRange, place: SegmentPlace, signal?: AbortSignal): Promise<SegmentReader> {
-  const { offset, size } = place.footer;
-  const bytes = await read(offset, offset + size, signal);
-  return createSegmentReader(read, place.key, decodeFooter(place.key, bytes, offset));
+  const { offset, size, lead = 0 } = place.footer;
+  const bytes = await read(offset - lead, offset + size, signal);
+  const footer = decodeFooter(place.key, bytes.subarray(lead), offset);
+  const clusters = new Map<SegmentSection, Uint8Array>();
+  for (const section of footer.sections) {
+    const start = section.offset - (offset - lead);
+    if (section.kind !== sectionKind.clusters || start < 0) continue;
+    clusters.set(section, bytes.subarray(start, start + section.length));
+  }
+  return createSegmentReader(read, place.key, footer, clusters);
 }
 
-function createSegmentReader(read: ReadRange, key: string, footer: SegmentFooter): SegmentReader {
+/** `ahead`: sections that are here, not verified yet. */
+function createSegmentReader(
+  read: ReadRange,
+  key: string,
+  footer: SegmentFooter,
+  ahead: Map<SegmentSection, Uint8Array>,
+): SegmentReader {
   const { rowCount } = footer;
   const documents = findSection(footer, 'documents');
   const firstRows = startsOf(footer.documentRowCounts);
   const granules = createGranuleReader(read, key);
   const { readGranules, readRanges } = granules;
   const ids = createIdReader(key, footer, granules);
-  const readWhole = (section: SegmentSection, signal?: AbortSignal): Promise<Uint8Array> =>
-    readGranules(section, 0, granuleCountOf(section), signal);
+  const readWhole = async (section: SegmentSection, signal?: AbortSignal): Promise<Uint8Array> => {
+    const here = ahead.get(section);
+    if (here === undefined) return await readGranules(section, 0, granuleCountOf(section), signal);
+    ahead.delete(section);
+    verifyGranules(key, section, 0, granuleCountOf(section), here);
+    return here;
+  };
 
   const indexOf = (column: SegmentColumn): number => footer.columns.indexOf(column);
   const shapeOf = (column: SegmentColumn): ColumnShape => ({ ...column, rowCount });

@@ -30,6 +30,8 @@ export type SectionKind = keyof typeof sectionKind;
 export const smallGranuleBytes = 4096;
 /** Granules of what is read as a whole. */
 export const largeGranuleBytes = 64 << 10;
+/** Most bytes before the footer that are read with it. */
+export const footerLeadBytesMax = 4 << 20;
 /** Aimed at: a granule of an attribute index, which is what looking up a value reads twice. */
 export const indexGranuleBytes = 16 << 10;
 /** Fewer rows are scanned sooner than an index is read. */

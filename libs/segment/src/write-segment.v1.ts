@@ -20,6 +20,7 @@ import { createAttributeIndexBuilder } from './build-attribute-index.ts';
 import { buildNgramIndex } from './build-ngram-index.ts';
 import { encodeClusters } from './clusters.v1.ts';
 import { cutDocuments, encodeDocuments } from './document-blocks.v1.ts';
+import { type FooterPlace, leadOf } from './footer-place.ts';
 import { cutByParts, cutEvenly, type Granules } from './granules.ts';
 import { encodeFirstIds, encodeIdBlocks } from './id-blocks.v1.ts';
 import { buildIdFilter } from './id-filter.v1.ts';
@@ -58,7 +59,7 @@ export interface WrittenSegment {
   /** The whole object. */
   readonly bytes: Uint8Array;
   /** Where the footer lies in it: for the manifest. */
-  readonly footer: { readonly offset: number; readonly size: number };
+  readonly footer: FooterPlace;
   /** For the manifest too. */
   readonly attributeRanges: readonly AttributeRange[];
 }
@@ -278,7 +279,8 @@ function assemble(sections: SectionList, footerOf: (list: readonly SegmentSectio
   view.setUint32(4, segmentVersion, true);
   for (const section of sections.list) bytes.set(section.bytes, section.offset);
   bytes.set(footer, sections.end);
-  return { bytes, footer: { offset: sections.end, size: footer.length } };
+  const place = { offset: sections.end, size: footer.length, ...leadOf(sections.list, sections.end) };
+  return { bytes, footer: place };
 }
 
 /** `rows[rank]` = row for `ranks[row]` = rank; a permutation. */

@@ -1,6 +1,12 @@
 import type { Clock } from '@lagoon/base';
 import type { AttributeRange, Bitmap, Schema } from '@lagoon/format';
-import { createMemoryScratch, type ReadRange, type SegmentIdentity, type WrittenSegment } from '@lagoon/segment';
+import {
+  createMemoryScratch,
+  type FooterPlace,
+  type ReadRange,
+  type SegmentIdentity,
+  type WrittenSegment,
+} from '@lagoon/segment';
 import { createBreather } from './breather.ts';
 import { runBlockTask, runMergeTask, runSegmentTask } from './build-tasks.ts';
 
@@ -47,7 +53,7 @@ export interface MergeTaskSegment {
   readonly key: string;
   readonly size: number;
   /** Undefined: a flat segment. */
-  readonly footer: { readonly offset: number; readonly size: number } | undefined;
+  readonly footer: FooterPlace | undefined;
   /** Dead rows as they lie in the segment. */
   readonly dead: Bitmap | undefined;
   readonly read: ReadRange;
@@ -60,7 +66,7 @@ export interface MergeOutput extends MergeResult, AsyncDisposable {
 export interface MergeResult {
   readonly byteLength: number;
   readonly sha256: Uint8Array;
-  readonly footer: { readonly offset: number; readonly size: number };
+  readonly footer: FooterPlace;
   readonly attributeRanges: readonly AttributeRange[];
   readonly rowCount: number;
   readonly logicalBytes: number;

@@ -85,5 +85,7 @@ async function openTaskSegment(segment: MergeTaskSegment, signal?: AbortSignal):
   const { key, size, footer, read, dead } = segment;
   // Flat segments, of before, are small.
   if (footer === undefined) return { rows: openBlock(await read(0, size, signal)), dead };
-  return { rows: await openSegment(read, { key, footer }, signal), dead };
+  // Without the lead: a merge makes lists anew.
+  const place = { key, footer: { offset: footer.offset, size: footer.size } };
+  return { rows: await openSegment(read, place, signal), dead };
 }

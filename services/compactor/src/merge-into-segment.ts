@@ -1,6 +1,6 @@
 import type { LiveNamespace, ObjectReference, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import { createRangeReader } from '@lagoon/segment';
+import { createRangeReader, type FooterPlace } from '@lagoon/segment';
 import type { BuildPool, MergeTaskSegment } from './build-pool.ts';
 import type { MergedRows } from './carry-deletes.ts';
 import type { CompactorConfig } from './config.ts';
@@ -16,7 +16,7 @@ export interface MergeDeps {
 /** What a merge wrote, and where it put the rows. */
 export interface MergedSegment {
   readonly object: ObjectReference;
-  readonly footer: { readonly offset: number; readonly size: number };
+  readonly footer: FooterPlace;
   readonly attributeRanges: NonNullable<SegmentReference['attributeRanges']>;
   readonly rowCount: number;
   readonly logicalBytes: number;

@@ -3,11 +3,11 @@ import type { SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import {
   createRangeReader,
+  type FooterPlace,
   openSegment,
   readDeleteVector,
   readSegmentRows,
   type SegmentIds,
-  type SegmentPlace,
   type SegmentReader,
 } from '@lagoon/segment';
 
@@ -82,10 +82,10 @@ async function readIds(store: ObjectStore, segment: SegmentReference, signal?: A
 function openParts(
   store: ObjectStore,
   { object }: SegmentReference,
-  footer: SegmentPlace['footer'],
+  { offset, size }: FooterPlace, // without its lead: no list is read
   signal?: AbortSignal,
 ): Promise<SegmentReader> {
-  return openSegment(createRangeReader(store, object), { key: object.key, footer }, signal);
+  return openSegment(createRangeReader(store, object), { key: object.key, footer: { offset, size } }, signal);
 }
 
 /** A copy that does not hold on to the whole block. */

@@ -819,6 +819,13 @@ export declare type SegmentReference = Message<"lagoon.storage.v1.SegmentReferen
    * @generated from field: repeated lagoon.storage.v1.AttributeRange attribute_ranges = 10;
    */
   attributeRanges: AttributeRange[];
+
+  /**
+   * Bytes right before the footer that belong to what a query needs first, at most 4 MiB: whoever reads the footer takes them along.
+   *
+   * @generated from field: uint64 footer_lead = 40;
+   */
+  footerLead: bigint;
 };
 
 /**
