@@ -51,7 +51,7 @@ export async function openOneSegment(
   const counts = { rowCount, liveRowCount: rowCount, logicalBytes: block.logicalBytes, deleteVector: undefined };
   const object = { key, size: bytes.length, sha256: sha256(bytes) };
   const edited = applyIndexEdit(live.manifest, {
-    ...{ indexedThrough: 1, schema, deleted: new Map(), lastWriteAtMs: 1 },
+    ...{ indexedThrough: 1, schema, settings: live.settings, deleted: new Map(), lastWriteAtMs: 1 },
     segmentsAdded: [{ object, footer, attributeRanges, ...counts, ...generations }],
     rows: { added: rowCount, superseded: 0, deleted: 0 },
   });

@@ -296,6 +296,66 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await expect(ns.metadata()).rejects.toMatchObject({ status: 404 });
     });
 
+    check('a namespace is made read-only and writable again, and has a recall of its own', async () => {
+      const name = freshName();
+      const ns = client.namespace(name);
+      const patch = async (body: object) => {
+        const answer = await raw('PATCH', `/v1/namespaces/${name}/metadata`, JSON.stringify(body));
+        return { status: answer.status, body: JSON.parse(answer.text) as object };
+      };
+      expect((await patch({ read_only: true })).status).toBe(404);
+      const vectors = Array.from({ length: 8 }, (_, id) => ({ id, n: id, vector: [id, 1] }));
+      await ns.write({ upsert_rows: vectors, distance_metric: 'euclidean_squared' });
+      const before = await ns.metadata();
+      expect(before).not.toHaveProperty('read_only');
+      expect(before).not.toHaveProperty('recall');
+      const changed = await patch({ read_only: true, recall: 0.5 });
+      expect(changed).toMatchObject({ status: 200, body: { read_only: true, recall: 0.5, schema: { n: {} } } });
+      expect(await ns.metadata()).toMatchObject({ read_only: true, recall: 0.5 });
+      const refused = { status: 403, message: expect.stringContaining('the namespace is read-only') };
+      await expect(ns.write({ upsert_rows: [{ id: 9, n: 9 }] })).rejects.toMatchObject(refused);
+      await expect(ns.write({ deletes: [1] })).rejects.toMatchObject(refused);
+      await expect(ns.write({ patch_rows: [{ id: 1, n: 5 }] })).rejects.toMatchObject(refused);
+      await expect(ns.write({ delete_by_filter: ['n', 'Eq', 1] })).rejects.toMatchObject(refused);
+      await expect(ns.write({ patch_by_filter: { filters: ['n', 'Eq', 1], patch: { n: 2 } } })).rejects.toMatchObject(
+        refused,
+      );
+      await expect(
+        ns.write({ upsert_rows: [{ id: 1, n: 9 }], upsert_condition: ['n', 'Eq', 1] }),
+      ).rejects.toMatchObject(refused);
+      await expect(ns.updateSchema({ schema: { more: 'int' } })).rejects.toMatchObject(refused);
+      await expect(ns.deleteAll()).rejects.toMatchObject(refused);
+      expect(ids(await ns.query({ rank_by: ['id', 'asc'], limit: 20 }))).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      const profiled = await raw(
+        'POST',
+        `/v2/namespaces/${name}/explain_query`,
+        JSON.stringify({ rank_by: ['vector', 'ANN', [1, 1]] }),
+      );
+      expect(profiled.text).toContain('recall=0.5');
+      // What is about the rows goes along, what protects this name does not.
+      const child = client.namespace(`${name}-child`);
+      await child.branchFrom({ source_namespace: name });
+      const inherited = await child.metadata();
+      expect(inherited).toMatchObject({ recall: 0.5 });
+      expect(inherited).not.toHaveProperty('read_only');
+      await child.write({ upsert_rows: [{ id: 9, n: 9 }] });
+      const reset = await patch({ read_only: false, recall: null });
+      expect(reset.body).not.toHaveProperty('read_only');
+      expect(reset.body).not.toHaveProperty('recall');
+      await ns.write({ upsert_rows: [{ id: 9, n: 9 }] });
+      await ns.deleteAll();
+      for (const [body, status] of [
+        [{ read_only: 1 }, 422],
+        [{ recall: 'high' }, 422],
+        [{ recall: 0 }, 400],
+        [{ recall: 1.5 }, 400],
+        [{ readonly: true }, 422],
+        [[], 422],
+      ] as const) {
+        expect({ body, status: (await patch(body)).status }).toEqual({ body, status });
+      }
+    });
+
     check('compressed bodies and answers', async () => {
       const gzipped = new Turbopuffer({ baseURL: target.url, apiKey: 'none', maxRetries: 0, compression: true });
       const ns = gzipped.namespace(freshName());
@@ -499,7 +559,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       const missing = async (call: () => PromiseLike<unknown>, name: string) =>
         await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
       await missing(() => ns.copyFrom({ source_namespace: 'x', source_region: 'eu' }), 'source_region');
-      await missing(() => ns.updateMetadata({ pinning: true }), 'metadata');
+      await missing(() => ns.updateMetadata({ pinning: true }), 'pinning');
     });
 
     check('bad input is a clear error, and nothing of it is applied', async () => {

@@ -96,6 +96,7 @@ async function fill({ store }: Target, name: string): Promise<void> {
   const edited = applyIndexEdit(live.manifest, {
     indexedThrough: 1,
     schema,
+    settings: live.settings,
     segmentsAdded: [
       {
         object: { key, size: 3, sha256: sha256(bytes) },

@@ -24,6 +24,7 @@ import type { BatchDraft, EntryDraft } from './namespace-log.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { elapsedMs } from './proof.ts';
 import { schemaToStored } from './schema-codec.ts';
+import { settingsToStored } from './settings.ts';
 import type { Instant, NamespaceView, ObjectReference, Proof } from './view.ts';
 
 /** A body that is older is written again: the day after which it may be revoked as garbage is far away. */
@@ -197,6 +198,7 @@ function batchMessage(batch: BatchDraft, body: WrittenBody | undefined): BatchEn
     partSizes: batch.parts.map((part) => BigInt(part.byteLength)),
     ...(body === undefined ? {} : { body: referenceToStored(body.reference) }),
     ...(batch.schema === undefined ? {} : { schema: schemaToStored(batch.schema) }),
+    ...(batch.settings === undefined ? {} : { settings: settingsToStored(batch.settings) }),
     idempotency: batch.idempotency.map((record) =>
       create(IdempotencyRecordSchema, {
         key: record.key,

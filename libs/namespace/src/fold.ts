@@ -12,6 +12,7 @@ import { emptyManifest } from './manifest.ts';
 import { isRevoked } from './manifest-retention.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored } from './schema-codec.ts';
+import { settingsFromStored } from './settings.ts';
 import type { LiveNamespace, Manifest, NamespaceView, TailBatch } from './view.ts';
 
 /** What folding needs of an entry; its rows are not among it. */
@@ -99,8 +100,8 @@ function born(view: NamespaceView, entry: FoldEntry, birth: BirthEntry): LiveNam
   const manifest = birth.origin === undefined ? founderManifest(view, entry, birth) : entry.manifest;
   const isOwn = manifest?.incarnation === incarnation && manifest.birthGeneration === entry.generation;
   if (!isOwn) throw broken(view, entry, 'a birth without what it inherits');
-  const { family, birthGeneration, schema } = manifest;
-  const identity = { incarnation, family, birthGeneration, schema, createdAtMs, lastWriteAtMs: createdAtMs };
+  const { family, birthGeneration, schema, settings } = manifest;
+  const identity = { incarnation, family, birthGeneration, schema, settings, createdAtMs, lastWriteAtMs: createdAtMs };
   return withFirstBatch({ ...identity, manifest, tail: [], revokedJobs: [] }, entry, birth);
 }
 
@@ -121,16 +122,15 @@ function withFirstBatch(live: LiveNamespace, entry: FoldEntry, birth: BirthEntry
   if (birth.origin === undefined || tail === undefined) {
     return birth.batch === undefined ? live : withBatch(live, entry, birth.batch);
   }
-  if (birth.batch === undefined && tail.parts.length === 0) {
-    return { ...live, schema: tail.schema ?? live.schema };
-  }
+  const heir = { ...live, schema: tail.schema ?? live.schema, settings: tail.settings ?? live.settings };
+  if (birth.batch === undefined && tail.parts.length === 0) return heir;
   const own = birth.batch ?? create(BatchEntrySchema);
   const first = create(BatchEntrySchema, {
     ...own,
     upsertedRowCount: own.upsertedRowCount + BigInt(tail.upsertedRowCount),
     deletedRowCount: own.deletedRowCount + BigInt(tail.deletedRowCount),
   });
-  return withBatch({ ...live, schema: tail.schema ?? live.schema }, entry, first);
+  return withBatch(heir, entry, first);
 }
 
 function sameLife(view: NamespaceView, entry: FoldEntry): LiveNamespace {
@@ -162,6 +162,7 @@ function withBatch(live: LiveNamespace, entry: FoldEntry, batch: BatchEntry): Li
   return {
     ...live,
     schema: batch.schema === undefined ? live.schema : schemaFromStored(batch.schema),
+    settings: batch.settings === undefined ? live.settings : settingsFromStored(batch.settings),
     lastWriteAtMs: Math.max(live.lastWriteAtMs, writtenAtMs),
     tail: [...live.tail, tailBatch],
   };

@@ -109,6 +109,7 @@ export { type CopyOperation, type FinishedCopy, readOperation, writeOperation } 
 export { decodePin, type Pin } from './pin-codec.ts';
 export type { Snapshot } from './pins.ts';
 export { checkSeal } from './record-seal.ts';
+export { defaultSettings, type NamespaceSettings, sameSettings } from './settings.ts';
 export type {
   ChainLink,
   DeleteVectorReference,

@@ -10,6 +10,7 @@ import { emptyManifest } from './manifest.ts';
 import { type ManifestSource, readManifest } from './manifest-reader.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored } from './schema-codec.ts';
+import { inheritedSettings, type NamespaceSettings, settingsFromStored } from './settings.ts';
 import type { Instant, LogRange, Manifest } from './view.ts';
 
 /** What an instant's tail says, read by name: the beginning of the first batch of whoever is born from it. */
@@ -17,6 +18,8 @@ export interface InheritedTail {
   readonly parts: readonly Uint8Array[];
   /** After the tail, where it says so. */
   readonly schema: Schema | undefined;
+  /** What an heir takes of them, where the tail says so. */
+  readonly settings: NamespaceSettings | undefined;
   readonly sizeBytes: number;
   readonly upsertedRowCount: number;
   readonly deletedRowCount: number;
@@ -79,6 +82,7 @@ async function readInheritedManifest(
   const before = identity.birthGeneration - 1;
   return {
     ...empty,
+    settings: inheritedSettings(inherited.settings),
     segments: inherited.segments.map((segment) => ({ ...segment, generationFirst: before, generationLast: before })),
     rows: inherited.rows,
     origin,
@@ -105,6 +109,7 @@ export async function readTail(
 ): Promise<InheritedTail> {
   const parts: Uint8Array[] = [];
   let schema: Schema | undefined;
+  let settings: NamespaceSettings | undefined;
   let sizeBytes = 0;
   let upsertedRowCount = 0;
   let deletedRowCount = 0;
@@ -115,11 +120,12 @@ export async function readTail(
       parts.push(...entry.parts);
       sizeBytes += entry.sizeBytes;
       if (batch.schema !== undefined) schema = schemaFromStored(batch.schema);
+      if (batch.settings !== undefined) settings = inheritedSettings(settingsFromStored(batch.settings));
       upsertedRowCount += toSafeNumber(batch.upsertedRowCount);
       deletedRowCount += toSafeNumber(batch.deletedRowCount);
     }
   }
-  return { parts, schema, sizeBytes, upsertedRowCount, deletedRowCount };
+  return { parts, schema, settings, sizeBytes, upsertedRowCount, deletedRowCount };
 }
 
 type RangeEntry = Pick<DecodedEntry, 'header' | 'parts' | 'sizeBytes' | 'hash'>;

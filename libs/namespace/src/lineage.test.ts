@@ -76,6 +76,7 @@ function createWorld(seed: number): World {
       const edited = applyIndexEdit(live.manifest, {
         indexedThrough: last.generation,
         schema: live.schema,
+        settings: live.settings,
         segmentsAdded: values.length === 0 ? [] : [segment],
         deleted: new Map(),
         rows: { added: values.length, superseded: 0, deleted: 0 },

@@ -21,6 +21,7 @@ import { instantFromStored, instantToStored } from './instant-codec.ts';
 import { referenceFromStored, referenceToStored } from './object-reference.ts';
 import { toSafeNumber } from './proto-number.ts';
 import { schemaFromStored, schemaToStored } from './schema-codec.ts';
+import { defaultSettings, isDefaultSettings, settingsFromStored, settingsToStored } from './settings.ts';
 import type {
   DeleteVectorReference,
   Manifest,
@@ -70,6 +71,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     revokedAtMs: manifest.revocations.map(({ atMs }) => BigInt(atMs)),
     createdAtMs: BigInt(manifest.createdAtMs),
     lastWriteAtMs: BigInt(manifest.lastWriteAtMs),
+    ...(isDefaultSettings(manifest.settings) ? {} : { settings: settingsToStored(manifest.settings) }),
     ...(manifest.origin === undefined ? {} : { origin: instantToStored(manifest.origin) }),
   });
   return toBinary(ManifestSchema, message);
@@ -126,6 +128,7 @@ export function manifestFromStored(
     family: stored.family,
     birthGeneration: toSafeNumber(stored.birthGeneration, { key }),
     schema: schemaFromStored(stored.schema),
+    settings: stored.settings === undefined ? defaultSettings : settingsFromStored(stored.settings),
     indexedThrough: toSafeNumber(stored.indexedThrough, { key }),
     segments: [
       ...parts.flatMap((part) => part.segments),

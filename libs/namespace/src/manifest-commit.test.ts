@@ -69,6 +69,7 @@ function indexed(view: NamespaceView, part?: IdempotencyPartReference): Manifest
   return applyIndexEdit(live.manifest, {
     indexedThrough: last,
     schema: live.schema,
+    settings: live.settings,
     segmentsAdded: [{ object, ...counts, generationFirst: first, generationLast: last }],
     deleted: new Map(),
     rows: { added: rowCount, superseded: 0, deleted: 0 },

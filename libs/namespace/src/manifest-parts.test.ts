@@ -57,6 +57,7 @@ async function grow(view: NamespaceView, count: number, dead: readonly string[] 
   const edited = applyIndexEdit(live.manifest, {
     indexedThrough: written.generation,
     schema: live.schema,
+    settings: live.settings,
     segmentsAdded: segments(count, written.generation),
     deleted: new Map(
       dead.map((key) => [key, { deleteVector: { kind: 'inline', bitmap }, liveRowCount: 7, logicalBytes: 56 }]),

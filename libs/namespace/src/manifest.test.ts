@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { applyIndexEdit, checkManifest, emptyManifest, expireIdempotencyParts, withCommitId } from './manifest.ts';
 import { decodeManifest, encodeManifest } from './manifest-codec.ts';
+import { defaultSettings } from './settings.ts';
 import { testSchema } from './testing.ts';
 import type { Manifest, SegmentReference } from './view.ts';
 
@@ -36,6 +37,7 @@ function example(): Manifest {
   const one = applyIndexEdit(fresh, {
     indexedThrough: 3,
     schema: testSchema,
+    settings: defaultSettings,
     segmentsAdded: [segment('s1', 10, 1, 3)],
     deleted: new Map(),
     rows: { added: 10, superseded: 0, deleted: 0 },
@@ -46,6 +48,7 @@ function example(): Manifest {
   return applyIndexEdit(withCommitId({ ...one, generation: 4 }, 'c1'), {
     indexedThrough: 6,
     schema: testSchema,
+    settings: defaultSettings,
     segmentsAdded: [segment('s2', 4, 5, 6)],
     deleted: new Map([['s1', { deleteVector: { kind: 'inline', bitmap }, liveRowCount: 7, logicalBytes: 56 }]]),
     rows: { added: 4, superseded: 2, deleted: 1 },
@@ -67,6 +70,7 @@ describe('manifest edits', () => {
     const emptied = applyIndexEdit(manifest, {
       indexedThrough: 8,
       schema: testSchema,
+      settings: defaultSettings,
       segmentsAdded: [],
       deleted: new Map([
         [

@@ -1,5 +1,6 @@
 import { assert, corrupt, type ErrorContext } from '@lagoon/base';
 import { isRangeOf, type Schema } from '@lagoon/format';
+import { defaultSettings, type NamespaceSettings } from './settings.ts';
 import type {
   DeleteVectorReference,
   IdempotencyPartReference,
@@ -32,6 +33,7 @@ export interface IndexEdit {
   readonly indexedThrough: number;
   /** As of `indexedThrough`. */
   readonly schema: Schema;
+  readonly settings: NamespaceSettings;
   readonly segmentsAdded: readonly SegmentReference[];
   /** By the key of an older segment: its new delete vector and what is left alive. One with no live row is dropped. */
   readonly deleted: ReadonlyMap<string, SegmentDeletes>;
@@ -54,6 +56,7 @@ export function emptyManifest(
   return {
     ...birth,
     generation: 0,
+    settings: defaultSettings,
     indexedThrough: birth.birthGeneration - 1,
     segments: [],
     rows: { added: 0, superseded: 0, deleted: 0, live: 0 },
@@ -85,6 +88,7 @@ export function applyIndexEdit(manifest: Manifest, edit: IndexEdit): Manifest {
   return {
     ...manifest,
     schema: edit.schema,
+    settings: edit.settings,
     indexedThrough: edit.indexedThrough,
     segments: [...kept, ...edit.segmentsAdded],
     rows: addRows(manifest.rows, edit.rows),

@@ -41,6 +41,7 @@ async function index(name = 'docs'): Promise<void> {
   const edited = applyIndexEdit(live.manifest, {
     indexedThrough: view.generation,
     schema: live.schema,
+    settings: live.settings,
     segmentsAdded: [{ object, ...counts, generationFirst: live.birthGeneration, generationLast: view.generation }],
     deleted: new Map(),
     rows: { added: bytes.length, superseded: 0, deleted: 0 },

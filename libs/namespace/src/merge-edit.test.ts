@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { applyIndexEdit, checkManifest, emptyManifest } from './manifest.ts';
 import { applyMergeEdit, findSegments } from './merge-edit.ts';
+import { defaultSettings } from './settings.ts';
 import { testSchema } from './testing.ts';
 import type { Manifest, SegmentReference } from './view.ts';
 
@@ -18,6 +19,7 @@ function example(): Manifest {
     const edited = applyIndexEdit(manifest, {
       indexedThrough: 2 * index + 1,
       schema: testSchema,
+      settings: defaultSettings,
       segmentsAdded: [segment(key, 10, 2 * index + 1, 2 * index + 1)],
       deleted: index < 2 ? new Map() : new Map([['a', deletesOfA]]),
       rows: { added: 10, superseded: index < 2 ? 0 : 2, deleted: 0 },

@@ -1,4 +1,5 @@
 import type { Schema } from '@lagoon/format';
+import type { NamespaceSettings } from './settings.ts';
 import type { IdempotencyRecord, Manifest, NamespaceView } from './view.ts';
 
 /**
@@ -95,6 +96,8 @@ export interface BatchDraft {
   readonly deletedRowCount: number;
   /** The whole schema after the entry, where it changes. */
   readonly schema?: Schema;
+  /** All settings after the entry, where they change. */
+  readonly settings?: NamespaceSettings;
   /** `generation` is filled in by the log. */
   readonly idempotency: readonly Omit<IdempotencyRecord, 'generation'>[];
 }

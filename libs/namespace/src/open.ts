@@ -112,7 +112,8 @@ function newestManifest(entry: ReadEntry): number {
 
 /** The view as of the manifest's `indexedThrough`: what follows is read by name, checked by the chain up to the manifest. */
 export function startAt(name: string, newestManifestGeneration: number, manifest: Manifest): NamespaceView {
-  const { incarnation, family, birthGeneration, createdAtMs, lastWriteAtMs, schema, indexedThrough } = manifest;
+  const { incarnation, family, birthGeneration, createdAtMs, lastWriteAtMs, schema, settings, indexedThrough } =
+    manifest;
   return {
     ...emptyView(name),
     generation: indexedThrough,
@@ -124,6 +125,7 @@ export function startAt(name: string, newestManifestGeneration: number, manifest
       createdAtMs,
       lastWriteAtMs,
       schema,
+      settings,
       manifest,
       tail: [],
       revokedJobs: [],

@@ -128,6 +128,7 @@ async function compactor(world: World, actor: number, jobCount: number): Promise
       const edited = applyIndexEdit(live.manifest, {
         indexedThrough: last,
         schema: live.schema,
+        settings: live.settings,
         segmentsAdded: [{ object, ...counts, ...range, deleteVector: undefined }],
         deleted: new Map(),
         rows: { added: values.length, superseded: 0, deleted: 0 },

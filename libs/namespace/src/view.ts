@@ -1,4 +1,5 @@
 import type { AttributeRange, Schema } from '@lagoon/format';
+import type { NamespaceSettings } from './settings.ts';
 
 /**
  * A namespace at one generation: the value that folding its entries up to there gives. Pure data; holds no rows.
@@ -38,6 +39,7 @@ export interface LiveNamespace {
   readonly lastWriteAtMs: number;
   /** As of the view's generation. */
   readonly schema: Schema;
+  readonly settings: NamespaceSettings;
   /** The newest manifest of this incarnation; the empty manifest before the first. */
   readonly manifest: Manifest;
   /** Batches behind `manifest.indexedThrough`, ascending by generation; no rows, only what they weigh. */
@@ -77,6 +79,7 @@ export interface Manifest {
   readonly birthGeneration: number;
   /** As of `indexedThrough`; the tail adds to it. */
   readonly schema: Schema;
+  readonly settings: NamespaceSettings;
   readonly indexedThrough: number;
   /** Oldest first; a later segment's row supersedes an earlier one's of the same id. */
   readonly segments: readonly SegmentReference[];

@@ -10,13 +10,14 @@ import type { LimitPer, OrderKey, Projection, QuerySpec, RankBy } from './query-
 
 /**
  * Checks a query against the schema at its snapshot. Whatever is wrong is `invalid_argument` that names the attribute; nothing
- * is dropped in silence. What of a filter no schema decides was checked before (`checkFilter`).
+ * is dropped in silence. What of a filter no schema decides was checked before (`checkFilter`). `recall` is what ANN aims at where
+ * the query does not say it.
  */
-export function planQuery(schema: Schema, spec: QuerySpec): QueryPlan {
+export function planQuery(schema: Schema, spec: QuerySpec, recall = recallDefault): QueryPlan {
   if (!Number.isInteger(spec.limit) || spec.limit < 1 || spec.limit > limits.topKMax) {
     throw invalidAt('limit', 'out of range', { found: spec.limit, min: 1, max: limits.topKMax });
   }
-  const rank = planRank(schema, spec.rankBy);
+  const rank = planRank(schema, spec.rankBy, recall);
   return {
     rank,
     filter: spec.filter === undefined ? undefined : planFilter(schema, spec.filter, 'filters'),
@@ -35,10 +36,10 @@ function planLimitPer(schema: Schema, { limitPer, rankBy }: QuerySpec): LimitPer
   return limitPer;
 }
 
-function planRank(schema: Schema, rankBy: RankBy): RankPlan {
+function planRank(schema: Schema, rankBy: RankBy, recall: number): RankPlan {
   switch (rankBy.kind) {
     case 'vector':
-      return planVector(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), rankBy);
+      return planVector(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), { recall, ...rankBy });
     case 'text':
       return { kind: 'text', score: planScore(schema, rankBy.expression, 'rank_by') };
     case 'sparse':
@@ -56,12 +57,12 @@ function rankedAttribute(schema: Schema, name: string, path: string): AttributeS
   return attribute;
 }
 
-/** Of ANN queries that name none. */
+/** Of ANN queries where neither they nor the namespace name one. */
 const recallDefault = 0.95;
 
 function planVector(
   attribute: AttributeSchema,
-  { attribute: name, query, exact, recall = recallDefault }: Extract<RankBy, { readonly kind: 'vector' }>,
+  { attribute: name, query, exact, recall }: Required<Extract<RankBy, { readonly kind: 'vector' }>>,
 ): RankPlan {
   const { type } = attribute;
   if (type.kind !== 'vector') {

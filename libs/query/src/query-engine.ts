@@ -14,7 +14,7 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache, DiskCache } from '@lagoon/cache';
-import type { Block, Schema } from '@lagoon/format';
+import type { Block } from '@lagoon/format';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import { createBytesLru } from './bytes-lru.ts';
@@ -34,6 +34,7 @@ import type { ReadUsage } from './replica-content.ts';
 import { createReplicaSet } from './replica-set.ts';
 import { annAttributeOf, sampleVectors } from './sample-vectors.ts';
 import type { SearchPool } from './search-pool.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** Queries on any number of namespaces of one store. Holds nothing but caches. */
 export interface QueryEngine {
@@ -205,7 +206,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const before = { ...replica.usage };
     await replica.reach(consistency, signal);
     using held = await takeSnapshot(replica, signal);
-    const plans = planAll(held.snapshot.schema, specs);
+    const plans = planAll(held.snapshot, specs);
     const searched = await Promise.allSettled(
       plans.map(async (plan) => {
         const { outcome, rowCount, ...result } = await search(replica, held, plan, signal);
@@ -335,8 +336,8 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
 }
 
 /** What is wrong with one of several says with which. */
-function planAll(schema: Schema, specs: readonly QuerySpec[]): readonly QueryPlan[] {
-  return specs.map((spec) => inPlace(spec.place ?? '', () => planQuery(schema, spec)));
+function planAll({ schema, recall }: Snapshot, specs: readonly QuerySpec[]): readonly QueryPlan[] {
+  return specs.map((spec) => inPlace(spec.place ?? '', () => planQuery(schema, spec, recall)));
 }
 
 function groupsOf({ rank }: QueryPlan, { groups }: SearchOutcome): Pick<QueryResult, 'groups' | 'groupTypes'> {

@@ -56,7 +56,7 @@ export interface ReplicaContent {
   applyPart(generation: number, contentId: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** Swaps what the manifest has indexed from tail blocks to its segments. */
   applyManifest(manifest: Manifest, signal?: AbortSignal): Promise<void>;
-  publish(generation: number, schema: Schema): Snapshot;
+  publish(generation: number, schema: Schema, recall?: number): Snapshot;
   readonly usage: ReadUsage;
   /** What queries ask for: segments that come later are loaded with it. */
   remember(needs: QueryNeeds): void;
@@ -155,13 +155,13 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       tailIndex = indexTail(remaining);
       for (const rows of consumed) releaseTail(rows);
     },
-    publish: (generation, schema) => {
+    publish: (generation, schema, recall) => {
       const parts = [...segments.values(), ...tail].map(({ resident, live }) => ({
         resident,
         live: live.publish(),
         liveRowCount: live.count,
       }));
-      return createSnapshot({ generation, schema }, parts, deps.nextId, deps.onSnapshotGone);
+      return createSnapshot({ generation, schema, recall }, parts, deps.nextId, deps.onSnapshotGone);
     },
     clear,
     close: () => {

@@ -139,7 +139,7 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
     letGo();
     const of = pending.view;
     if (of?.live === undefined) return;
-    const snapshot = content.publish(of.generation, of.live.schema);
+    const snapshot = content.publish(of.generation, of.live.schema, of.live.settings.recall);
     current = { snapshot, hold: snapshot.hold() };
   };
   const letGo = (): void => {

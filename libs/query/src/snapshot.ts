@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly snapshotId: number;
   readonly generation: number;
   readonly schema: Schema;
+  /** What ANN queries aim at that do not say it; undefined: the default. */
+  readonly recall: number | undefined;
   /** Blocks with live rows; `locations[i]` is where `blocks[i]` lies. */
   readonly blocks: readonly ResidentBlock[];
   readonly locations: readonly BlockLocation[];
@@ -34,7 +36,7 @@ export interface SnapshotPart {
 
 /** The caller holds the snapshot by `hold()`; without a holder it lets its blocks go. */
 export function createSnapshot(
-  identity: { readonly generation: number; readonly schema: Schema },
+  identity: Pick<Snapshot, 'generation' | 'schema' | 'recall'>,
   parts: readonly SnapshotPart[],
   nextId: () => number,
   onGone: (snapshotId: number) => void,

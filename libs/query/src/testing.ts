@@ -234,6 +234,7 @@ export function createTestNamespace(
       const edited = applyIndexEdit(manifest, {
         indexedThrough: last.generation,
         schema,
+        settings: manifest.settings,
         segmentsAdded: added,
         deleted,
         rows: { added: rowCount, superseded: killed, deleted: 0 },

@@ -179,6 +179,7 @@ async function editManifest(
     indexedThrough: taken.generationLast,
     // That of the head: batches behind `indexedThrough` that changed it say so again.
     schema: live.schema,
+    settings: live.settings,
     ...built,
     lastWriteAtMs,
   });

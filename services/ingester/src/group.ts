@@ -1,6 +1,14 @@
 import { equalBytes, LagoonError } from '@lagoon/base';
 import { type Block, combineBlocks, type Schema } from '@lagoon/format';
-import type { BatchDraft, EntryDraft, IdempotencyRecord, NamespaceView } from '@lagoon/namespace';
+import {
+  type BatchDraft,
+  defaultSettings,
+  type EntryDraft,
+  type IdempotencyRecord,
+  type NamespaceView,
+  sameSettings,
+} from '@lagoon/namespace';
+import { changeSettings, checkWritable } from './change-settings.ts';
 import type { IngesterConfig } from './config.ts';
 import { createRowState, type RowBasis, type RowState } from './row-state.ts';
 import type { AffectedBlocks, WriteCounts, WriteRequest, WriteResolver } from './write-request.ts';
@@ -73,6 +81,7 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
   const records = new Map<string, GroupRecord>();
   const parts: Block[] = [];
   let schema: Schema | undefined = live?.schema;
+  let settings = live?.settings ?? defaultSettings;
   let born = false;
   let bytes = 0;
   /** What the next member sees; made for the first that looks. */
@@ -145,15 +154,18 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
   };
 
   const apply = (write: WriteRequest): WriteOutcome => {
+    if (write.settings === undefined) checkWritable(context.view.name, settings);
+    const nextSettings = changeSettings(settings, write.settings);
     const resolved = context.resolveWrite(write, schema, rows);
     const size = sum(resolved.parts, (part) => part.bytes.byteLength);
     checkBackpressure(write, size);
-    const changes = size > 0 || resolved.schema !== schema || write.idempotency !== undefined;
-    if (!changes) return { kind: 'unchanged' };
+    const declares = resolved.schema !== schema || !sameSettings(nextSettings, settings);
+    if (size === 0 && !declares && write.idempotency === undefined) return { kind: 'unchanged' };
     const { counts, affected } = resolved;
     remember(write, counts);
     born ||= live === undefined;
     schema = resolved.schema;
+    settings = nextSettings;
     bytes += size;
     takeParts(resolved.parts);
     return { kind: 'applied', counts, affected };
@@ -173,12 +185,14 @@ function openGroup(context: GroupContext, bounds: Bounds): OpenGroup {
     },
     close: () => {
       const schemaChanged = schema !== live?.schema;
-      if (parts.length === 0 && records.size === 0 && !schemaChanged && !born) return 'nothing';
+      const settingsChanged = !sameSettings(settings, live?.settings ?? defaultSettings);
+      if (parts.length === 0 && records.size === 0 && !schemaChanged && !settingsChanged && !born) return 'nothing';
       const batch: BatchDraft = {
         parts: partsOf(parts, schema),
         upsertedRowCount: sum(parts, (part) => part.rowCount),
         deletedRowCount: sum(parts, (part) => part.deletes.count),
         ...(schemaChanged && schema !== undefined ? { schema } : {}),
+        ...(settingsChanged ? { settings } : {}),
         idempotency: [...records].map(([key, record]) => ({
           key,
           bodyHash: record.bodyHash,

@@ -174,6 +174,7 @@ async function moveRecords(store: ObjectStore, clock: TestClock, indexedThrough:
   const manifest = applyIndexEdit(live.manifest, {
     indexedThrough,
     schema: live.schema,
+    settings: live.settings,
     segmentsAdded: [],
     deleted: new Map(),
     rows: { added: 0, superseded: 0, deleted: 0 },

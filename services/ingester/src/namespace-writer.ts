@@ -1,6 +1,7 @@
 import { type Clock, deadlineSignal, isLagoonError, LagoonError, toLagoonError } from '@lagoon/base';
 import type { EntryDraft, ManifestCommitter, ManifestOutcome, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { Tracer } from '@lagoon/telemetry';
+import { checkWritable } from './change-settings.ts';
 import type { IngesterConfig } from './config.ts';
 import { noSuchNamespace, type WriteOutcome } from './group.ts';
 import { type CommittedGroup, commitGroup, type GroupCommitDeps } from './group-commit.ts';
@@ -143,8 +144,11 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
   };
 
   const truncate = async (): Promise<number> => {
-    const build = (at: NamespaceView): EntryDraft | 'nothing' =>
-      at.live === undefined ? 'nothing' : { kind: 'truncate' };
+    const build = ({ live }: NamespaceView): EntryDraft | 'nothing' => {
+      if (live === undefined) return 'nothing';
+      checkWritable(deps.name, live.settings);
+      return { kind: 'truncate' };
+    };
     const result = await append((at, signal) => deps.namespaceLog.append(at, build, signal));
     if (result.outcome === 'nothing') throw noSuchNamespace(deps.name);
     noticeCommit(result.view);

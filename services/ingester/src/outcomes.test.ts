@@ -27,6 +27,7 @@ async function prepareManifest(ingester: TestIngester, job: string) {
   const manifest = applyIndexEdit(live.manifest, {
     indexedThrough: view.generation,
     schema: live.schema,
+    settings: live.settings,
     segmentsAdded: [],
     deleted: new Map(),
     rows: { added: 0, superseded: 0, deleted: 0 },

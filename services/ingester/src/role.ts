@@ -17,6 +17,7 @@ import type { QueryNodeService } from '@lagoon/proto/lagoon/v1/query_node_pb.js'
 import type { ServiceClient, ServiceImplementation } from '@lagoon/rpc';
 import { noTracer, type Tracer } from '@lagoon/telemetry';
 import { createBackgroundTasks } from './background-tasks.ts';
+import { settingsMessage } from './change-settings.ts';
 import { type IngesterConfig, resolveIngesterConfig } from './config.ts';
 import { createCopyOperations } from './copy-operations.ts';
 import { createDirtyMarkers } from './dirty-markers.ts';
@@ -30,6 +31,7 @@ import { schemaMessage } from './schema-message.ts';
 import {
   readHandedManifest,
   readSchemaUpdate,
+  readSettingsUpdate,
   readWriteRequest,
   type WriteCounts,
   type WriteRequest,
@@ -154,6 +156,12 @@ export function createIngesterRole(deps: IngesterDeps, given: Partial<IngesterCo
       const live = answer.view.live;
       if (live === undefined) throw noSuchNamespace(request.namespace);
       return { schema: schemaMessage(live.schema), manifestGeneration: BigInt(answer.generation) };
+    },
+    updateSettings: async (request, context) => {
+      const answer = await write(request.namespace, readSettingsUpdate(request), context.signal);
+      const live = answer.view.live;
+      if (live === undefined) throw noSuchNamespace(request.namespace);
+      return { settings: settingsMessage(live.settings), manifestGeneration: BigInt(answer.generation) };
     },
     deleteNamespace: async (request) => ({
       manifestGeneration: BigInt(await writerOf(request.namespace).truncate()),

@@ -9,7 +9,8 @@ import {
   type SchemaDeclaration,
 } from '@lagoon/format';
 import type { AppendManifestRequest, AppendRequest } from '@lagoon/proto/lagoon/v1/ingester_pb.js';
-import type { UpdateSchemaRequest } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import type { UpdateSchemaRequest, UpdateSettingsRequest } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import { readSettingsChange, type SettingsChange } from './change-settings.ts';
 import { patchBytes, readRowWork } from './read-row-work.ts';
 import { type RowResolution, resolveRowWork, typeRowWork } from './resolve-row-write.ts';
 import { createRowState, type RowState } from './row-state.ts';
@@ -23,6 +24,8 @@ export interface WriteRequest {
   /** Undefined: what it does does not depend on the rows that are there. */
   readonly rowWork: RowWork | undefined;
   readonly declared: SchemaDeclaration;
+  /** Of a change of the settings, which does nothing else; undefined: it is refused where the namespace is read-only. */
+  readonly settings: SettingsChange | undefined;
   readonly distanceMetric: DistanceMetric | undefined;
   readonly idempotency: { readonly key: string; readonly bodyHash: Uint8Array } | undefined;
   readonly createNamespace: boolean | undefined;
@@ -87,6 +90,7 @@ export function readWriteRequest(request: AppendRequest, blockBytesMax: number):
     block,
     rowWork: readRowWork(request, block, (bytes) => readBlock(bytes, blockBytesMax)),
     declared: readSchemaDeclaration(request.schema),
+    settings: undefined,
     distanceMetric: readDistanceMetric(request.distanceMetric),
     idempotency: readIdempotency(request),
     createNamespace: request.createNamespace,
@@ -98,18 +102,26 @@ export function readWriteRequest(request: AppendRequest, blockBytesMax: number):
 
 /** A change of the schema is a write without rows that never makes a namespace. */
 export function readSchemaUpdate(request: UpdateSchemaRequest): WriteRequest {
-  return {
-    block: undefined,
-    rowWork: undefined,
-    declared: readSchemaDeclaration(request.schema),
-    distanceMetric: undefined,
-    idempotency: undefined,
-    createNamespace: false,
-    disableBackpressure: true,
-    mayCreate: false,
-    sizeBytes: requestOverheadBytes,
-  };
+  return { ...withoutRows, declared: readSchemaDeclaration(request.schema) };
 }
+
+/** As a change of the schema. */
+export function readSettingsUpdate(request: UpdateSettingsRequest): WriteRequest {
+  return { ...withoutRows, settings: readSettingsChange(request) };
+}
+
+const withoutRows: WriteRequest = {
+  block: undefined,
+  rowWork: undefined,
+  declared: { attributes: [] },
+  settings: undefined,
+  distanceMetric: undefined,
+  idempotency: undefined,
+  createNamespace: false,
+  disableBackpressure: true,
+  mayCreate: false,
+  sizeBytes: requestOverheadBytes,
+};
 
 export function readHandedManifest(request: AppendManifestRequest) {
   const size = request.manifestEntry.byteLength;

@@ -8,9 +8,14 @@ export function metadataMessage(
   generation: number,
   live: LiveNamespace,
 ): MessageInitShape<typeof NamespaceMetadataSchema> {
-  const { manifest, tail } = live;
+  const { manifest, tail, settings } = live;
   return {
     schema: schemaMessage(live.schema),
+    settings: {
+      readOnly: settings.isReadOnly,
+      pinnedReplicaCount: settings.pinnedReplicaCount,
+      recall: settings.recall ?? 0,
+    },
     manifestGeneration: BigInt(generation),
     approxRowCount: BigInt(manifest.rows.live),
     approxLogicalBytes: BigInt(sum(manifest.segments.map((segment) => segment.logicalBytes))),

@@ -8,7 +8,7 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import type { Message } from "@bufbuild/protobuf";
 import type { Schema } from "./value_pb.js";
 import type { Filter } from "./query_pb.js";
-import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
+import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema, UpdateSettingsRequestSchema, UpdateSettingsResponseSchema } from "./namespace_pb.js";
 import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, GetOperationRequestSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema, OperationSchema, StartCopyRequestSchema, StartCopyResponseSchema } from "./lineage_pb.js";
 
 /**
@@ -387,6 +387,14 @@ export declare const IngesterService: GenService<{
     methodKind: "unary";
     input: typeof UpdateSchemaRequestSchema;
     output: typeof UpdateSchemaResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.IngesterService.UpdateSettings
+   */
+  updateSettings: {
+    methodKind: "unary";
+    input: typeof UpdateSettingsRequestSchema;
+    output: typeof UpdateSettingsResponseSchema;
   },
   /**
    * @generated from rpc lagoon.v1.IngesterService.DeleteNamespace

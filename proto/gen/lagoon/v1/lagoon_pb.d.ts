@@ -8,7 +8,7 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { Attribute, Document, Id, Schema } from "./value_pb.js";
 import type { Filter, MeasureRecallRequestSchema, MeasureRecallResponseSchema, MultiQueryRequestSchema, MultiQueryResponseSchema, QueryRequestSchema, QueryResponseSchema } from "./query_pb.js";
-import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema } from "./namespace_pb.js";
+import type { DeleteNamespaceRequestSchema, DeleteNamespaceResponseSchema, GetMetadataRequestSchema, ListNamespacesRequestSchema, ListNamespacesResponseSchema, NamespaceMetadataSchema, UpdateSchemaRequestSchema, UpdateSchemaResponseSchema, UpdateSettingsRequestSchema, UpdateSettingsResponseSchema } from "./namespace_pb.js";
 import type { BranchRequestSchema, BranchResponseSchema, CreateSnapshotRequestSchema, CreateSnapshotResponseSchema, DeleteSnapshotRequestSchema, DeleteSnapshotResponseSchema, ExportRequestSchema, ExportResponseSchema, GetOperationRequestSchema, ListSnapshotsRequestSchema, ListSnapshotsResponseSchema, OperationSchema, StartCopyRequestSchema, StartCopyResponseSchema } from "./lineage_pb.js";
 
 /**
@@ -283,6 +283,14 @@ export declare const LagoonService: GenService<{
     methodKind: "unary";
     input: typeof UpdateSchemaRequestSchema;
     output: typeof UpdateSchemaResponseSchema;
+  },
+  /**
+   * @generated from rpc lagoon.v1.LagoonService.UpdateSettings
+   */
+  updateSettings: {
+    methodKind: "unary";
+    input: typeof UpdateSettingsRequestSchema;
+    output: typeof UpdateSettingsResponseSchema;
   },
   /**
    * @generated from rpc lagoon.v1.LagoonService.DeleteNamespace

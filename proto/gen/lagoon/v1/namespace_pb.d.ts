@@ -74,6 +74,11 @@ export declare type NamespaceMetadata = Message<"lagoon.v1.NamespaceMetadata"> &
    * @generated from field: uint64 unindexed_row_count = 8;
    */
   unindexedRowCount: bigint;
+
+  /**
+   * @generated from field: lagoon.v1.NamespaceSettings settings = 9;
+   */
+  settings?: NamespaceSettings | undefined;
 };
 
 /**
@@ -81,6 +86,96 @@ export declare type NamespaceMetadata = Message<"lagoon.v1.NamespaceMetadata"> &
  * Use `create(NamespaceMetadataSchema)` to create a new message.
  */
 export declare const NamespaceMetadataSchema: GenMessage<NamespaceMetadata>;
+
+/**
+ * @generated from message lagoon.v1.NamespaceSettings
+ */
+export declare type NamespaceSettings = Message<"lagoon.v1.NamespaceSettings"> & {
+  /**
+   * Writes are refused.
+   *
+   * @generated from field: bool read_only = 1;
+   */
+  readOnly: boolean;
+
+  /**
+   * Query nodes that keep it in memory; 0: it is not pinned.
+   *
+   * @generated from field: uint32 pinned_replica_count = 2;
+   */
+  pinnedReplicaCount: number;
+
+  /**
+   * What ANN queries aim at that do not say it; 0: 0.95.
+   *
+   * @generated from field: double recall = 3;
+   */
+  recall: number;
+};
+
+/**
+ * Describes the message lagoon.v1.NamespaceSettings.
+ * Use `create(NamespaceSettingsSchema)` to create a new message.
+ */
+export declare const NamespaceSettingsSchema: GenMessage<NamespaceSettings>;
+
+/**
+ * What is absent stays as it is.
+ *
+ * @generated from message lagoon.v1.UpdateSettingsRequest
+ */
+export declare type UpdateSettingsRequest = Message<"lagoon.v1.UpdateSettingsRequest"> & {
+  /**
+   * @generated from field: string namespace = 1;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: optional bool read_only = 2;
+   */
+  readOnly?: boolean | undefined;
+
+  /**
+   * 0 or 1.
+   *
+   * @generated from field: optional uint32 pinned_replica_count = 3;
+   */
+  pinnedReplicaCount?: number | undefined;
+
+  /**
+   * Above 0 and up to 1; 0: the default again.
+   *
+   * @generated from field: optional double recall = 4;
+   */
+  recall?: number | undefined;
+};
+
+/**
+ * Describes the message lagoon.v1.UpdateSettingsRequest.
+ * Use `create(UpdateSettingsRequestSchema)` to create a new message.
+ */
+export declare const UpdateSettingsRequestSchema: GenMessage<UpdateSettingsRequest>;
+
+/**
+ * @generated from message lagoon.v1.UpdateSettingsResponse
+ */
+export declare type UpdateSettingsResponse = Message<"lagoon.v1.UpdateSettingsResponse"> & {
+  /**
+   * @generated from field: lagoon.v1.NamespaceSettings settings = 1;
+   */
+  settings?: NamespaceSettings | undefined;
+
+  /**
+   * @generated from field: uint64 manifest_generation = 2;
+   */
+  manifestGeneration: bigint;
+};
+
+/**
+ * Describes the message lagoon.v1.UpdateSettingsResponse.
+ * Use `create(UpdateSettingsResponseSchema)` to create a new message.
+ */
+export declare const UpdateSettingsResponseSchema: GenMessage<UpdateSettingsResponse>;
 
 /**
  * @generated from message lagoon.v1.ListNamespacesRequest

@@ -11,7 +11,7 @@ import { file_lagoon_v1_value } from "./value_pb.js";
  * Describes the file lagoon/v1/namespace.proto.
  */
 export const file_lagoon_v1_namespace = /*@__PURE__*/
-  fileDesc("ChlsYWdvb24vdjEvbmFtZXNwYWNlLnByb3RvEglsYWdvb24udjEiJwoSR2V0TWV0YWRhdGFSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCSLyAQoRTmFtZXNwYWNlTWV0YWRhdGESIQoGc2NoZW1hGAEgASgLMhEubGFnb29uLnYxLlNjaGVtYRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEEhgKEGFwcHJveF9yb3dfY291bnQYAyABKAQSHAoUYXBwcm94X2xvZ2ljYWxfYnl0ZXMYBCABKAQSFQoNY3JlYXRlZF9hdF9tcxgFIAEoAxIYChBsYXN0X3dyaXRlX2F0X21zGAYgASgDEhcKD3VuaW5kZXhlZF9ieXRlcxgHIAEoBBIbChN1bmluZGV4ZWRfcm93X2NvdW50GAggASgEIkoKFUxpc3ROYW1lc3BhY2VzUmVxdWVzdBIOCgZwcmVmaXgYASABKAkSDgoGY3Vyc29yGAIgASgJEhEKCXBhZ2Vfc2l6ZRgDIAEoDSI8ChZMaXN0TmFtZXNwYWNlc1Jlc3BvbnNlEg0KBW5hbWVzGAEgAygJEhMKC25leHRfY3Vyc29yGAIgASgJIisKFkRlbGV0ZU5hbWVzcGFjZVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJIjYKF0RlbGV0ZU5hbWVzcGFjZVJlc3BvbnNlEhsKE21hbmlmZXN0X2dlbmVyYXRpb24YASABKAQiSwoTVXBkYXRlU2NoZW1hUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSIQoGc2NoZW1hGAIgASgLMhEubGFnb29uLnYxLlNjaGVtYSJWChRVcGRhdGVTY2hlbWFSZXNwb25zZRIhCgZzY2hlbWEYASABKAsyES5sYWdvb24udjEuU2NoZW1hEhsKE21hbmlmZXN0X2dlbmVyYXRpb24YAiABKARiBnByb3RvMw", [file_lagoon_v1_value]);
+  fileDesc("ChlsYWdvb24vdjEvbmFtZXNwYWNlLnByb3RvEglsYWdvb24udjEiJwoSR2V0TWV0YWRhdGFSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCSKiAgoRTmFtZXNwYWNlTWV0YWRhdGESIQoGc2NoZW1hGAEgASgLMhEubGFnb29uLnYxLlNjaGVtYRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEEhgKEGFwcHJveF9yb3dfY291bnQYAyABKAQSHAoUYXBwcm94X2xvZ2ljYWxfYnl0ZXMYBCABKAQSFQoNY3JlYXRlZF9hdF9tcxgFIAEoAxIYChBsYXN0X3dyaXRlX2F0X21zGAYgASgDEhcKD3VuaW5kZXhlZF9ieXRlcxgHIAEoBBIbChN1bmluZGV4ZWRfcm93X2NvdW50GAggASgEEi4KCHNldHRpbmdzGAkgASgLMhwubGFnb29uLnYxLk5hbWVzcGFjZVNldHRpbmdzIlQKEU5hbWVzcGFjZVNldHRpbmdzEhEKCXJlYWRfb25seRgBIAEoCBIcChRwaW5uZWRfcmVwbGljYV9jb3VudBgCIAEoDRIOCgZyZWNhbGwYAyABKAEirAEKFVVwZGF0ZVNldHRpbmdzUmVxdWVzdBIRCgluYW1lc3BhY2UYASABKAkSFgoJcmVhZF9vbmx5GAIgASgISACIAQESIQoUcGlubmVkX3JlcGxpY2FfY291bnQYAyABKA1IAYgBARITCgZyZWNhbGwYBCABKAFIAogBAUIMCgpfcmVhZF9vbmx5QhcKFV9waW5uZWRfcmVwbGljYV9jb3VudEIJCgdfcmVjYWxsImUKFlVwZGF0ZVNldHRpbmdzUmVzcG9uc2USLgoIc2V0dGluZ3MYASABKAsyHC5sYWdvb24udjEuTmFtZXNwYWNlU2V0dGluZ3MSGwoTbWFuaWZlc3RfZ2VuZXJhdGlvbhgCIAEoBCJKChVMaXN0TmFtZXNwYWNlc1JlcXVlc3QSDgoGcHJlZml4GAEgASgJEg4KBmN1cnNvchgCIAEoCRIRCglwYWdlX3NpemUYAyABKA0iPAoWTGlzdE5hbWVzcGFjZXNSZXNwb25zZRINCgVuYW1lcxgBIAMoCRITCgtuZXh0X2N1cnNvchgCIAEoCSIrChZEZWxldGVOYW1lc3BhY2VSZXF1ZXN0EhEKCW5hbWVzcGFjZRgBIAEoCSI2ChdEZWxldGVOYW1lc3BhY2VSZXNwb25zZRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAEgASgEIksKE1VwZGF0ZVNjaGVtYVJlcXVlc3QSEQoJbmFtZXNwYWNlGAEgASgJEiEKBnNjaGVtYRgCIAEoCzIRLmxhZ29vbi52MS5TY2hlbWEiVgoUVXBkYXRlU2NoZW1hUmVzcG9uc2USIQoGc2NoZW1hGAEgASgLMhEubGFnb29uLnYxLlNjaGVtYRIbChNtYW5pZmVzdF9nZW5lcmF0aW9uGAIgASgEYgZwcm90bzM", [file_lagoon_v1_value]);
 
 /**
  * Describes the message lagoon.v1.GetMetadataRequest.
@@ -28,44 +28,65 @@ export const NamespaceMetadataSchema = /*@__PURE__*/
   messageDesc(file_lagoon_v1_namespace, 1);
 
 /**
+ * Describes the message lagoon.v1.NamespaceSettings.
+ * Use `create(NamespaceSettingsSchema)` to create a new message.
+ */
+export const NamespaceSettingsSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_namespace, 2);
+
+/**
+ * Describes the message lagoon.v1.UpdateSettingsRequest.
+ * Use `create(UpdateSettingsRequestSchema)` to create a new message.
+ */
+export const UpdateSettingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_namespace, 3);
+
+/**
+ * Describes the message lagoon.v1.UpdateSettingsResponse.
+ * Use `create(UpdateSettingsResponseSchema)` to create a new message.
+ */
+export const UpdateSettingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_lagoon_v1_namespace, 4);
+
+/**
  * Describes the message lagoon.v1.ListNamespacesRequest.
  * Use `create(ListNamespacesRequestSchema)` to create a new message.
  */
 export const ListNamespacesRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_namespace, 2);
+  messageDesc(file_lagoon_v1_namespace, 5);
 
 /**
  * Describes the message lagoon.v1.ListNamespacesResponse.
  * Use `create(ListNamespacesResponseSchema)` to create a new message.
  */
 export const ListNamespacesResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_namespace, 3);
+  messageDesc(file_lagoon_v1_namespace, 6);
 
 /**
  * Describes the message lagoon.v1.DeleteNamespaceRequest.
  * Use `create(DeleteNamespaceRequestSchema)` to create a new message.
  */
 export const DeleteNamespaceRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_namespace, 4);
+  messageDesc(file_lagoon_v1_namespace, 7);
 
 /**
  * Describes the message lagoon.v1.DeleteNamespaceResponse.
  * Use `create(DeleteNamespaceResponseSchema)` to create a new message.
  */
 export const DeleteNamespaceResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_namespace, 5);
+  messageDesc(file_lagoon_v1_namespace, 8);
 
 /**
  * Describes the message lagoon.v1.UpdateSchemaRequest.
  * Use `create(UpdateSchemaRequestSchema)` to create a new message.
  */
 export const UpdateSchemaRequestSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_namespace, 6);
+  messageDesc(file_lagoon_v1_namespace, 9);
 
 /**
  * Describes the message lagoon.v1.UpdateSchemaResponse.
  * Use `create(UpdateSchemaResponseSchema)` to create a new message.
  */
 export const UpdateSchemaResponseSchema = /*@__PURE__*/
-  messageDesc(file_lagoon_v1_namespace, 7);
+  messageDesc(file_lagoon_v1_namespace, 10);
 

@@ -68,6 +68,11 @@ export function createLagoonService(
       const update = { namespace, schema: schema.message };
       return await deps.ingester(namespace).updateSchema(update, options(context, config.adminTimeoutMs));
     },
+    updateSettings: async (request, context) => {
+      using _admitted = admission.enter();
+      const namespace = checkNamespaceName(request.namespace);
+      return await deps.ingester(namespace).updateSettings(request, options(context, config.adminTimeoutMs));
+    },
     deleteNamespace: async (request, context) => {
       using _admitted = admission.enter();
       const namespace = checkNamespaceName(request.namespace);

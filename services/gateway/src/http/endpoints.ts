@@ -10,6 +10,7 @@ import { createOperationEndpoints } from '../lineage/operation-endpoints.ts';
 import { parseBranchWrite } from '../lineage/parse-branch.ts';
 import { parseListParameters } from '../namespace/list-parameters.ts';
 import { metadataToJson } from '../namespace/metadata-json.ts';
+import { parseSettings } from '../namespace/parse-settings.ts';
 import { askMultiQuery } from '../query/multi-query.ts';
 import { isMultiQuery, parseMultiQuery } from '../query/parse-multi-query.ts';
 import { parseQuery } from '../query/parse-query.ts';
@@ -48,6 +49,11 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
     const client = deps.queryNode(call.namespace);
     const metadata = await client.getMetadata({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
     return jsonResponse(200, schemaToJson(metadata.schema));
+  };
+  const getMetadata: Endpoint = async (call) => {
+    const client = deps.queryNode(call.namespace);
+    const metadata = await client.getMetadata({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
+    return jsonResponse(200, metadataToJson(metadata));
   };
   const lineage = createLineageEndpoints(deps, config, options);
   return {
@@ -95,10 +101,11 @@ export function createEndpoints(deps: GatewayDeps, config: GatewayConfig): Reado
       const answer = await client.measureRecall(request, options(call, config.queryTimeoutMs));
       return jsonResponse(200, recallToJson(answer, request.includeGroundTruth === true));
     },
-    getMetadata: async (call) => {
-      const client = deps.queryNode(call.namespace);
-      const metadata = await client.getMetadata({ namespace: call.namespace }, options(call, config.adminTimeoutMs));
-      return jsonResponse(200, metadataToJson(metadata));
+    getMetadata,
+    updateMetadata: async (call) => {
+      const update = parseSettings(parseJson(call.request.body), call.namespace);
+      await deps.ingester(call.namespace).updateSettings(update, options(call, config.adminTimeoutMs));
+      return getMetadata(call);
     },
     getSchema,
     updateSchema: async (call) => {

@@ -36,7 +36,6 @@ describe('routes', () => {
   });
 
   test.each([
-    ['PATCH', '/v1/namespaces/a/metadata'],
     ['GET', '/v2/namespaces/a/changes'],
     ['POST', '/v2/namespaces/a/reindex'],
     ['GET', '/v1/keys'],

@@ -10,6 +10,7 @@ export type EndpointName =
   | 'explainQuery'
   | 'measureRecall'
   | 'getMetadata'
+  | 'updateMetadata'
   | 'getSchema'
   | 'updateSchema'
   | 'deleteNamespace'
@@ -41,7 +42,7 @@ const routes: readonly Route[] = [
   { method: 'GET', path: 'v1/namespaces/{ns}/schema', endpoint: 'getSchema' },
   { method: 'POST', path: 'v1/namespaces/{ns}/schema', endpoint: 'updateSchema' },
   { method: 'GET', path: 'v1/namespaces/{ns}/hint_cache_warm', endpoint: 'warmCache' },
-  { method: 'PATCH', path: 'v1/namespaces/{ns}/metadata' },
+  { method: 'PATCH', path: 'v1/namespaces/{ns}/metadata', endpoint: 'updateMetadata' },
   { method: 'POST', path: 'v2/namespaces/{ns}/explain_query', endpoint: 'explainQuery' },
   { method: 'POST', path: 'v1/namespaces/{ns}/_debug/recall', endpoint: 'measureRecall' },
   { method: 'POST', path: 'v2/namespaces/{ns}/async', endpoint: 'startCopy' },

@@ -1,8 +1,18 @@
 import { formatDatetime } from '@lagoon/format';
-import type { NamespaceMetadata } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
+import type { NamespaceMetadata, NamespaceSettings } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
 import { jsonInteger } from '../json/json-integer.ts';
 import type { JsonObject } from '../json/shape.ts';
 import { schemaToJson } from '../schema/schema-json.ts';
+
+/** Only what is set. */
+function settingsToJson(settings: NamespaceSettings | undefined): JsonObject {
+  const { readOnly = false, pinnedReplicaCount = 0, recall = 0 } = settings ?? {};
+  return {
+    ...(pinnedReplicaCount > 0 ? { pinning: { replicas: pinnedReplicaCount } } : {}),
+    ...(readOnly ? { read_only: true } : {}),
+    ...(recall > 0 ? { recall } : {}),
+  };
+}
 
 /** A namespace's metadata in the dialect's form. */
 export function metadataToJson(metadata: NamespaceMetadata): JsonObject {
@@ -15,6 +25,7 @@ export function metadataToJson(metadata: NamespaceMetadata): JsonObject {
     updated_at: lastWriteAt,
     last_write_at: lastWriteAt,
     encryption: { mode: 'default' },
+    ...settingsToJson(metadata.settings),
     index:
       metadata.unindexedBytes === 0n && metadata.unindexedRowCount === 0n
         ? { status: 'up-to-date' }

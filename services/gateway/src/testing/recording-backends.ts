@@ -25,6 +25,8 @@ import {
   NamespaceMetadataSchema,
   type UpdateSchemaRequestSchema,
   UpdateSchemaResponseSchema,
+  type UpdateSettingsRequestSchema,
+  UpdateSettingsResponseSchema,
 } from '@lagoon/proto/lagoon/v1/namespace_pb.js';
 import {
   PurgeResponseSchema,
@@ -49,6 +51,7 @@ export interface RecordingBackends {
   readonly queries: MessageInitShape<typeof QueryRequestSchema>[];
   readonly multiQueries: MessageInitShape<typeof MultiQueryRequestSchema>[];
   readonly schemaUpdates: MessageInitShape<typeof UpdateSchemaRequestSchema>[];
+  readonly settingsUpdates: MessageInitShape<typeof UpdateSettingsRequestSchema>[];
   readonly lists: MessageInitShape<typeof ListNamespacesRequestSchema>[];
   readonly branches: MessageInitShape<typeof BranchRequestSchema>[];
   readonly copies: MessageInitShape<typeof StartCopyRequestSchema>[];
@@ -73,6 +76,7 @@ export function createRecordingBackends(): RecordingBackends {
     queries: [],
     multiQueries: [],
     schemaUpdates: [],
+    settingsUpdates: [],
     lists: [],
     branches: [],
     copies: [],
@@ -115,6 +119,11 @@ export function createRecordingBackends(): RecordingBackends {
       backends.schemaUpdates.push(request);
       await enter(options);
       return create(UpdateSchemaResponseSchema, { schema: request.schema ?? {}, manifestGeneration: 8n });
+    },
+    updateSettings: async (request, options) => {
+      backends.settingsUpdates.push(request);
+      await enter(options);
+      return create(UpdateSettingsResponseSchema, { manifestGeneration: 9n });
     },
     deleteNamespace: async (_request, options) => {
       await enter(options);

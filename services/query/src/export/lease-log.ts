@@ -1,5 +1,13 @@
 import { LagoonError } from '@lagoon/base';
-import type { Instant, Lineage, Manifest, NamespaceEvent, NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import {
+  defaultSettings,
+  type Instant,
+  type Lineage,
+  type Manifest,
+  type NamespaceEvent,
+  type NamespaceLog,
+  type NamespaceView,
+} from '@lagoon/namespace';
 
 /** What the engine calls a namespace as a lease holds it. No namespace has such a name. */
 export function leasedName(namespace: string, lease: string): string {
@@ -42,6 +50,7 @@ function manifestOf(
     birthGeneration: instant.birthGeneration,
     generation: instant.generation,
     schema,
+    settings: defaultSettings,
     indexedThrough: instant.generation - 1,
     segments: manifest?.segments ?? [],
     rows: manifest?.rows ?? { added: 0, superseded: 0, deleted: 0, live: 0 },
@@ -56,7 +65,16 @@ function manifestOf(
 
 function viewOf(name: string, instant: Instant, manifest: Manifest, schema: Manifest['schema']): NamespaceView {
   const { incarnation, family, birthGeneration, generation } = manifest;
-  const live = { incarnation, family, birthGeneration, createdAtMs: 0, lastWriteAtMs: 0, schema, manifest };
+  const live = {
+    incarnation,
+    family,
+    birthGeneration,
+    createdAtMs: 0,
+    lastWriteAtMs: 0,
+    schema,
+    settings: manifest.settings,
+    manifest,
+  };
   return {
     name,
     generation: instant.generation,

@@ -278,6 +278,13 @@ export declare type BatchEntry = Message<"lagoon.storage.v1.BatchEntry"> & {
    * @generated from field: uint64 deleted_row_count = 6;
    */
   deletedRowCount: bigint;
+
+  /**
+   * All settings after this entry; absent where the entry does not change them.
+   *
+   * @generated from field: lagoon.storage.v1.StoredSettings settings = 7;
+   */
+  settings?: StoredSettings | undefined;
 };
 
 /**
@@ -285,6 +292,40 @@ export declare type BatchEntry = Message<"lagoon.storage.v1.BatchEntry"> & {
  * Use `create(BatchEntrySchema)` to create a new message.
  */
 export declare const BatchEntrySchema: GenMessage<BatchEntry>;
+
+/**
+ * What an operator says of a namespace, beside its schema.
+ *
+ * @generated from message lagoon.storage.v1.StoredSettings
+ */
+export declare type StoredSettings = Message<"lagoon.storage.v1.StoredSettings"> & {
+  /**
+   * Writes are refused.
+   *
+   * @generated from field: bool read_only = 1;
+   */
+  readOnly: boolean;
+
+  /**
+   * Query nodes that keep it in memory; 0: it is not pinned.
+   *
+   * @generated from field: uint32 pinned_replica_count = 2;
+   */
+  pinnedReplicaCount: number;
+
+  /**
+   * What ANN queries aim at that do not say it; 0: the default.
+   *
+   * @generated from field: double recall = 3;
+   */
+  recall: number;
+};
+
+/**
+ * Describes the message lagoon.storage.v1.StoredSettings.
+ * Use `create(StoredSettingsSchema)` to create a new message.
+ */
+export declare const StoredSettingsSchema: GenMessage<StoredSettings>;
 
 /**
  * @generated from message lagoon.storage.v1.BodyReference
@@ -713,6 +754,13 @@ export declare type Manifest = Message<"lagoon.storage.v1.Manifest"> & {
    * @generated from field: repeated lagoon.storage.v1.ManifestPartReference parts = 16;
    */
   parts: ManifestPartReference[];
+
+  /**
+   * As of indexed_through, like the schema; absent where nothing is set.
+   *
+   * @generated from field: lagoon.storage.v1.StoredSettings settings = 17;
+   */
+  settings?: StoredSettings | undefined;
 };
 
 /**
