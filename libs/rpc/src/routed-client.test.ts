@@ -33,7 +33,14 @@ function numbered(
   };
   const snapshots = { createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
   const lineage = { ...snapshots, branch: missing, startCopy: missing, getOperation: missing };
-  return { append: answer, updateSchema: answer, deleteNamespace: answer, appendManifest: answer, ...lineage };
+  return {
+    append: answer,
+    updateSchema: answer,
+    updateSettings: answer,
+    deleteNamespace: answer,
+    appendManifest: answer,
+    ...lineage,
+  };
 }
 
 async function startMembers(count: number, failure?: LagoonError, onCall?: OnCall) {

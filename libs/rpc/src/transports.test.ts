@@ -46,7 +46,13 @@ function ingester(parts: Partial<Ingester>): Ingester {
   };
   const snapshots = { createSnapshot: missing, listSnapshots: missing, deleteSnapshot: missing };
   const lineage = { ...snapshots, branch: missing, startCopy: missing, getOperation: missing };
-  const writes = { append: missing, updateSchema: missing, deleteNamespace: missing, appendManifest: missing };
+  const writes = {
+    append: missing,
+    updateSchema: missing,
+    updateSettings: missing,
+    deleteNamespace: missing,
+    appendManifest: missing,
+  };
   return { ...writes, ...lineage, ...parts };
 }
 
