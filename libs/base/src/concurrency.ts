@@ -10,6 +10,12 @@ export async function mapBounded<T, R>(
   task: (item: T, index: number, signal: AbortSignal) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R[]> {
+  if (items.length === 0) return [];
+  if (items.length === 1) {
+    // linking signals is dear, and there are no others to abort
+    signal?.throwIfAborted();
+    return [await task(items[0] as T, 0, signal ?? new AbortController().signal)];
+  }
   const controller = new AbortController();
   const linked = signal === undefined ? controller.signal : AbortSignal.any([signal, controller.signal]);
   const results = new Array<R>(items.length);

@@ -1,13 +1,14 @@
 import { corrupt } from '@lagoon/base';
 import { type Block, bitmapBytes, type FullTextSearch, type NullBitmap } from '@lagoon/format';
-import type { TextIndex } from '@lagoon/text';
+import { openTextIndex, type TextIndex } from '@lagoon/text';
 import type { BlockLocation } from './job-block.ts';
 import type { SearchContext } from './search-context.ts';
 import type { StoredText } from './stored-segment.ts';
-import { termsKey } from './text-index-cache.ts';
 
 /** The text index of an attribute over the rows of one block, and the rows that miss the attribute. */
 export interface BlockText {
+  /** That nothing else has, ever. */
+  readonly name: string;
   readonly index: TextIndex;
   readonly nulls: NullBitmap;
 }
@@ -21,19 +22,21 @@ export function textOfBlock(
   settings: FullTextSearch,
 ): BlockText | undefined {
   const stored = location.segment?.texts.find((text) => text.attribute === attribute);
-  if (stored !== undefined && termsKey(stored.settings) === termsKey(settings)) {
-    return openStored(context, location, stored);
+  const { termsKeyOf } = context.textIndexes;
+  if (stored !== undefined && termsKeyOf(stored.settings) === termsKeyOf(settings)) {
+    return context.openText(location, stored);
   }
   const column = block.columns.get(attribute)?.column;
   if (column === undefined) return undefined;
   if (column.kind === 'vector') throw corrupt('column with full_text_search is a vector', { attribute });
   const index = context.textIndexes.indexOf(location.contentId, attribute, settings, block.rowCount, column);
-  return { index, nulls: column.nulls };
+  return { name: `${location.blockId} ${termsKeyOf(settings)} ${attribute}`, index, nulls: column.nulls };
 }
 
 /** An index that was stored with its segment, and the rows that miss the attribute. */
-function openStored(context: SearchContext, location: BlockLocation, text: StoredText): BlockText {
-  const index = context.openText(location, text);
-  if (!text.hasNulls) return { index, nulls: undefined };
-  return { index, nulls: context.bytesAt(text).subarray(text.indexSize, text.indexSize + bitmapBytes(index.rowCount)) };
+export function openStoredText({ blockId }: BlockLocation, text: StoredText, bytes: Uint8Array): BlockText {
+  const { attribute, indexSize, hasNulls } = text;
+  const index = openTextIndex(bytes.subarray(0, indexSize));
+  const nulls = hasNulls ? bytes.subarray(indexSize, indexSize + bitmapBytes(index.rowCount)) : undefined;
+  return { name: `${blockId} stored ${attribute}`, index, nulls };
 }

@@ -6,33 +6,61 @@ export interface BytesLru<V> {
   purge(isMeant: (key: string) => boolean): void;
 }
 
+/** In a ring, for a query looks up a dozen: a map whose order tells the oldest would be changed at each. */
+interface Entry<V> {
+  readonly key: string;
+  readonly value: V;
+  readonly bytes: number;
+  older: Entry<V>;
+  newer: Entry<V>;
+}
+
+type Links<V> = Pick<Entry<V>, 'older' | 'newer'>;
+
 export function createBytesLru<V>(bytesMax: number): BytesLru<V> {
-  const entries = new Map<string, { readonly value: V; readonly bytes: number }>(); // least recently used first
+  const entries = new Map<string, Entry<V>>();
+  /** Between the newest, which is older than it, and the oldest. */
+  const head = {} as Entry<V>;
+  head.older = head;
+  head.newer = head;
   let total = 0;
-  const remove = (key: string): void => {
-    total -= entries.get(key)?.bytes ?? 0;
-    entries.delete(key);
+  const unlink = ({ older, newer }: Links<V>): void => {
+    older.newer = newer;
+    newer.older = older;
+  };
+  const linkAsNewest = (entry: Entry<V>): void => {
+    entry.older = head.older;
+    entry.newer = head;
+    entry.older.newer = entry;
+    head.older = entry;
+  };
+  const remove = (entry: Entry<V>): void => {
+    total -= entry.bytes;
+    entries.delete(entry.key);
+    unlink(entry);
   };
   return {
     get: (key) => {
       const entry = entries.get(key);
       if (entry === undefined) return undefined;
-      entries.delete(key);
-      entries.set(key, entry);
+      if (entry !== head.older) {
+        unlink(entry);
+        linkAsNewest(entry);
+      }
       return entry.value;
     },
     purge: (isMeant) => {
-      for (const key of [...entries.keys()]) if (isMeant(key)) remove(key);
+      for (const entry of [...entries.values()]) if (isMeant(entry.key)) remove(entry);
     },
     set: (key, value, bytes) => {
-      remove(key);
+      const known = entries.get(key);
+      if (known !== undefined) remove(known);
       if (bytes > bytesMax) return;
-      entries.set(key, { value, bytes });
+      const entry: Entry<V> = { key, value, bytes, older: head, newer: head };
+      entries.set(key, entry);
+      linkAsNewest(entry);
       total += bytes;
-      for (const oldest of entries.keys()) {
-        if (total <= bytesMax) return;
-        remove(oldest);
-      }
+      while (total > bytesMax) remove(head.newer);
     },
   };
 }

@@ -27,20 +27,22 @@ export function createHeapSink(
   const update = (row: number): void => {
     const worst = top.worst;
     if (worst === undefined) scoreMin = Number.MIN_VALUE;
-    else if (followsIds && order(worst.block, worst.row, position, row) < 0) scoreMin = nextUp(0 - worst.score);
+    else if (followsIds && order(worst.block, worst.row, position, row) <= 0) scoreMin = nextUp(0 - worst.score);
     else scoreMin = 0 - worst.score;
   };
   update(0);
+  const offerScored = (row: number, score: number): void => {
+    if (!(score > 0)) return;
+    top.offer(-score, position, row);
+    update(row);
+  };
   return {
     get scoreMin() {
       return scoreMin;
     },
+    rowCountMax: top.limit,
     isExact,
-    offer: (row) => {
-      const score = scoreAt(row);
-      if (!(score > 0)) return;
-      top.offer(-score, position, row);
-      update(row);
-    },
+    offer: (row) => offerScored(row, scoreAt(row)),
+    offerScored,
   };
 }

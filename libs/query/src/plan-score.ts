@@ -1,4 +1,4 @@
-import { invalidAt, type LagoonError, utf8Encode } from '@lagoon/base';
+import { invalidAt, type LagoonError } from '@lagoon/base';
 import { formatAttributeType, parseDatetime, queryLimits, type Schema } from '@lagoon/format';
 import { checkTermCount } from './check-terms.ts';
 import { planFilter } from './plan-filter.ts';
@@ -85,7 +85,7 @@ function planBm25(
     throw invalidAt(`${path}[0]`, 'attribute has no full_text_search', { attribute: name, type });
   }
   const texts = typeof query === 'string' ? [query] : query;
-  const bytes = texts.reduce((sum, text) => sum + utf8Encode(text).length, 0);
+  const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (bytes > queryLimits.queryTextBytesMax || texts.length > queryLimits.queryTermCountMax) {
     const { queryTextBytesMax: bytesMax, queryTermCountMax: countMax } = queryLimits;
     throw invalidAt(`${path}[2]`, 'query text is too long', { attribute: name, bytes, bytesMax, countMax });

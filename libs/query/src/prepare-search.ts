@@ -24,10 +24,14 @@ export async function prepareSearch(
   withRoom: <R>(load: () => Promise<R>) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<PreparedSearch> {
-  const pins = createPinList();
   const { blocks, schema } = held.snapshot;
   const { filter } = plan;
-  const pruned = new Set(filter === undefined ? [] : blocks.filter((block) => !block.mayMatch(filter)));
+  if (filter === undefined) {
+    await withRoom(() => held.ensure(needsOf(schema, plan), undefined, signal));
+    return { indexed: [], prunedSegmentCount: 0, hold: held.share() };
+  }
+  const pins = createPinList();
+  const pruned = new Set(blocks.filter((block) => !block.mayMatch(filter)));
   const isPruned = (block: ResidentBlock): boolean => pruned.has(block);
   const lookUp = withRoom(() => lookUpBlocks(blocks, filter, isPruned, pins, signal));
   const ensure = withRoom(() => held.ensure(needsOf(schema, plan), isPruned, signal));
@@ -43,12 +47,11 @@ const noRows: IndexedFilter = { kind: 'rows', rows: { kind: 'sets', sets: [] } }
 
 async function lookUpBlocks(
   blocks: readonly ResidentBlock[],
-  filter: FilterPlan | undefined,
+  filter: FilterPlan,
   isPruned: (block: ResidentBlock) => boolean,
   pins: PinList,
   signal?: AbortSignal,
 ): Promise<readonly (IndexedFilter | undefined)[]> {
-  if (filter === undefined) return [];
   return await mapBounded(
     blocks,
     concurrentBlockCountMax,

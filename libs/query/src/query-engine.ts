@@ -207,21 +207,18 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     await replica.reach(consistency, signal);
     using held = await takeSnapshot(replica, signal);
     const plans = planAll(held.snapshot, specs);
-    const searched = await Promise.allSettled(
-      plans.map(async (plan) => {
-        const { outcome, rowCount, ...result } = await search(replica, held, plan, signal);
+    const searched = await settleAll(
+      plans.map(async (plan, i) => {
+        const found = await placed(specs[i]?.place, search(replica, held, plan, signal));
         const executionMs = clock.monotonicMs() - startedMs;
         meter.queried(plan.rank.kind, executionMs);
-        return { result, statistics: toStatistics(outcome, rowCount, executionMs) };
+        return { found, executionMs };
       }),
     );
     const usage = usageSince(before, replica.usage);
-    return searched.map((one, i): QueryResult => {
-      if (one.status === 'rejected') {
-        throw isLagoonError(one.reason, 'invalid_argument') ? atPlace(specs[i]?.place ?? '', one.reason) : one.reason;
-      }
-      const { result, statistics } = one.value;
-      return { ...result, statistics: { ...statistics, ...(i === 0 ? usage : noUsage) } };
+    return searched.map(({ found: { outcome, rowCount, ...result }, executionMs }, i): QueryResult => {
+      const statistics = toStatistics(outcome, rowCount, executionMs, i === 0 ? usage : noUsage);
+      return { ...result, statistics };
     });
   };
 
@@ -371,8 +368,28 @@ function toStatistics(
   outcome: SearchOutcome,
   rowCount: number,
   executionMs: number,
-): Omit<QueryStatistics, keyof ReadUsage> {
+  usage: ReadUsage,
+): QueryStatistics {
   const { scoredRowCount, prunedSegmentCount = 0 } = outcome;
   const { exhaustiveRowCount = scoredRowCount, isExact = true } = outcome;
-  return { exact: isExact, scoredRowCount, exhaustiveRowCount, rowCount, prunedSegmentCount, executionMs };
+  return { exact: isExact, scoredRowCount, exhaustiveRowCount, rowCount, prunedSegmentCount, executionMs, ...usage };
+}
+
+/** What is wrong with a query says where it stands in the request. */
+async function placed<R>(place: string | undefined, searched: Promise<R>): Promise<R> {
+  try {
+    return await searched;
+  } catch (error) {
+    throw isLagoonError(error, 'invalid_argument') ? atPlace(place ?? '', error) : error;
+  }
+}
+
+/** Waits for all, then fails with the first failure in their order. */
+async function settleAll<R>(promises: readonly Promise<R>[]): Promise<readonly R[]> {
+  const [only] = promises;
+  if (only !== undefined && promises.length === 1) return [await only];
+  return (await Promise.allSettled(promises)).map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  });
 }

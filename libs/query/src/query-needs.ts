@@ -59,13 +59,17 @@ export function allNeeds(schema: Schema): QueryNeeds {
   return { columns, filtered: new Map(), texts, lists };
 }
 
+/** Asked once per query and block, so that nothing is copied. */
+export function coversNeeds(a: QueryNeeds, b: QueryNeeds): boolean {
+  for (const name of b.columns) if (!a.columns.has(name)) return false;
+  for (const name of b.lists) if (!a.lists.has(name)) return false;
+  for (const name of b.filtered.keys()) if (!a.filtered.has(name)) return false;
+  for (const [name, settings] of b.texts) if (a.texts.get(name) !== settings) return false;
+  return true;
+}
+
 export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
-  const covered =
-    [...b.columns].every((name) => a.columns.has(name)) &&
-    [...b.lists].every((name) => a.lists.has(name)) &&
-    [...b.filtered.keys()].every((name) => a.filtered.has(name)) &&
-    [...b.texts].every(([name, settings]) => a.texts.get(name) === settings);
-  if (covered) return a;
+  if (coversNeeds(a, b)) return a;
   return {
     columns: new Set([...a.columns, ...b.columns]),
     filtered: new Map([...a.filtered, ...b.filtered]),

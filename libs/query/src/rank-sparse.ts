@@ -6,7 +6,7 @@ import { createHeapSink } from './heap-sink.ts';
 import { createIdOrder, type JobBlock, type SearchOutcome, withValue } from './job-block.ts';
 import type { RankPlan } from './query-plan.ts';
 import type { SearchContext } from './search-context.ts';
-import { createTopRows, type TopRowsHeap } from './top-rows.ts';
+import { createTopRows, negated, type TopRowsHeap } from './top-rows.ts';
 
 type SparsePlan = Extract<RankPlan, { readonly kind: 'sparse' }>;
 
@@ -51,8 +51,7 @@ export function rankBySparse(
     else scoredRowCount += forEachHolder(block, (row) => sink.offer(row));
   }
   if (top.worst === undefined) for (const block of opened) scoredRowCount += offerRest(block, top);
-  const ranked = top.takeSorted();
-  return { top: { ...ranked, scores: ranked.scores.map((score) => 0 - score) }, scoredRowCount, exhaustiveRowCount: 0 };
+  return { top: negated(top.takeSorted()), scoredRowCount, exhaustiveRowCount: 0 };
 }
 
 function openSparseBlock(

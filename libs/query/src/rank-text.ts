@@ -7,7 +7,7 @@ import type { RankPlan, ScorePlan } from './query-plan.ts';
 import { createScoreNode, rangeOfRows } from './score-node.ts';
 import type { SearchContext } from './search-context.ts';
 import { openTextLeaf, type TextLeaf } from './text-leaf.ts';
-import { createTopRows, type RowOrder, type TopRowsHeap } from './top-rows.ts';
+import { createTopRows, negated, type RowOrder, type TopRowsHeap } from './top-rows.ts';
 
 type TextPlan = Extract<RankPlan, { readonly kind: 'text' }>;
 
@@ -56,9 +56,7 @@ export function rankByText(
     scoredRowCount += count.scoredRowCount;
     exhaustiveRowCount += count.exhaustiveRowCount;
   }
-  const ranked = top.takeSorted();
-  const scores = ranked.scores.map((score) => -score);
-  return { top: { ...ranked, scores }, scoredRowCount, exhaustiveRowCount };
+  return { top: negated(top.takeSorted()), scoredRowCount, exhaustiveRowCount };
 }
 
 function openLeaves(

@@ -24,7 +24,10 @@ export async function readRows(
   documents: BytesLru<Block>,
   signal?: AbortSignal,
 ): Promise<ResultRow[]> {
-  const places = Array.from(top.rows, (row, i) => ({ resident: residentOf(snapshot, top, i), row }));
+  const places: Place[] = [];
+  for (let i = 0; i < top.rows.length; i++) {
+    places.push({ resident: residentOf(snapshot, top, i), row: top.rows[i] as number });
+  }
   const names = [...new Set([...plan.projection, ...plan.highlights.map(({ attribute }) => attribute)])];
   const stored = await readDocuments(places, names, documents, signal);
   const budget = createHighlightBudget();
@@ -36,13 +39,11 @@ export async function readRows(
       assert(type !== undefined, 'a projected attribute is in the schema');
       return { name, type, value: storedValue(resident, row, name, stored) };
     });
-    const highlights = highlighters.map((highlight) => highlight((name) => storedValue(resident, row, name, stored)));
-    return {
-      id,
-      ...(plan.rank.kind === 'order' ? {} : { dist: top.scores[i] as number }),
-      attributes,
-      ...(highlights.length === 0 ? {} : { highlights }),
-    };
+    const read = (name: string): AttributeValue => storedValue(resident, row, name, stored);
+    const highlights =
+      highlighters.length === 0 ? undefined : { highlights: highlighters.map((highlight) => highlight(read)) };
+    if (plan.rank.kind === 'order') return { id, attributes, ...highlights };
+    return { id, dist: top.scores[i] as number, attributes, ...highlights };
   });
 }
 
@@ -60,6 +61,7 @@ async function readDocuments(
   documents: BytesLru<Block>,
   signal?: AbortSignal,
 ): Promise<StoredDocuments> {
+  if (projection.length === 0) return noDocuments;
   const wanted = new Map<
     string,
     { readonly reader: SegmentReader; readonly index: number; readonly firstRow: number }
@@ -83,6 +85,8 @@ async function readDocuments(
   );
   return stored;
 }
+
+const noDocuments: StoredDocuments = new Map();
 
 /** A column that comes while this runs is no harm: the documents say the same. */
 function needsDocuments({ footer }: SegmentReader, { columns }: Block, projection: readonly string[]): boolean {

@@ -26,6 +26,8 @@ export interface ResidentBlock {
   readonly segment: StoredSegment | undefined;
   /** For what is read from the store, row by row; undefined: the block is whole. */
   readonly reader: SegmentReader | undefined;
+  /** Whether `ensure` may have something to do. */
+  lacks(needs: QueryNeeds): boolean;
   /** Brings what a query needs into the arena; nothing to do for a whole block. */
   ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
   /** False: no row of it matches the filter, by what its manifest says alone. */
@@ -55,6 +57,7 @@ export function createResidentBlock(
     block: openBlock(bytes, { verify: false }),
     segment: undefined,
     reader: undefined,
+    lacks: () => false,
     ensure: async () => {},
     mayMatch: () => true,
     lookUp: async () => undefined,

@@ -5,7 +5,7 @@ import type { SegmentColumn, SegmentLists, SegmentPart, SegmentReader } from '@l
 import { lookUpFilter } from './look-up-filter.ts';
 import { mayMatch } from './may-match.ts';
 import { hasValueIndex, planLookup } from './plan-lookup.ts';
-import type { QueryNeeds } from './query-needs.ts';
+import { coversNeeds, noNeeds, type QueryNeeds, uniteNeeds } from './query-needs.ts';
 import type { ResidentBlock } from './resident-block.ts';
 import {
   addColumn,
@@ -50,6 +50,7 @@ export async function createResidentSegment(
   const texts: StoredText[] = [];
   const lists: StoredLists[] = [];
   let holderCount = 1;
+  let ensured = noNeeds; // what is there stays as long as the segment is held
 
   const acquire = async (
     part: string,
@@ -141,9 +142,11 @@ export async function createResidentSegment(
       }
       return described;
     },
+    lacks: (needs) => !coversNeeds(ensured, needs),
     ensure: async (needs, waiting) => {
       const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists);
       await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
+      ensured = uniteNeeds(ensured, needs);
     },
     mayMatch: (filter) => mayMatch({ rowCount, ranges }, filter),
     lookUp: async (filter, lookedUp, waiting) => {

@@ -1,6 +1,6 @@
 import { alignUp, assert } from '@lagoon/base';
 import { type Bitmap, getBit, openBlock, type VectorColumn } from '@lagoon/format';
-import { createMaxScore, type MaxScore, openTextIndex, type TextIndex } from '@lagoon/text';
+import { createMaxScore, type MaxScore } from '@lagoon/text';
 import {
   createKernels,
   createListScorer,
@@ -14,6 +14,7 @@ import {
   scratchBytes,
   type TopRows,
 } from '@lagoon/vector';
+import { type BlockText, openStoredText } from './block-text.ts';
 import type { BlockLocation } from './job-block.ts';
 import { type OpenedLists, openLists } from './opened-lists.ts';
 import type { RowBlock } from './row-ranks.ts';
@@ -27,8 +28,8 @@ export interface SearchContext {
   /** The block at its place in the arena; opened once, never verified here: that was done before it got there. */
   openBlock(location: BlockLocation): RowBlock;
   scanVectors(memoryIndex: number, column: VectorColumn, scan: BlockScan): TopRows;
-  /** A text index that lies in the arena beside its block; opened once. */
-  openText(location: BlockLocation, text: StoredText): TextIndex;
+  /** A text that lies in the arena beside its block; opened once. */
+  openText(location: BlockLocation, text: StoredText): BlockText;
   readonly textIndexes: TextIndexCache;
   readonly textLists: TextLists;
   readonly maxScore: MaxScore;
@@ -48,7 +49,7 @@ export interface SearchContext {
 interface OpenedBlock {
   readonly location: BlockLocation;
   readonly block: RowBlock;
-  readonly texts: Map<string, TextIndex>;
+  readonly texts: Map<string, BlockText>;
   readonly lists: Map<string, OpenedLists>;
 }
 
@@ -129,9 +130,9 @@ export function createSearchContext(
       assert(opened !== undefined, 'a block is opened before its text');
       const known = opened.texts.get(text.attribute);
       if (known !== undefined) return known;
-      const index = openTextIndex(bytesAt(text).subarray(0, text.indexSize));
-      opened.texts.set(text.attribute, index);
-      return index;
+      const stored = openStoredText(location, text, bytesAt(text));
+      opened.texts.set(text.attribute, stored);
+      return stored;
     },
     openLists: (location, stored) => {
       const opened = blocks.get(location.blockId);

@@ -68,7 +68,7 @@ export function createSnapshot(
     },
     ensure: async (needsOf, signal) => {
       await mapBounded(
-        blocks,
+        blocks.filter((block) => block.lacks(needsOf(block))),
         concurrentBlockCountMax,
         (block, _index, inner) => block.ensure(needsOf(block), inner),
         signal,

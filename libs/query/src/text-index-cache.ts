@@ -9,6 +9,8 @@ import { type Analyzer, buildTextIndex, createAnalyzer, type TextIndex } from '@
 export interface TextIndexCache {
   indexOf(contentId: string, attribute: string, settings: FullTextSearch, rowCount: number, column: Column): TextIndex;
   analyzerOf(settings: FullTextSearch): Analyzer;
+  /** See `termsKey`; remembered, for plans and blocks of one schema share their settings. */
+  termsKeyOf(settings: FullTextSearch): string;
 }
 
 /** Settings differ per attribute, and attributes are few. */
@@ -17,10 +19,18 @@ const analyzerCountMax = 256;
 export function createTextIndexCache(bytesMax: number): TextIndexCache {
   const indexes = new Map<string, TextIndex>(); // least recently used first
   const analyzers = new Map<string, Analyzer>();
+  const keys = new WeakMap<FullTextSearch, string>();
   let bytes = 0;
 
-  const analyzerOf = (settings: FullTextSearch): Analyzer => {
+  const termsKeyOf = (settings: FullTextSearch): string => {
+    const known = keys.get(settings);
+    if (known !== undefined) return known;
     const key = termsKey(settings);
+    keys.set(settings, key);
+    return key;
+  };
+  const analyzerOf = (settings: FullTextSearch): Analyzer => {
+    const key = termsKeyOf(settings);
     const known = analyzers.get(key);
     if (known !== undefined) return known;
     if (analyzers.size >= analyzerCountMax) analyzers.clear();
@@ -37,8 +47,9 @@ export function createTextIndexCache(bytesMax: number): TextIndexCache {
   };
   return {
     analyzerOf,
+    termsKeyOf,
     indexOf: (contentId, attribute, settings, rowCount, column) => {
-      const key = `${contentId}\n${attribute}\n${termsKey(settings)}`;
+      const key = `${contentId}\n${attribute}\n${termsKeyOf(settings)}`;
       const known = indexes.get(key);
       if (known !== undefined) {
         indexes.delete(key);

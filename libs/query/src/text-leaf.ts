@@ -4,7 +4,6 @@ import { textOfBlock } from './block-text.ts';
 import type { BlockLocation, JobBlock } from './job-block.ts';
 import type { Bm25Plan } from './query-plan.ts';
 import type { SearchContext } from './search-context.ts';
-import { termsKey } from './text-index-cache.ts';
 import { countInBitmap, type NamedTextIndex, type QueryTerm, type TextLists, termKey } from './text-lists.ts';
 
 /** A BM25 clause over all blocks of a snapshot: the same weights everywhere, so scores do not depend on how rows lie. */
@@ -37,8 +36,10 @@ export function openTextLeaf(context: SearchContext, plan: Bm25Plan, blocks: rea
   let totalLength = 0;
   for (const text of texts) {
     if (text === undefined) continue;
-    rowCount += textLists.remember(`${liveName(text)} rows`, () => countRows(text));
-    totalLength += textLists.remember(`${liveName(text)} length`, () => sumLengths(text));
+    const { index, nulls, location } = text;
+    const isWhole = nulls === undefined && location.live === undefined;
+    rowCount += isWhole ? index.rowCount : textLists.remember(`${liveName(text)} rows`, () => countRows(text));
+    totalLength += isWhole ? index.totalLength : textLists.remember(`${liveName(text)} length`, () => sumLengths(text));
   }
   if (rowCount === 0) return { terms: [] };
   const norms = textLists.norms(totalLength / rowCount, plan.settings);
@@ -75,7 +76,7 @@ function openTextBlock(
   { location, block }: JobBlock,
 ): TextBlock | undefined {
   const text = textOfBlock(context, location, block, attribute, settings);
-  return text && { ...text, name: `${location.blockId} ${attribute} ${termsKey(settings)}`, location };
+  return text && { ...text, location };
 }
 
 /** Rows of a block only ever die, so how many live says which. */

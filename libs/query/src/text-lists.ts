@@ -42,37 +42,44 @@ export interface TextLists {
   range(key: string, compute: () => Range): Range;
 }
 
-interface KeptList {
+/** `list` undefined: no row has the term. */
+type KeptList =
+  | { readonly norms: Bm25Norms; readonly blocks: PostingsBlocks; readonly list: ScoreList }
+  | { readonly list: undefined };
+
+interface KnownNorms extends Bm25Parameters {
+  readonly averageLength: number;
   readonly norms: Bm25Norms;
-  readonly blocks: PostingsBlocks;
-  readonly list: ScoreList;
 }
 
 const normsCountMax = 64;
-const normsBytes = 1;
 const valuesBytesMax = 8 << 20;
 const valueBytes = 128;
+const absentBytes = 128;
 
 export function createTextLists(bytesMax: number): TextLists {
   const lists = createBytesLru<KeptList>(bytesMax);
-  const norms = createBytesLru<Bm25Norms>(normsCountMax);
+  const knownNorms: KnownNorms[] = []; // newest last
   const numbers = createBytesLru<number>(valuesBytesMax);
   const ranges = createBytesLru<Range>(valuesBytesMax);
   return {
     norms: (averageLength, { k1, b }) => {
-      const key = `${averageLength} ${k1} ${b}`;
-      const known = norms.get(key);
-      if (known !== undefined) return known;
-      const made = createBm25Norms(averageLength, { k1, b });
-      norms.set(key, made, normsBytes);
-      return made;
+      const known = knownNorms.findLast((one) => one.averageLength === averageLength && one.k1 === k1 && one.b === b);
+      if (known !== undefined) return known.norms;
+      const norms = createBm25Norms(averageLength, { k1, b });
+      knownNorms.push({ averageLength, k1, b, norms });
+      if (knownNorms.length > normsCountMax) knownNorms.shift();
+      return norms;
     },
     list: ({ name, index }, term, wanted) => {
       const key = `${name} ${termKey(term)}`;
       const known = lists.get(key);
-      if (known?.norms === wanted) return known.list;
+      if (known !== undefined && (known.list === undefined || known.norms === wanted)) return known.list;
       const blocks = known?.blocks ?? blocksOf(index, term);
-      if (blocks === undefined) return undefined;
+      if (blocks === undefined) {
+        lists.set(key, { list: undefined }, absentBytes + 2 * key.length);
+        return undefined;
+      }
       const list = createBm25List(blocks, index.lengths, wanted);
       lists.set(key, { norms: wanted, blocks, list }, list.memoryBytes);
       return list;

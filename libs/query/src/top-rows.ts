@@ -6,6 +6,7 @@ export type RowOrder = (blockA: number, rowA: number, blockB: number, rowB: numb
  * top, so most rows cost one comparison. Scores are never NaN.
  */
 export interface TopRowsHeap {
+  readonly limit: number;
   offer(score: number, block: number, row: number): void;
   /** No row with a score above it can enter: Infinity while there is room. */
   readonly scoreBound: number;
@@ -27,6 +28,12 @@ export const noRankedRows: RankedRows = {
   rows: new Uint32Array(0),
   scores: new Float64Array(0),
 };
+
+/** Of rows that were ranked by a score that is higher the better they are. */
+export function negated({ blocks, rows, scores }: RankedRows): RankedRows {
+  for (let i = 0; i < scores.length; i++) scores[i] = 0 - (scores[i] as number);
+  return { blocks, rows, scores };
+}
 
 export function createTopRows(limit: number, order: RowOrder): TopRowsHeap {
   const scores: number[] = [];
@@ -73,6 +80,7 @@ export function createTopRows(limit: number, order: RowOrder): TopRowsHeap {
   };
 
   return {
+    limit,
     get scoreBound() {
       return count < limit ? Infinity : (scores[0] as number);
     },

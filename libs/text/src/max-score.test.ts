@@ -35,16 +35,21 @@ function search(terms: readonly Term[], lengths: Uint32Array, limit: number, adm
     .map(({ frequencies, weight }) => createListCursor(listOf(frequencies, lengths), weight));
   let kept: Scored[] = [];
   let offeredCount = 0;
+  const keep = (row: number, score: number): void => {
+    offeredCount++;
+    if (score > 0) kept = best([...kept, { row, score }], limit);
+  };
   const sink = {
     isExact: true,
+    rowCountMax: limit,
     get scoreMin() {
       return kept.length < limit ? Number.MIN_VALUE : nextUp(kept.at(-1)?.score ?? 0);
     },
     offer: (row: number) => {
-      offeredCount++;
       const score = cursors.reduce((sum, cursor) => sum + cursor.weight * gainOfRow(cursor, row), 0);
-      if (score > 0) kept = best([...kept, { row, score }], limit);
+      keep(row, score);
     },
+    offerScored: keep,
   };
   const scoredCount = createMaxScore().collect(cursors, lengths.length, admitted, sink);
   return { kept, offeredCount, scoredCount };
@@ -121,6 +126,23 @@ describe('MaxScore', () => {
     const { kept, scoredCount } = search(terms, lengths, 10);
     expect(kept.map(({ row }) => row)).toEqual(Array.from({ length: 10 }, (_, i) => i * 1_999));
     expect(scoredCount).toBeLessThan(rowCount / 3);
+  });
+
+  test('looks only at blocks that may hold one of the best, wherever they lie', () => {
+    const rowCount = 100_000;
+    const everywhere = new Map(Array.from({ length: rowCount }, (_, row) => [row, 1]));
+    const lengths = Uint32Array.from({ length: rowCount }, (_, row) => 10 + ((rowCount - row) >> 7));
+    const alone = search([{ frequencies: everywhere, weight: 1 }], lengths, 10);
+    expect(alone.kept).toEqual(bruteForce([{ frequencies: everywhere, weight: 1 }], lengths, 10));
+    expect(alone.scoredCount).toBeLessThan(rowCount / 20);
+    const few = new Map(Array.from({ length: 100 }, (_, i) => [i * 1_000, 1]));
+    const terms = [
+      { frequencies: everywhere, weight: 3 },
+      { frequencies: few, weight: 0.1 },
+    ];
+    const both = search(terms, lengths, 10);
+    expect(both.kept).toEqual(bruteForce(terms, lengths, 10));
+    expect(both.scoredCount).toBeLessThan(rowCount / 10);
   });
 
   test('skips blocks by their impacts: one short text among long ones', () => {

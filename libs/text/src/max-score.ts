@@ -14,10 +14,14 @@ import { firstInBlock, gainOfRow, type ListCursor, moveToWindow } from './list-c
 export interface RowSink {
   /** Rows that score below it cannot enter; above 0. Grows with what is offered. */
   readonly scoreMin: number;
+  /** Of the rows that are offered no more than that many can stay. */
+  readonly rowCountMax: number;
   /** Whether, of one cursor, weight · gain is the score to the last bit: nothing is allowed for rounding then. */
   readonly isExact: boolean;
   /** Rows come in ascending order. */
   offer(row: number): void;
+  /** The same of a row whose exact score is known. */
+  offerScored(row: number, score: number): void;
 }
 
 export interface MaxScore {
@@ -44,28 +48,49 @@ export function createMaxScore(): MaxScore {
 
   /** Looks up the cursors [0, count), best first; offers the row unless it falls out of reach. */
   const complete = (window: Window, row: number, sum: number, count: number): void => {
-    const { cursors, bounds, sink, allowance } = window;
+    const { cursors, bounds, sink } = window;
+    const needed = scoreNeeded(window);
     let score = sum;
     for (let i = count - 1; i >= 0; i--) {
-      if (score + (bounds[i + 1] as number) < sink.scoreMin * allowance) return;
+      if (score + (bounds[i + 1] as number) < needed) return;
       const cursor = cursors[i] as ListCursor;
       score += cursor.weight * gainOfRow(cursor, row);
     }
-    if (score >= sink.scoreMin * allowance) sink.offer(row);
+    if (score >= needed) sink.offer(row);
+  };
+
+  /** One term, all rows admitted: nothing but its blocks. */
+  const scanList = ({ list, weight }: ListCursor, { sink, allowance, floor }: Window): void => {
+    const { rows, gains, blockGains } = list;
+    let needed = Math.max(sink.scoreMin, floor) * allowance;
+    for (let block = 0; block < blockGains.length; block++) {
+      if (weight * (blockGains[block] as number) < needed) continue;
+      if (list.loaded[block] === 0) list.load(block);
+      const from = block * blockRowCount;
+      const end = Math.min(from + blockRowCount, list.count);
+      scoredRowCount += end - from;
+      for (let i = from; i < end; i++) {
+        const score = weight * (gains[i] as number);
+        if (score < needed) continue;
+        if (sink.isExact) sink.offerScored(rows[i] as number, score);
+        else sink.offer(rows[i] as number);
+        needed = Math.max(sink.scoreMin, floor) * allowance;
+      }
+    }
   };
 
   /** One essential term: its postings are the candidates; blocks that cannot reach the score are not loaded. */
   const scanOne = (window: Window, from: number, to: number): void => {
-    const { cursors, bounds, admitted, sink, allowance } = window;
+    const { cursors, bounds, admitted } = window;
     const rest = cursors.length - 1;
     const { list, weight, windowBlock } = cursors[rest] as ListCursor;
     const { rows, gains, lastRows } = list;
     const others = bounds[rest] as number;
     for (let block = windowBlock; block < lastRows.length; block++) {
       if (block > windowBlock && (lastRows[block - 1] as number) + 1 >= to) return;
-      if (weight * (list.blockGains[block] as number) + others < sink.scoreMin * allowance) continue;
+      let needed = scoreNeeded(window) - others;
+      if (weight * (list.blockGains[block] as number) < needed) continue;
       if (list.loaded[block] === 0) list.load(block);
-      let needed = sink.scoreMin * allowance - others;
       const end = Math.min((block + 1) * blockRowCount, list.count);
       for (let i = firstInBlock(list, block, from); i < end; i++) {
         const row = rows[i] as number;
@@ -74,7 +99,7 @@ export function createMaxScore(): MaxScore {
         const score = weight * (gains[i] as number);
         if (score < needed || !isAdmitted(admitted, row)) continue;
         complete(window, row, score, rest);
-        needed = sink.scoreMin * allowance - others;
+        needed = scoreNeeded(window) - others;
       }
     }
   };
@@ -96,10 +121,10 @@ export function createMaxScore(): MaxScore {
   };
 
   const scanSeveral = (window: Window, essential: number, from: number, to: number): void => {
-    const { cursors, bounds, admitted, sink, allowance } = window;
+    const { cursors, bounds, admitted } = window;
     for (let i = essential; i < cursors.length; i++) addUp(cursors[i] as ListCursor, from, to);
     const others = bounds[essential] as number;
-    let needed = sink.scoreMin * allowance - others;
+    let needed = scoreNeeded(window) - others;
     for (let word = 0; word < (to - from + 31) >>> 5; word++) {
       let bits = touched[word] as number;
       if (bits === 0) continue;
@@ -112,7 +137,7 @@ export function createMaxScore(): MaxScore {
         scoredRowCount++;
         if (sum < needed || !isAdmitted(admitted, from + at)) continue;
         complete(window, from + at, sum, essential);
-        needed = sink.scoreMin * allowance - others;
+        needed = scoreNeeded(window) - others;
       }
     }
   };
@@ -131,13 +156,13 @@ export function createMaxScore(): MaxScore {
   };
 
   const scanWindow = (window: Window, from: number, to: number): void => {
-    const { cursors, bounds, admitted, sink, allowance } = window;
+    const { cursors, bounds, admitted } = window;
     for (const cursor of cursors) moveToWindow(cursor, from, to);
     sortByBound(cursors);
     for (let i = 0; i < cursors.length; i++) {
       bounds[i + 1] = (bounds[i] as number) + (cursors[i] as ListCursor).windowBound;
     }
-    const essential = firstAbove(bounds, sink.scoreMin * allowance);
+    const essential = firstAbove(bounds, scoreNeeded(window));
     if (essential === cursors.length) return;
     if (admitted !== undefined) {
       const admittedCount = countAdmitted(admitted, from, to);
@@ -157,7 +182,13 @@ export function createMaxScore(): MaxScore {
       scoredRowCount = 0;
       const allowance = sink.isExact && cursors.length === 1 ? 1 : roundingAllowance;
       const bounds = new Float64Array(cursors.length + 1);
-      const window = { cursors: [...cursors], bounds, admitted, sink, allowance };
+      const floor = admitted === undefined ? scoreFloor(cursors, sink.rowCountMax) : 0;
+      const window = { cursors: [...cursors], bounds, admitted, sink, allowance, floor };
+      const [only] = cursors;
+      if (only !== undefined && cursors.length === 1 && admitted === undefined) {
+        scanList(only, window);
+        return scoredRowCount;
+      }
       for (let from = 0; from < rowCount && cursors.length > 0; from += windowRowCount) {
         scanWindow(window, from, Math.min(from + windowRowCount, rowCount));
       }
@@ -174,6 +205,24 @@ interface Window {
   readonly admitted: Uint8Array | undefined;
   readonly sink: RowSink;
   readonly allowance: number;
+  /** Rows that score less are not among the best, whatever the sink has yet. */
+  readonly floor: number;
+}
+
+/** Rows whose sum is below it cannot enter. */
+function scoreNeeded({ sink, allowance, floor }: Window): number {
+  const { scoreMin } = sink;
+  return (scoreMin > floor ? scoreMin : floor) * allowance;
+}
+
+/**
+ * Every block has a row that scores as much as its best one by one term alone: of any term that many rows reach the block that
+ * is number `rowCount` among its best. Holds only where all rows are admitted.
+ */
+function scoreFloor(cursors: readonly ListCursor[], rowCount: number): number {
+  let floor = 0;
+  for (const { list, weight } of cursors) floor = Math.max(floor, weight * list.rankedGain(rowCount));
+  return floor;
 }
 
 /** By insertion: the order hardly changes from window to window. */

@@ -12,6 +12,8 @@ export interface ScoreList {
   readonly lastRows: Uint32Array;
   /** By block: the highest gain in it, exactly. */
   readonly blockGains: Float64Array;
+  /** The gain of the block that is number `rank` ≥ 1 among the best; 0 where it is not known. */
+  rankedGain(rank: number): number;
   /** By block: whether its rows and gains are there. */
   readonly loaded: Uint8Array;
   /** Ascending. */
@@ -46,9 +48,10 @@ export function createBm25List(blocks: PostingsBlocks, lengths: Uint32Array, nor
   const gains = new Float64Array(count);
   const loaded = new Uint8Array(lastRows.length);
   const frequencies = new Uint32Array(blockRowCount);
+  const blockGains = boundsOf(blocks, norms);
   return {
-    ...{ count, lastRows, loaded, rows, gains },
-    blockGains: boundsOf(blocks, norms),
+    ...{ count, lastRows, loaded, rows, gains, blockGains },
+    rankedGain: createRankedGains(blockGains),
     load: (block) => {
       blocks.unpack(block, rows, frequencies);
       const from = block * blockRowCount;
@@ -59,6 +62,18 @@ export function createBm25List(blocks: PostingsBlocks, lengths: Uint32Array, nor
       loaded[block] = 1;
     },
     memoryBytes: 12 * count + 32 * lastRows.length,
+  };
+}
+
+/** Ranks are known up to it. */
+const gainRankMax = 128;
+
+export function createRankedGains(blockGains: Float64Array): ScoreList['rankedGain'] {
+  let best: Float64Array | undefined;
+  return (rank) => {
+    if (rank > blockGains.length || rank > gainRankMax) return 0;
+    best ??= blockGains.toSorted().slice(-gainRankMax);
+    return best[best.length - rank] as number;
   };
 }
 

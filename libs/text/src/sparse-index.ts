@@ -1,5 +1,5 @@
 import { blockRowCount } from './block-row-count.ts';
-import type { ScoreList } from './score-list.ts';
+import { createRankedGains, type ScoreList } from './score-list.ts';
 
 /** An inverted index over one column of sparse vectors, in memory, immutable. */
 export interface SparseIndex {
@@ -87,6 +87,7 @@ function listOf(rows: Uint32Array, gains: Float64Array): SparseList {
   }
   return {
     ...{ count, lastRows, blockGains, rows, gains, hasNegative },
+    rankedGain: createRankedGains(blockGains),
     loaded: new Uint8Array(blockCount).fill(1),
     load: () => {},
     memoryBytes: 12 * count,
