@@ -11,6 +11,8 @@ const benches = [
   ['start', 'start and idle memory'],
   ['kernel', 'kernels against the plain loop'],
   ['ivf', 'lists of vectors: recall, time, size and build'],
+  ['sentence', 'lists of 384-dimensional sentence vectors: the same curve'],
+  ['growth', 'time of an ANN query from ten thousand rows to a million'],
   ['filter', 'filters by attribute indexes against scans of columns'],
   ['group-commit', 'group commit on a slow store'],
   ['lookup', 'requests of a look-up, a branch, a snapshot and a restore'],
