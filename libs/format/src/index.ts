@@ -19,6 +19,7 @@ export {
   setBitRange,
 } from './bitmap.ts';
 export type { BlockInput, ColumnInput } from './block-input.ts';
+export { buildIds } from './build-ids.ts';
 export { coerceBlock } from './coerce-block.ts';
 export type {
   ArrayColumn,

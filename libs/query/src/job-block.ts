@@ -1,4 +1,5 @@
 import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFullBitmap } from '@lagoon/format';
+import type { KnownIds } from './known-ids.ts';
 import type { FilterPlan } from './query-plan.ts';
 import type { AggregateGroup } from './query-result.ts';
 import { type RowBlock, rankOfRow } from './row-ranks.ts';
@@ -17,7 +18,7 @@ export interface BlockLocation {
   readonly size: number;
   /** In shared memory and never changed; undefined: all rows live. */
   readonly live: Uint8Array | undefined;
-  /** Set where only the ids lie at the place above: the parts of a segment that are there. */
+  /** Set where nothing lies at the place above: the parts of a segment that are there. */
   readonly segment: StoredSegment | undefined;
   readonly liveRowCount: number;
 }
@@ -44,6 +45,8 @@ export interface SearchOutcome {
   readonly prunedSegmentCount?: number;
   /** False: an index may have left rows out. */
   readonly isExact?: boolean;
+  /** Per block ids of its top rows, where they are not in memory; undefined: they are, of all blocks. */
+  readonly known?: readonly (KnownIds | undefined)[];
   /** Only of a traced job. */
   readonly trace?: readonly TraceLine[];
 }

@@ -1,4 +1,14 @@
-import { type Bitmap, bitmapBytes, clearBit, countBits, createFullBitmap, getBit } from '@lagoon/format';
+import {
+  type Bitmap,
+  bitmapBytes,
+  clearBit,
+  countBits,
+  createFullBitmap,
+  forEachCommonId,
+  getBit,
+  type IdColumn,
+} from '@lagoon/format';
+import { type RowBlock, rowOfRank } from './row-ranks.ts';
 
 /**
  * Which rows of a block live. What was published is never changed: the next kill works on a copy, so a running query keeps
@@ -14,9 +24,23 @@ export interface LiveRows {
 
 /** `dead`: 1 = dead from the start. */
 export function createLiveRows(rowCount: number, dead: Bitmap | undefined): LiveRows {
-  let bitmap = dead === undefined ? undefined : complement(rowCount, dead);
+  return liveRows(rowCount, dead === undefined ? undefined : complement(rowCount, dead), false);
+}
+
+/** Of what another one has published, which stays as it is. */
+export function continueLiveRows(rowCount: number, live: Bitmap | undefined): LiveRows {
+  return liveRows(rowCount, live, true);
+}
+
+/** Kills the rows of the block that have any of the ids. */
+export function killRows(block: RowBlock, live: LiveRows, ...killers: readonly IdColumn[]): void {
+  for (const ids of killers) forEachCommonId(block.ids, ids, (rank) => void live.kill(rowOfRank(block, rank)));
+}
+
+function liveRows(rowCount: number, start: Bitmap | undefined, isPublished: boolean): LiveRows {
+  let bitmap = start;
   let count = bitmap === undefined ? rowCount : countBits(bitmap);
-  let published = false;
+  let published = isPublished;
   return {
     get count() {
       return count;

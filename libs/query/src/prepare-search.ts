@@ -1,6 +1,9 @@
 import { mapBounded } from '@lagoon/base';
+import type { Schema } from '@lagoon/format';
 import { createPinList, type PinList } from './index-granules.ts';
 import type { IndexedFilter } from './indexed-filter.ts';
+import { gatherIds, type KnownIds } from './known-ids.ts';
+import { findNamed, namedIds } from './named-rows.ts';
 import { needsOf } from './query-needs.ts';
 import type { FilterPlan, QueryPlan } from './query-plan.ts';
 import type { HeldSnapshot } from './replica.ts';
@@ -9,6 +12,8 @@ import type { ResidentBlock } from './resident-block.ts';
 /** What a search job takes beside its plan, and what it holds until it has ended: the snapshot and what was looked up for it. */
 export interface PreparedSearch {
   readonly indexed: readonly (IndexedFilter | undefined)[];
+  /** Per block the ids of the only rows that can be met, where its ids are not in memory and need not be. */
+  readonly known: readonly (KnownIds | undefined)[];
   /** Segments of which no row matches, by the ranges of their attributes. */
   readonly prunedSegmentCount: number;
   readonly hold: Disposable;
@@ -17,7 +22,10 @@ export interface PreparedSearch {
 /** Blocks whose indexes are read at once. */
 const concurrentBlockCountMax = 8;
 
-/** Brings what a plan needs into the arena, and looks up what indexes know of its filter, side by side. */
+/**
+ * Brings what a plan needs into the arena, and looks up what indexes know of its filter, side by side. Rows that the filter names
+ * by their ids are found first, so that of other segments nothing is read.
+ */
 export async function prepareSearch(
   held: HeldSnapshot,
   plan: QueryPlan,
@@ -28,19 +36,27 @@ export async function prepareSearch(
   const { filter } = plan;
   if (filter === undefined) {
     await withRoom(() => held.ensure(needsOf(schema, plan), undefined, signal));
-    return { indexed: [], prunedSegmentCount: 0, hold: held.share() };
+    return { indexed: [], known: [], prunedSegmentCount: 0, hold: held.share() };
   }
   const pins = createPinList();
-  const pruned = new Set(blocks.filter((block) => !block.mayMatch(filter)));
+  const named = namedIds(plan);
+  const found = named === undefined ? [] : await findNamed(held.snapshot, named, signal);
+  const pruned = new Set(blocks.filter((block, i) => found[i]?.rows.length === 0 || !block.mayMatch(filter)));
   const isPruned = (block: ResidentBlock): boolean => pruned.has(block);
   const lookUp = withRoom(() => lookUpBlocks(blocks, filter, isPruned, pins, signal));
-  const ensure = withRoom(() => held.ensure(needsOf(schema, plan), isPruned, signal));
+  const needs = needsOf(schema, plan);
+  const ensure = withRoom(() => held.ensure(named === undefined ? needs : { ...needs, ids: 'none' }, isPruned, signal));
   const [lookedUp, ensured] = await Promise.allSettled([lookUp, ensure]);
   if (lookedUp.status === 'fulfilled' && ensured.status === 'fulfilled') {
-    return { indexed: lookedUp.value, prunedSegmentCount: pruned.size, hold: both(held.share(), pins) };
+    const known = blocks.map((block, i) => (isPruned(block) && !block.hasIds ? noIds(schema) : found[i]));
+    return { indexed: lookedUp.value, known, prunedSegmentCount: pruned.size, hold: both(held.share(), pins) };
   }
   pins[Symbol.dispose]();
   throw lookedUp.status === 'rejected' ? lookedUp.reason : (ensured as PromiseRejectedResult).reason;
+}
+
+function noIds({ idKind }: Schema): KnownIds {
+  return gatherIds(idKind, []);
 }
 
 const noRows: IndexedFilter = { kind: 'rows', rows: { kind: 'sets', sets: [] } };

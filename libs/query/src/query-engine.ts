@@ -163,7 +163,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const { snapshot } = held;
     const { limit, limitPer, filter } = plan;
     const run: Search = async (rowCount, rowFilter) => {
-      const { indexed, prunedSegmentCount, hold } = await prepareSearch(
+      const { indexed, known, prunedSegmentCount, hold } = await prepareSearch(
         held,
         { ...plan, filter: rowFilter },
         withRoom,
@@ -173,19 +173,20 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
         rank: plan.rank,
         filter: rowFilter,
         indexed,
+        known,
         limit: rowCount,
         traced: plan.traced,
         blocks: snapshot.locations,
         snapshotId: snapshot.snapshotId,
         affinity: usesTextIndexes(plan) ? replica.name : undefined,
       };
-      return { ...(await pool.run(request, hold, signal)), prunedSegmentCount };
+      return { ...(await pool.run(request, hold, signal)), known, prunedSegmentCount };
     };
     const outcome =
       limitPer === undefined ? await run(limit, filter) : await searchPer(run, snapshot, limitPer, limit, filter);
     return {
       idKind: snapshot.schema.idKind,
-      rows: await readRows(snapshot, plan, outcome.top, documents, signal),
+      rows: await readRows(snapshot, plan, outcome, documents, signal),
       generation: snapshot.generation,
       ...groupsOf(plan, outcome),
       ...(plan.traced ? { steps: planSteps(snapshot, plan, outcome) } : {}),
@@ -291,7 +292,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       await used.replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
       using held = await takeSnapshot(used.replica, signal);
       const attribute = annAttributeOf(held.snapshot.schema);
-      await withRoom(() => held.ensure({ ...noNeeds, columns: new Set([attribute]) }, undefined, signal));
+      await withRoom(() => held.ensure({ ...noNeeds, ids: 'live', columns: new Set([attribute]) }, undefined, signal));
       return { attribute, vectors: sampleVectors(held.snapshot, attribute, count, random) };
     },
     metadata: async (name, signal) => {

@@ -3,6 +3,8 @@ import type { FilterPlan, QueryPlan, ScorePlan } from './query-plan.ts';
 
 /** What of a segment must lie in the arena before a query runs. */
 export interface QueryNeeds {
+  /** live: only where rows died since the segment was made, which is told by their ids. */
+  readonly ids: 'none' | 'live' | 'all';
   readonly columns: ReadonlySet<string>;
   /** Columns that are only needed where an attribute's values have no index. */
   readonly filtered: ReadonlyMap<string, AttributeType>;
@@ -12,7 +14,13 @@ export interface QueryNeeds {
   readonly lists: ReadonlySet<string>;
 }
 
-export const noNeeds: QueryNeeds = { columns: new Set(), filtered: new Map(), texts: new Map(), lists: new Set() };
+export const noNeeds: QueryNeeds = {
+  ids: 'none',
+  columns: new Set(),
+  filtered: new Map(),
+  texts: new Map(),
+  lists: new Set(),
+};
 
 /** Vectors that are answered too: other answered attributes are read from the documents. */
 export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: QueryPlan): QueryNeeds {
@@ -42,7 +50,8 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
   if (filter !== undefined) addFiltered({ columns, filtered, texts }, filter);
   for (const name of limitPer?.attributes ?? []) columns.add(name);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
-  return { columns, filtered, texts, lists };
+  const countsOnly = rank.kind === 'aggregate' && (filter === undefined || !usesIds(filter));
+  return { ids: countsOnly ? 'live' : 'all', columns, filtered, texts, lists };
 }
 
 /** Everything that a query may need without another read of columns. */
@@ -56,11 +65,12 @@ export function allNeeds(schema: Schema): QueryNeeds {
     const isMatched = filterable || glob === true || regex === true || fuzzy === true;
     if (fullTextSearch === undefined || isMatched) columns.add(name);
   }
-  return { columns, filtered: new Map(), texts, lists };
+  return { ids: 'all', columns, filtered: new Map(), texts, lists };
 }
 
 /** Asked once per query and block, so that nothing is copied. */
 export function coversNeeds(a: QueryNeeds, b: QueryNeeds): boolean {
+  if (a.ids !== b.ids && a.ids !== 'all' && b.ids !== 'none') return false;
   for (const name of b.columns) if (!a.columns.has(name)) return false;
   for (const name of b.lists) if (!a.lists.has(name)) return false;
   for (const name of b.filtered.keys()) if (!a.filtered.has(name)) return false;
@@ -70,7 +80,9 @@ export function coversNeeds(a: QueryNeeds, b: QueryNeeds): boolean {
 
 export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
   if (coversNeeds(a, b)) return a;
+  const ids = a.ids === 'all' || b.ids === 'none' ? a.ids : b.ids;
   return {
+    ids,
     columns: new Set([...a.columns, ...b.columns]),
     filtered: new Map([...a.filtered, ...b.filtered]),
     texts: new Map([...a.texts, ...b.texts]),
@@ -140,6 +152,22 @@ function addFiltered(needs: Needs, filter: FilterPlan): void {
       return;
     default:
       if (filter.attribute !== 'id') needs.columns.add(filter.attribute);
+  }
+}
+
+/** Whether the filter asks for ids. */
+export function usesIds(filter: FilterPlan): boolean {
+  switch (filter.kind) {
+    case 'all':
+    case 'none':
+      return false;
+    case 'and':
+    case 'or':
+      return filter.filters.some(usesIds);
+    case 'not':
+      return usesIds(filter.filter);
+    default:
+      return !('attribute' in filter) || filter.attribute === 'id';
   }
 }
 

@@ -60,6 +60,7 @@ export interface QueryStatistics {
   readonly exact: boolean;
   readonly scoredRowCount: number;
   readonly exhaustiveRowCount: number;
+  /** Of the namespace; with those that died since a segment was made, where the query did not need to know them. */
   readonly rowCount: number;
   /** Segments that were passed over for the ranges of their attributes. */
   readonly prunedSegmentCount: number;

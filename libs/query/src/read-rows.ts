@@ -1,12 +1,13 @@
 import { assert, mapBounded } from '@lagoon/base';
-import { type AttributeValue, type Block, type Column, idAt, valueAt } from '@lagoon/format';
+import { type AttributeValue, type Block, type Column, valueAt } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
 import type { BytesLru } from './bytes-lru.ts';
 import { createHighlightBudget, createHighlighter } from './highlighter.ts';
+import type { SearchOutcome } from './job-block.ts';
+import { idOfRow, type KnownIds } from './known-ids.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { ResultRow } from './query-result.ts';
 import type { ResidentBlock } from './resident-block.ts';
-import { rankOfRow } from './row-ranks.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { RankedRows } from './top-rows.ts';
 
@@ -20,20 +21,21 @@ const concurrentReadCountMax = 8;
 export async function readRows(
   snapshot: Snapshot,
   plan: QueryPlan,
-  top: RankedRows,
+  { top, known }: Pick<SearchOutcome, 'top' | 'known'>,
   documents: BytesLru<Block>,
   signal?: AbortSignal,
 ): Promise<ResultRow[]> {
   const places: Place[] = [];
   for (let i = 0; i < top.rows.length; i++) {
-    places.push({ resident: residentOf(snapshot, top, i), row: top.rows[i] as number });
+    const ids = known?.[top.blocks[i] as number];
+    places.push({ resident: residentOf(snapshot, top, i), known: ids, row: top.rows[i] as number });
   }
   const names = [...new Set([...plan.projection, ...plan.highlights.map(({ attribute }) => attribute)])];
   const stored = await readDocuments(places, names, documents, signal);
   const budget = createHighlightBudget();
   const highlighters = plan.highlights.map((highlight) => createHighlighter(highlight, budget));
-  return places.map(({ resident, row }, i) => {
-    const id = idAt(resident.block.ids, rankOfRow(resident.block, row));
+  return places.map(({ resident, known: ids, row }, i) => {
+    const id = idOfRow(resident, ids, row);
     const attributes = plan.projection.map((name) => {
       const type = snapshot.schema.attributes.get(name)?.type;
       assert(type !== undefined, 'a projected attribute is in the schema');
@@ -49,6 +51,7 @@ export async function readRows(
 
 interface Place {
   readonly resident: ResidentBlock;
+  readonly known: KnownIds | undefined;
   readonly row: number;
 }
 

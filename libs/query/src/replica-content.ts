@@ -1,6 +1,6 @@
 import { assert, corrupt, isLagoonError, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, DiskCache } from '@lagoon/cache';
-import { forEachCommonId, type IdColumn, type Schema, verifyBlock } from '@lagoon/format';
+import { type Schema, verifyBlock } from '@lagoon/format';
 import type { Manifest, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import {
@@ -13,11 +13,10 @@ import {
   type SegmentRows,
   wholeIfSmall,
 } from '@lagoon/segment';
-import { createLiveRows, type LiveRows } from './live-rows.ts';
+import { createLiveRows, killRows, type LiveRows } from './live-rows.ts';
 import { noNeeds, type QueryNeeds, uniteNeeds } from './query-needs.ts';
 import { createResidentBlock, type ResidentBlock } from './resident-block.ts';
 import { createResidentSegment } from './resident-segment.ts';
-import { rowOfRank } from './row-ranks.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { createTailIndex, type TailIndex } from './tail-index.ts';
 
@@ -37,7 +36,7 @@ export interface ContentDeps {
   readonly nextId: () => number;
   readonly onBlockGone: (blockId: number) => void;
   readonly onSnapshotGone: (snapshotId: number) => void;
-  /** Of segments only ids are loaded, then what `ensure` asks for. Default: everything, as one block. */
+  /** Of segments only what `ensure` asks for is loaded. Default: everything, as one block. */
   readonly byColumn?: boolean;
 }
 
@@ -48,7 +47,9 @@ export interface ContentDeps {
  * - an id has at most one live row over all blocks;
  * - the tail holds every batch behind the manifest that was applied last, in order;
  * - a manifest changes where rows lie, never which rows there are: segments that stay keep their live rows, new ones begin with
- *   their delete vector and lose what the remaining tail writes or deletes.
+ *   their delete vector and lose what the remaining tail writes or deletes;
+ * - a segment whose ids are not in memory is behind: its live rows are those of before some tail block. Before that block goes
+ *   it gets the delete vector of the manifest that has it indexed.
  * Steps that wait come first, then the change in one go: whoever publishes between two calls sees one consistent content.
  */
 export interface ReplicaContent {
@@ -71,8 +72,15 @@ interface Rows {
   readonly live: LiveRows;
 }
 
+interface SegmentState extends Rows {
+  /** Number of the last tail block whose ids it has lost. */
+  killedThrough: number;
+}
+
 interface TailRows extends Rows {
   readonly generation: number;
+  /** Ascending, never used again. */
+  readonly number: number;
 }
 
 const concurrentSegmentCountMax = 8;
@@ -80,8 +88,9 @@ const concurrentSegmentCountMax = 8;
 export function createReplicaContent(deps: ContentDeps): ReplicaContent {
   const { store, cache } = deps;
   const usage = { storeRequestCount: 0, storeBytes: 0, cacheHitCount: 0, cacheMissCount: 0 };
-  let segments = new Map<string, Rows>();
+  let segments = new Map<string, SegmentState>();
   let tail: TailRows[] = [];
+  let lastNumber = 0;
   let tailIndex: TailIndex = createTailIndex();
   let needs = noNeeds;
   let closed = false;
@@ -91,22 +100,56 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
     release(rows);
     cache.drop(rows.resident.contentId); // nobody can load a tail part again
   };
-  const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<Rows> => {
+  const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<SegmentState> => {
     const { object } = segment;
     const pinning = pinSegment(deps, usage, segment, needs, signal);
-    const [{ resident, deadIn }, dead] = await Promise.all([
-      pinning,
-      readDeleteVector(store, segment.deleteVector, segment.rowCount, signal),
-    ]).catch(async (error: unknown) => {
-      (await pinning.catch(() => undefined))?.resident.release();
-      throw error;
-    });
-    if (segment.deleteVector?.kind === 'object') countRead(usage, segment.deleteVector.object.size);
+    const [{ resident, deadIn }, dead] = await Promise.all([pinning, readDead(segment, signal)]).catch(
+      async (error: unknown) => {
+        (await pinning.catch(() => undefined))?.resident.release();
+        throw error;
+      },
+    );
     if (resident.block.rowCount !== segment.rowCount) {
       resident.release();
       throw corrupt('segment has other rows than its manifest says', { key: object.key });
     }
-    return { resident, live: createLiveRows(segment.rowCount, dead && inIdOrder(dead, deadIn)) };
+    const live = createLiveRows(segment.rowCount, dead && inIdOrder(dead, deadIn));
+    return { resident, live, killedThrough: 0 };
+  };
+  const readDead = async (segment: SegmentReference, signal?: AbortSignal): Promise<Uint8Array | undefined> => {
+    const dead = await readDeleteVector(store, segment.deleteVector, segment.rowCount, signal);
+    if (segment.deleteVector?.kind === 'object') countRead(usage, segment.deleteVector.object.size);
+    return dead;
+  };
+  const catchUp = (): void => {
+    for (const rows of segments.values()) {
+      const { block, hasIds } = rows.resident;
+      if (!hasIds) continue;
+      for (const { number, resident } of tail) {
+        if (number > rows.killedThrough) killRows(block, rows.live, resident.block.ids, resident.block.deletes);
+      }
+      rows.killedThrough = lastNumber;
+    }
+  };
+  /** Live rows of the segments that are behind a tail block that goes: by the manifest that has indexed it. */
+  const readLive = async (
+    manifest: Manifest,
+    consumedThrough: number,
+    signal?: AbortSignal,
+  ): Promise<ReadonlyMap<string, LiveRows>> => {
+    const behind = manifest.segments.filter(
+      ({ object }) => (segments.get(object.key)?.killedThrough ?? consumedThrough) < consumedThrough,
+    );
+    const live = await mapBounded(
+      behind,
+      concurrentSegmentCountMax,
+      async (segment, _index, inner) => {
+        const rows = createLiveRows(segment.rowCount, await readDead(segment, inner));
+        return [segment.object.key, rows] as const;
+      },
+      signal,
+    );
+    return new Map(live);
   };
   const clear = (): void => {
     for (const rows of segments.values()) release(rows);
@@ -127,27 +170,30 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       const resident = createResidentBlock(deps.nextId(), contentId, pinned, deps.onBlockGone);
       if (closed) throw closedWith([resident]);
       const { ids, deletes } = resident.block;
-      const number = tail.length;
+      const position = tail.length;
       const killInTail = (block: number, row: number) => void (tail[block] as TailRows).live.kill(row);
-      for (const rows of segments.values()) killRows(rows, ids, deletes);
-      tail.push({ generation, resident, live: createLiveRows(ids.count, undefined) });
+      tail.push({ generation, number: ++lastNumber, resident, live: createLiveRows(ids.count, undefined) });
       tailIndex.find(deletes, killInTail);
-      tailIndex.upsert(number, ids, killInTail);
+      tailIndex.upsert(position, ids, killInTail);
     },
     applyManifest: async (manifest, signal) => {
-      const missing = manifest.segments.filter((segment) => !segments.has(segment.object.key));
-      const loaded = await loadAll(missing, loadSegment, signal);
-      if (closed) throw closedWith([...loaded.values()].map((rows) => rows.resident));
+      catchUp();
       const consumed = tail.filter((rows) => rows.generation <= manifest.indexedThrough);
       const remaining = tail.filter((rows) => rows.generation > manifest.indexedThrough);
-      for (const { resident } of remaining) {
-        for (const rows of loaded.values()) killRows(rows, resident.block.ids, resident.block.deletes);
-      }
-      const wanted = new Map<string, Rows>();
+      const consumedThrough = consumed.at(-1)?.number ?? 0;
+      const missing = manifest.segments.filter((segment) => !segments.has(segment.object.key));
+      const live = await readLive(manifest, consumedThrough, signal);
+      const loaded = await loadAll(missing, loadSegment, signal);
+      if (closed) throw closedWith([...loaded.values()].map((rows) => rows.resident));
+      const wanted = new Map<string, SegmentState>();
       for (const { object } of manifest.segments) {
         const rows = segments.get(object.key) ?? loaded.get(object.key);
         assert(rows !== undefined, 'every segment of a manifest is loaded');
-        wanted.set(object.key, rows);
+        const known = live.get(object.key);
+        wanted.set(
+          object.key,
+          known === undefined ? rows : { resident: rows.resident, live: known, killedThrough: consumedThrough },
+        );
       }
       for (const [key, rows] of segments) if (!wanted.has(key)) release(rows);
       segments = wanted;
@@ -156,12 +202,20 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       for (const rows of consumed) releaseTail(rows);
     },
     publish: (generation, schema, recall) => {
-      const parts = [...segments.values(), ...tail].map(({ resident, live }) => ({
+      catchUp();
+      const lastOfTail = tail.at(-1)?.number ?? 0;
+      const partOf = ({ resident, live }: Rows, isBehind: boolean) => ({
         resident,
         live: live.publish(),
         liveRowCount: live.count,
-      }));
-      return createSnapshot({ generation, schema, recall }, parts, deps.nextId, deps.onSnapshotGone);
+        isBehind,
+      });
+      const parts = [
+        ...[...segments.values()].map((rows) => partOf(rows, rows.killedThrough < lastOfTail)),
+        ...tail.map((rows) => partOf(rows, false)),
+      ];
+      const tailBlocks = tail.map(({ resident }) => resident);
+      return createSnapshot({ generation, schema, recall }, parts, tailBlocks, deps.nextId, deps.onSnapshotGone);
     },
     clear,
     close: () => {
@@ -176,10 +230,6 @@ function closedWith(residents: readonly ResidentBlock[]): LagoonError {
   return new LagoonError('unavailable', 'namespace was put out of memory');
 }
 
-function killRows({ resident: { block }, live }: Rows, ...killers: readonly IdColumn[]): void {
-  for (const ids of killers) forEachCommonId(block.ids, ids, (rank) => void live.kill(rowOfRank(block, rank)));
-}
-
 function indexTail(tail: readonly TailRows[]): TailIndex {
   const index = createTailIndex();
   for (const [number, { resident }] of tail.entries()) index.upsert(number, resident.block.ids, () => {});
@@ -189,10 +239,10 @@ function indexTail(tail: readonly TailRows[]): TailIndex {
 /** All or none: where one fails, the others are let go. */
 async function loadAll(
   references: readonly SegmentReference[],
-  load: (segment: SegmentReference, signal?: AbortSignal) => Promise<Rows>,
+  load: (segment: SegmentReference, signal?: AbortSignal) => Promise<SegmentState>,
   signal?: AbortSignal,
-): Promise<Map<string, Rows>> {
-  const loaded = new Map<string, Rows>();
+): Promise<Map<string, SegmentState>> {
+  const loaded = new Map<string, SegmentState>();
   try {
     await mapBounded(
       references,
@@ -232,13 +282,7 @@ async function pinSegment(
     const stored = createRangeReader(deps.store, object, onRead);
     const read = deps.diskCache?.reader(object, stored) ?? stored;
     const reader = await openSegment(wholeIfSmall(read, object), { key: object.key, footer }, signal);
-    const resident = await createResidentSegment(
-      { ...deps, onAcquired },
-      deps.nextId(),
-      reader,
-      attributeRanges,
-      signal,
-    );
+    const resident = createResidentSegment({ ...deps, onAcquired }, deps.nextId(), reader, attributeRanges);
     try {
       await resident.ensure(needs, signal);
     } catch (error) {

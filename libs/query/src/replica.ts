@@ -29,7 +29,10 @@ export interface Replica {
 
 export interface HeldSnapshot extends Disposable {
   readonly snapshot: Snapshot;
-  /** Brings what a query needs of it into the arena; of the blocks that are ruled out only texts, which all statistics are of. */
+  /**
+   * Brings what a query needs of it into the arena; of the blocks that are ruled out only texts, which all statistics are of. It is
+   * remembered for segments that come later.
+   */
   ensure(needs: QueryNeeds, isRuledOut?: (block: ResidentBlock) => boolean, signal?: AbortSignal): Promise<void>;
   /** A hold of its own, for somebody who outlives this one. */
   share(): Disposable;
@@ -180,7 +183,7 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
         snapshot,
         ensure: (needs, isRuledOut = () => false, waiting) => {
           content.remember(needs);
-          const texts = { ...noNeeds, texts: needs.texts };
+          const texts: QueryNeeds = { ...noNeeds, ids: needs.texts.size === 0 ? 'none' : 'live', texts: needs.texts };
           return snapshot.ensure((block) => (isRuledOut(block) ? texts : needs), waiting);
         },
         share: () => snapshot.hold(),

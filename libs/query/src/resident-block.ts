@@ -20,8 +20,10 @@ export interface ResidentBlock {
   readonly memoryIndex: number;
   readonly offset: number;
   readonly size: number;
-  /** Of a segment that is in parts: with the columns that are there so far. */
+  /** Of a segment that is in parts: with the columns that are there so far, another object once its ids are. */
   readonly block: RowBlock;
+  /** False: of a segment whose ids are not in memory; its block has none to ask for. */
+  readonly hasIds: boolean;
   /** Which parts of a segment are there, another object when more are; undefined: the block is whole. */
   readonly segment: StoredSegment | undefined;
   /** For what is read from the store, row by row; undefined: the block is whole. */
@@ -55,6 +57,7 @@ export function createResidentBlock(
     offset,
     size,
     block: openBlock(bytes, { verify: false }),
+    hasIds: true,
     segment: undefined,
     reader: undefined,
     lacks: () => false,

@@ -1,6 +1,6 @@
 import { assert, corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, PinnedBlock } from '@lagoon/cache';
-import { type AttributeRange, columnSize, type FullTextSearch } from '@lagoon/format';
+import { type AttributeRange, columnSize, type FullTextSearch, type NamedColumn } from '@lagoon/format';
 import type { SegmentColumn, SegmentLists, SegmentPart, SegmentReader } from '@lagoon/segment';
 import { lookUpFilter } from './look-up-filter.ts';
 import { mayMatch } from './may-match.ts';
@@ -31,16 +31,15 @@ export interface ResidentSegmentDeps {
 const concurrentPartCountMax = 4;
 
 /**
- * A segment of which the ids lie in the arena from the start, and columns and text indexes once a query needed them: each is
- * a block of the cache of its own, pinned as long as the segment is held.
+ * A segment of which ids, columns and text indexes lie in the arena once a query needed them: each is a block of the cache of
+ * its own, pinned as long as the segment is held.
  */
-export async function createResidentSegment(
+export function createResidentSegment(
   deps: ResidentSegmentDeps,
   blockId: number,
   reader: SegmentReader,
   ranges: readonly AttributeRange[],
-  signal?: AbortSignal,
-): Promise<ResidentBlock> {
+): ResidentBlock {
   const { cache } = deps;
   const { key, footer } = reader;
   const { idKind, rowCount, permuted } = footer;
@@ -49,6 +48,7 @@ export async function createResidentSegment(
   const columns: StoredColumn[] = [];
   const texts: StoredText[] = [];
   const lists: StoredLists[] = [];
+  let ids: StoredPlace | undefined;
   let holderCount = 1;
   let ensured = noNeeds; // what is there stays as long as the segment is held
 
@@ -86,7 +86,7 @@ export async function createResidentSegment(
     if (!keep([pinned], isThere())) return;
     const stored = { ...placeOf(pinned), name: column.name, shape: columnShape };
     columns.push(stored);
-    addColumn(block.columns, stored, pinned.block.bytes);
+    addColumn(loadedColumns, stored, pinned.block.bytes);
   };
   const loadText = async (column: SegmentColumn, settings: FullTextSearch, waiting?: AbortSignal): Promise<void> => {
     const isThere = (): boolean => texts.some(({ attribute }) => attribute === column.name);
@@ -125,26 +125,39 @@ export async function createResidentSegment(
     lists.push({ attribute: column.name, clusters: placeOf(clusters), codes: placeAt('codes'), rows: placeAt('rows') });
   };
 
-  const readIds = async (inner: AbortSignal): Promise<Uint8Array> => layOutIds(shape, await reader.readIdRows(inner));
-  const ids = await acquire('ids', idPartSize(shape), readIds, signal);
-  pins.push(ids);
-  const block = openStoredSegment({ ...shape, columns, texts, lists }, placeOf(ids), () => ids.block.bytes);
-  let described: StoredSegment = { ...shape, columns: [], texts: [], lists: [] };
+  const loadedColumns = new Map<string, NamedColumn>();
+  let described: StoredSegment = { ...shape, ids, columns: [], texts: [], lists: [] };
+  let block = openStoredSegment(described, bytesOfNone, loadedColumns);
+  const loadIds = async (waiting?: AbortSignal): Promise<void> => {
+    if (ids !== undefined) return;
+    const read = async (inner: AbortSignal): Promise<Uint8Array> => layOutIds(shape, await reader.readIdRows(inner));
+    const pinned = await acquire('ids', idPartSize(shape), read, waiting);
+    if (!keep([pinned], ids !== undefined)) return;
+    ids = placeOf(pinned);
+    block = openStoredSegment({ ...described, ids }, () => pinned.block.bytes, loadedColumns);
+  };
   return {
     blockId,
     contentId: key,
-    ...placeOf(ids),
-    block,
+    ...nowhere,
+    get block() {
+      return block;
+    },
+    get hasIds() {
+      return ids !== undefined;
+    },
     reader,
     get segment() {
-      if (partCount(described) < columns.length + texts.length + lists.length) {
-        described = { ...shape, columns: [...columns], texts: [...texts], lists: [...lists] };
+      const parts = { ids, columns, texts, lists };
+      if (partCount(described) < partCount(parts)) {
+        described = { ...shape, ids, columns: [...columns], texts: [...texts], lists: [...lists] };
       }
       return described;
     },
     lacks: (needs) => !coversNeeds(ensured, needs),
     ensure: async (needs, waiting) => {
       const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists);
+      if (needs.ids === 'all') loads.push(loadIds);
       await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
       ensured = uniteNeeds(ensured, needs);
     },
@@ -189,6 +202,12 @@ function loadsFor(
     }
     return loads;
   });
+}
+
+const nowhere: StoredPlace = { memoryIndex: 0, offset: 0, size: 0 };
+
+function bytesOfNone(): Uint8Array {
+  assert(false, 'a segment without parts has no bytes');
 }
 
 function placeOf({ block: { memoryIndex, offset, size } }: PinnedBlock): StoredPlace {

@@ -114,9 +114,7 @@ export function createSearchContext(
       if (known !== undefined && countParts(known.location) === countParts(location)) return known.block;
       const { segment } = location;
       const block =
-        segment === undefined
-          ? openBlock(bytesAt(location), { verify: false })
-          : openStoredSegment(segment, location, bytesAt);
+        segment === undefined ? openBlock(bytesAt(location), { verify: false }) : openStoredSegment(segment, bytesAt);
       blocks.set(location.blockId, {
         location,
         block,

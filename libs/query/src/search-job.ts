@@ -5,6 +5,7 @@ import { evaluateFilter } from './evaluate-filter.ts';
 import { createFilterContext, type FilterTarget } from './filter-context.ts';
 import { evaluateIndexedFilter, type IndexedFilter, type IndexedFilterTarget } from './indexed-filter.ts';
 import type { BlockLocation, SearchOutcome } from './job-block.ts';
+import { type KnownIds, withKnownIds } from './known-ids.ts';
 import type { FilterPlan, RankPlan } from './query-plan.ts';
 import { rankByOrder } from './rank-order.ts';
 import { rankBySparse } from './rank-sparse.ts';
@@ -21,6 +22,8 @@ export interface SearchJob {
   readonly blocks: readonly BlockLocation[];
   /** Per block what was looked up of the filter in its indexes; undefined: nothing. */
   readonly indexed: readonly (IndexedFilter | undefined)[];
+  /** Per block the ids of the only rows of it that can be met, where its ids are not in memory. */
+  readonly known: readonly (KnownIds | undefined)[];
   /** Whether the outcome says what was done. */
   readonly traced: boolean;
 }
@@ -46,7 +49,9 @@ function rankBlocks(
   const filtering = createFilterContext({ analyzerOf, checkCancelled });
   const blocks = job.blocks.map((location, i) => {
     checkCancelled();
-    const block = context.openBlock(location);
+    const known = job.known[i];
+    const opened = context.openBlock(location);
+    const block = known === undefined ? opened : withKnownIds(opened, known);
     const textOf: FilterTarget['textOf'] = (attribute, settings) =>
       textOfBlock(context, location, block, attribute, settings)?.index;
     const target: FilterTarget = { block, textOf };

@@ -1,6 +1,7 @@
 import { mapBounded } from '@lagoon/base';
 import type { Schema } from '@lagoon/format';
 import type { BlockLocation } from './job-block.ts';
+import { continueLiveRows, killRows } from './live-rows.ts';
 import type { QueryNeeds } from './query-needs.ts';
 import type { ResidentBlock } from './resident-block.ts';
 
@@ -18,8 +19,14 @@ export interface Snapshot {
   /** Blocks with live rows; `locations[i]` is where `blocks[i]` lies. */
   readonly blocks: readonly ResidentBlock[];
   readonly locations: readonly BlockLocation[];
+  /** Too high where the ids are not in memory that tell which rows of a segment died. */
   readonly liveRowCount: number;
-  /** Brings what a query needs of its blocks into the arena, of each what `needsOf` says; the caller holds the snapshot. */
+  /** Where rows of segments may have died whose ids are not in memory: the blocks that say which, by their ids and deletes. */
+  readonly killers: readonly ResidentBlock[];
+  /**
+   * Brings what a query needs of its blocks into the arena, of each what `needsOf` says; the caller holds the snapshot. What then
+   * is in `locations` has the live rows that it needs.
+   */
   ensure(needsOf: (block: ResidentBlock) => QueryNeeds, signal?: AbortSignal): Promise<void>;
   /** A hold on the blocks, to be disposed of once. */
   hold(): Disposable;
@@ -32,22 +39,29 @@ export interface SnapshotPart {
   readonly resident: ResidentBlock;
   readonly live: Uint8Array | undefined;
   readonly liveRowCount: number;
+  /** Rows of it that the killers write or delete live still. */
+  readonly isBehind: boolean;
 }
 
 /** The caller holds the snapshot by `hold()`; without a holder it lets its blocks go. */
 export function createSnapshot(
   identity: Pick<Snapshot, 'generation' | 'schema' | 'recall'>,
   parts: readonly SnapshotPart[],
+  tail: readonly ResidentBlock[],
   nextId: () => number,
   onGone: (snapshotId: number) => void,
 ): Snapshot {
   const used = parts.filter((part) => part.liveRowCount > 0);
   const blocks = used.map((part) => part.resident);
+  const killers = used.some((part) => part.isBehind) ? tail : [];
   let holderCount = 0;
   const snapshotIds: number[] = [];
   let locations: readonly BlockLocation[] = [];
   /** The same list as long as no part of a segment has come. */
   const current = (): readonly BlockLocation[] => {
+    for (const [i, part] of used.entries()) {
+      if (part.isBehind && part.resident.hasIds) used[i] = caughtUp(part, killers);
+    }
     const isCurrent =
       snapshotIds.length > 0 && used.every(({ resident }, i) => locations[i]?.segment === resident.segment);
     if (!isCurrent) {
@@ -67,16 +81,24 @@ export function createSnapshot(
       return current();
     },
     ensure: async (needsOf, signal) => {
+      const needsOfPart = ({ resident, isBehind }: SnapshotPart): QueryNeeds => {
+        const needs = needsOf(resident);
+        return isBehind && needs.ids === 'live' ? { ...needs, ids: 'all' } : needs;
+      };
       await mapBounded(
-        blocks.filter((block) => block.lacks(needsOf(block))),
+        used.filter((part) => part.resident.lacks(needsOfPart(part))),
         concurrentBlockCountMax,
-        (block, _index, inner) => block.ensure(needsOf(block), inner),
+        (part, _index, inner) => part.resident.ensure(needsOfPart(part), inner),
         signal,
       );
     },
-    liveRowCount: used.reduce((sum, part) => sum + part.liveRowCount, 0),
+    get liveRowCount() {
+      current();
+      return used.reduce((sum, part) => sum + part.liveRowCount, 0);
+    },
+    killers,
     hold: () => {
-      if (holderCount++ === 0) for (const block of blocks) block.retain();
+      if (holderCount++ === 0) for (const block of [...blocks, ...killers]) block.retain();
       let disposed = false;
       return {
         [Symbol.dispose]: () => {
@@ -84,11 +106,19 @@ export function createSnapshot(
           disposed = true;
           if (--holderCount > 0) return;
           for (const snapshotId of snapshotIds) onGone(snapshotId);
-          for (const block of blocks) block.release();
+          for (const block of [...blocks, ...killers]) block.release();
         },
       };
     },
   };
+}
+
+/** Found again by each snapshot that has it behind, until the next one is made of what is in memory then. */
+function caughtUp(part: SnapshotPart, killers: readonly ResidentBlock[]): SnapshotPart {
+  const { block } = part.resident;
+  const live = continueLiveRows(block.rowCount, part.live);
+  for (const killer of killers) killRows(block, live, killer.block.ids, killer.block.deletes);
+  return { ...part, live: live.publish(), liveRowCount: live.count, isBehind: false };
 }
 
 function toLocation({ resident, live, liveRowCount }: SnapshotPart): BlockLocation {

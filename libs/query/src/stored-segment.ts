@@ -1,4 +1,4 @@
-import { alignUp, assert } from '@lagoon/base';
+import { alignUp, assert, LagoonError } from '@lagoon/base';
 import {
   type ColumnShape,
   columnSize,
@@ -13,8 +13,8 @@ import type { SegmentIds } from '@lagoon/segment';
 import { invert, type RowBlock, type RowRanks } from './row-ranks.ts';
 
 /**
- * A segment of which only parts lie in the arena: its ids at the place of its block, columns and text indexes where they were
- * loaded to. Plain data, so that it crosses to a worker as it is.
+ * A segment of which only parts lie in the arena: ids, columns and text indexes, each where it was loaded to. Plain data, so
+ * that it crosses to a worker as it is.
  */
 export interface StoredSegment {
   readonly idKind: IdKind;
@@ -23,6 +23,8 @@ export interface StoredSegment {
   readonly idBytes: number;
   /** Rows in another order than ids: behind the ids lie the row per rank and the rank per row, u32 each. */
   readonly permuted: boolean;
+  /** Undefined: they are not in memory. */
+  readonly ids: StoredPlace | undefined;
   readonly columns: readonly StoredColumn[];
   readonly texts: readonly StoredText[];
   readonly lists: readonly StoredLists[];
@@ -86,9 +88,14 @@ function openRanks(part: IdPart, bytes: Uint8Array): RowRanks | undefined {
   };
 }
 
-/** Parts beside the ids that are there; they only ever come. */
-export function partCount({ columns, texts, lists }: Pick<StoredSegment, 'columns' | 'texts' | 'lists'>): number {
-  return columns.length + texts.length + lists.length;
+/** Parts that are there; they only ever come. */
+export function partCount({
+  ids,
+  columns,
+  texts,
+  lists,
+}: Pick<StoredSegment, 'ids' | 'columns' | 'texts' | 'lists'>): number {
+  return (ids === undefined ? 0 : 1) + columns.length + texts.length + lists.length;
 }
 
 /** How ids lie in the arena: as a column of their own. */
@@ -115,26 +122,41 @@ function scalarType(scalar: 'uint' | 'uuid' | 'string') {
   return { kind: 'scalar', scalar } as const;
 }
 
-/** The segment as a block with the columns that are there; `bytesAt` gives the bytes of a place. */
+/** The segment as a block with what is there of it; `bytesAt` gives the bytes of a place. */
 export function openStoredSegment(
   segment: StoredSegment,
-  ids: StoredPlace,
   bytesAt: (place: StoredPlace) => Uint8Array,
-): RowBlock & { readonly columns: Map<string, NamedColumn> } {
-  const { idKind, rowCount } = segment;
+  columns = new Map<string, NamedColumn>(),
+): RowBlock {
+  const { idKind, rowCount, ids } = segment;
+  for (const column of segment.columns) if (!columns.has(column.name)) addColumn(columns, column, bytesAt(column));
+  const shared = { rowCount, idKind, deletes: noIds(idKind), columns };
+  const logicalBytes = 0; // not asked of a segment: its manifest says it
+  if (ids === undefined) {
+    return {
+      ...shared,
+      get ids(): IdColumn {
+        throw idsMissing();
+      },
+      get ranks(): RowRanks | undefined {
+        throw idsMissing();
+      },
+      logicalBytes,
+      bytes: new Uint8Array(0),
+    };
+  }
   const bytes = bytesAt(ids);
-  const columns = new Map<string, NamedColumn>();
-  for (const column of segment.columns) addColumn(columns, column, bytesAt(column));
   return {
-    rowCount,
-    idKind,
+    ...shared,
     ids: openIds(segment, bytes.subarray(0, columnSize(idShape(segment)))),
     ranks: openRanks(segment, bytes),
-    deletes: noIds(idKind),
-    columns,
-    logicalBytes: 0, // not asked of a segment: its manifest says it
+    logicalBytes,
     bytes,
   };
+}
+
+function idsMissing(): LagoonError {
+  return new LagoonError('internal', 'ids of a segment are asked for and not in memory');
 }
 
 export function addColumn(columns: Map<string, NamedColumn>, { name, shape }: StoredColumn, bytes: Uint8Array): void {

@@ -49,7 +49,10 @@ const dyingWorker = scripted(
 
 function request(snapshotId: number): SearchRequest {
   const rank = { kind: 'order', keys: [{ attribute: 'id', scalar: undefined, descending: false }] } as const;
-  return { snapshotId, rank, filter: undefined, indexed: [], limit: 1, traced: false, blocks: [], affinity: undefined };
+  return {
+    ...{ snapshotId, rank, filter: undefined, indexed: [], known: [], limit: 1 },
+    ...{ traced: false, blocks: [], affinity: undefined },
+  };
 }
 
 function countedHold() {
