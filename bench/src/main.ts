@@ -13,6 +13,8 @@ const benches = [
   ['ivf', 'lists of vectors: recall, time, size and build'],
   ['sentence', 'lists of 384-dimensional sentence vectors: the same curve'],
   ['growth', 'time of an ANN query from ten thousand rows to a million'],
+  ['filtered-ann', 'recall and time of ANN under filters'],
+  ['hybrid', 'vectors, BM25 and a filter in one query, beside its parts'],
   ['filter', 'filters by attribute indexes against scans of columns'],
   ['group-commit', 'group commit on a slow store'],
   ['lookup', 'requests of a look-up, a branch, a snapshot and a restore'],

@@ -21,7 +21,7 @@ export function hasPythonModules(peer: string, modules: readonly string[]): bool
 function missingModule(name: string): string | undefined {
   if (process.env.PYTHON === undefined && !existsSync(python)) return `there is no ${python}, which make bench makes`;
   const { status, stderr } = spawnSync(python, ['-c', `import ${name}`], { encoding: 'utf8' });
-  return status === 0 ? undefined : (stderr.trim().split('\n').at(-1) ?? `no module ${name}`);
+  return status === 0 ? undefined : stderr?.trim().split('\n').at(-1) || `${python} cannot import ${name}`;
 }
 
 export type PythonProcess = ChildProcessByStdio<Writable, Readable, null>;
