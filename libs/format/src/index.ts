@@ -91,6 +91,6 @@ export { canConvert } from './type-conversion.ts';
 export { formatUuid, parseUuid } from './uuid.ts';
 export type { AttributeValue } from './value.ts';
 export { isNull, valueAt } from './value-at.ts';
-export { elementProblem, type VectorValues, vectorElementBytes } from './vector-element.ts';
+export { elementProblem, type VectorValues, vectorElementBytes, vectorValuesOf } from './vector-element.ts';
 export { verifyIds, verifyIdTexts } from './verify-block.v1.ts';
 export { writeBlock } from './write-block.v1.ts';

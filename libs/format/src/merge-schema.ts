@@ -1,4 +1,4 @@
-import { invalidArgument, unimplemented } from '@lagoon/base';
+import { invalidArgument } from '@lagoon/base';
 import { checkAttributeName } from './attribute-name.ts';
 import { checkVectorType, equalAttributeTypes, formatAttributeType, isSparseType } from './attribute-type.ts';
 import type { Block, NamedColumn } from './column.ts';
@@ -29,7 +29,7 @@ import type { AttributeDeclaration, SchemaDeclaration } from './schema-declarati
  * - Types, dimensions, metric and the kind of ids never change. `filterable`, `glob`, `regex`, `fuzzy` and full-text search may.
  * - A column without any value creates no attribute.
  *
- * Throws `invalid_argument` naming the attribute, `unimplemented` for vector elements other than f32.
+ * Throws `invalid_argument` naming the attribute.
  */
 export function mergeSchema(
   current: Schema | undefined,
@@ -266,9 +266,7 @@ function checkMetric(name: string, existing: DistanceMetric, asked: DistanceMetr
 
 function checkNew(name: string, type: AttributeType): void {
   checkAttributeName(name);
-  if (type.kind !== 'vector') return;
-  if (type.element !== 'f32') throw unimplemented(`vector type ${formatAttributeType(type)}`);
-  checkVectorType(type, name);
+  if (type.kind === 'vector') checkVectorType(type, name);
 }
 
 function checkCounts(attributes: Attributes): void {

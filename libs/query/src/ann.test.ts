@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createSeededRandom } from '@lagoon/base';
-import type { AttributeSchema, DistanceMetric, ListCodec, Schema } from '@lagoon/format';
+import type { AttributeSchema, DistanceMetric, ListCodec, Schema, VectorElement } from '@lagoon/format';
 import { buildIvf, createInlineExecutor, loadKernelModule } from '@lagoon/vector';
 import type { Filter } from './filter.ts';
 import type { QueryEngine } from './query-engine.ts';
@@ -35,9 +35,14 @@ function rowsOf(seed: number, count: number): Row[] {
   });
 }
 
-function schemaOf(distanceMetric: DistanceMetric, codec: ListCodec, columns: readonly string[]): Schema {
+function schemaOf(
+  distanceMetric: DistanceMetric,
+  codec: ListCodec,
+  columns: readonly string[],
+  element: VectorElement,
+): Schema {
   const scalar = { type: { kind: 'scalar' as const, scalar: 'int' as const }, filterable: true };
-  const type = { kind: 'vector', element: 'f32', dims } as const;
+  const type = { kind: 'vector', element, dims } as const;
   const attributes = new Map<string, AttributeSchema>([
     ...columns.map((name) => [name, { type, filterable: false, ann: { distanceMetric, codec } }] as const),
     ['random', scalar],
@@ -50,6 +55,15 @@ function documentOf({ id, center, v }: Row, index: number, columns: readonly str
   const vectors = Object.fromEntries(columns.map((name) => [name, name === 'v' ? v : v.toReversed()]));
   const values = { random: BigInt((index * 7907) % 10_000), center: BigInt(center) };
   return { id: BigInt(id), values: index % 50 === 7 ? values : { ...vectors, ...values } };
+}
+
+/** Components as i8 has them. */
+function rounded(vector: Float32Array): Float32Array {
+  return vector.map((x) => Math.max(-128, Math.min(127, Math.round(20 * x))));
+}
+
+function roundedRow(row: Row): Row {
+  return { ...row, v: [...rounded(Float32Array.from(row.v))] };
 }
 
 interface Measured {
@@ -108,9 +122,10 @@ async function open(
   codec: ListCodec,
   rows: readonly Row[],
   columns: readonly string[] = ['v'],
+  element: VectorElement = 'f32',
 ) {
   const documents = rows.map((row, index) => documentOf(row, index, columns));
-  const namespace = createTestNamespace(schemaOf(metric, codec, columns), { cluster });
+  const namespace = createTestNamespace(schemaOf(metric, codec, columns, element), { cluster });
   const part = Math.floor(rows.length / 2);
   const deleted = documents.slice(100, 130).map(({ id }) => id);
   await namespace.write(documents.slice(0, part));
@@ -139,30 +154,36 @@ describe('search by lists', () => {
   const queryRows = rows.filter((_, i) => i % 230 === 0);
   const queries = queryRows.map(({ v }) => Float32Array.from(v, (x) => x * 1.01));
 
-  const cases = [
-    { codec: 'flat', metric: 'cosine_distance' },
-    { codec: 'int8', metric: 'dot_product' },
-    { codec: 'pq4', metric: 'cosine_distance' },
-    { codec: 'pq4', metric: 'euclidean_squared' },
-  ] as const;
+  const cases: readonly { codec: ListCodec; metric: DistanceMetric; element: VectorElement }[] = [
+    { codec: 'flat', metric: 'cosine_distance', element: 'f32' },
+    { codec: 'int8', metric: 'dot_product', element: 'f32' },
+    { codec: 'pq4', metric: 'cosine_distance', element: 'f32' },
+    { codec: 'pq4', metric: 'euclidean_squared', element: 'f32' },
+    { codec: 'flat', metric: 'euclidean_squared', element: 'f16' },
+    { codec: 'pq4', metric: 'cosine_distance', element: 'f16' },
+    { codec: 'int8', metric: 'cosine_distance', element: 'i8' },
+    { codec: 'pq4', metric: 'dot_product', element: 'i8' },
+  ];
 
   test.each(cases)(
-    'keeps its recall at every selectivity, $codec, $metric',
-    async ({ codec, metric }) => {
-      const engine = await open(metric, codec, rows);
-      const all = await measure(engine, 'v', queries, () => undefined);
+    'keeps its recall at every selectivity, $codec, $metric, $element',
+    async ({ codec, metric, element }) => {
+      const isInteger = element === 'i8';
+      const engine = await open(metric, codec, isInteger ? rows.map(roundedRow) : rows, ['v'], element);
+      const asked = isInteger ? queries.map(rounded) : queries;
+      const all = await measure(engine, 'v', asked, () => undefined);
       expect(all.recall).toBeGreaterThanOrEqual(0.95);
       expect(all.scoredRows).toBeLessThan(rows.length / 6);
       for (const perTenThousand of [5_000, 1_000, 100, 10, 1]) {
-        const random = await measure(engine, 'v', queries, () => below('random', perTenThousand));
+        const random = await measure(engine, 'v', asked, () => below('random', perTenThousand));
         expect([perTenThousand, random.recall >= 0.95]).toEqual([perTenThousand, true]);
         expect(random.scoredRows).toBeLessThan(1.3 * all.scoredRows);
       }
       for (const count of [1, 6, 30]) {
         const near = (query: number) =>
           Array.from({ length: count }, (_, i) => ((queryRows[query]?.center ?? 0) + i) % clusterCount);
-        const correlated = await measure(engine, 'v', queries, (query) => oneOf('center', 'in', near(query)));
-        const against = await measure(engine, 'v', queries, (query) => oneOf('center', 'notIn', near(query)));
+        const correlated = await measure(engine, 'v', asked, (query) => oneOf('center', 'in', near(query)));
+        const against = await measure(engine, 'v', asked, (query) => oneOf('center', 'notIn', near(query)));
         expect([count, correlated.recall >= 0.95, against.recall >= 0.95]).toEqual([count, true, true]);
       }
     },

@@ -44,6 +44,9 @@ const fullTextSearch: FullTextSearch = {
   b: 0.75,
 };
 
+const vectorElements = { v: 'f32', half: 'f16', byte: 'i8' } as const;
+const vectorNames = ['v', 'half', 'byte'] as const;
+
 function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
   const ann = { distanceMetric };
   const scalar = (name: 'string' | 'int' | 'uint' | 'float' | 'uuid' | 'datetime' | 'bool') => ({
@@ -53,7 +56,10 @@ function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
   return {
     idKind,
     attributes: new Map<string, AttributeSchema>([
-      ['v', { type: { kind: 'vector', element: 'f32', dims: 3 }, filterable: false, ann }],
+      ...vectorNames.map((name) => {
+        const type = { kind: 'vector', element: vectorElements[name], dims: 3 } as const;
+        return [name, { type, filterable: false, ann }] as const;
+      }),
       ['text', { type: { kind: 'scalar', scalar: 'string' }, filterable: false, fullTextSearch }],
       [
         'note',
@@ -121,6 +127,8 @@ const sparse = fc
 
 const values = fc.record({
   v: nullable(vector),
+  half: nullable(vector),
+  byte: nullable(vector),
   text: nullable(fc.array(fc.constantFrom(...words), { maxLength: 6 }).map((list) => list.join(' '))),
   note: nullable(fc.array(fc.constantFrom(...words), { maxLength: 3 }).map((list) => list.join(' '))),
   sparse: nullable(sparse.map((entries) => entries.map(packSparseEntry))),
@@ -277,7 +285,15 @@ function expression(idKind: IdKind): fc.Arbitrary<ScoreExpression> {
 
 const rankBy = (idKind: IdKind): fc.Arbitrary<RankBy> =>
   fc.oneof(
-    vector.map((query) => ({ kind: 'vector' as const, attribute: 'v', query: Float32Array.from(query), exact: true })),
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('vector' as const),
+        attribute: fc.constantFrom(...vectorNames),
+        query: vector.map((query) => Float32Array.from(query)),
+        exact: fc.constant(true),
+      }),
+    },
     { weight: 1, arbitrary: sparse.map((query) => ({ kind: 'sparse' as const, attribute: 'sparse', query })) },
     { weight: 2, arbitrary: expression(idKind).map((score) => ({ kind: 'text' as const, expression: score })) },
     fc

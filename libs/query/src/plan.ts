@@ -4,6 +4,7 @@ import { checkLimitPer } from './limit-per.ts';
 import { planAggregation } from './plan-aggregation.ts';
 import { planFilter } from './plan-filter.ts';
 import { planHighlights } from './plan-highlights.ts';
+import { planQueryVector } from './plan-query-vector.ts';
 import { planScore } from './plan-score.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
 import type { LimitPer, OrderKey, Projection, QuerySpec, RankBy } from './query-spec.ts';
@@ -75,19 +76,13 @@ function planVector(
       found: query.length,
     });
   }
-  checkFinite(query, name);
+  const vector = planQueryVector(type, query, name);
   if (!(recall > 0 && recall <= 1)) throw invalidAt('recall', 'out of range', { recall, above: 0, max: 1 });
   const metric = attribute.ann?.distanceMetric ?? 'cosine_distance';
-  return { kind: 'vector', attribute: name, metric, query, recall: exact || recall === 1 ? undefined : recall };
-}
-
-/** A squared norm that f32 cannot hold would make distances that are not numbers. */
-function checkFinite(query: Float32Array, attribute: string): void {
-  let squaredNorm = 0;
-  for (const value of query) squaredNorm += value * value;
-  if (!Number.isFinite(Math.fround(squaredNorm))) {
-    throw invalidAt('rank_by[2]', 'query vector must be finite, its squared norm too', { attribute });
-  }
+  return {
+    ...{ kind: 'vector', attribute: name, metric, element: type.element, query: vector },
+    recall: exact || recall === 1 ? undefined : recall,
+  };
 }
 
 function planSparse(

@@ -1,4 +1,12 @@
-import type { AttributeType, DistanceMetric, FullTextSearch, IdKind, ScalarType, SparseEntry } from '@lagoon/format';
+import type {
+  AttributeType,
+  DistanceMetric,
+  FullTextSearch,
+  IdKind,
+  ScalarType,
+  SparseEntry,
+  VectorElement,
+} from '@lagoon/format';
 import type { FragmentUnit, OffsetUnit } from '@lagoon/text';
 import type { TokenOperator } from './filter.ts';
 import type { LimitPer } from './query-spec.ts';
@@ -36,7 +44,9 @@ export type RankPlan =
       readonly kind: 'vector';
       readonly attribute: string;
       readonly metric: DistanceMetric;
-      readonly query: Float32Array;
+      readonly element: VectorElement;
+      /** As kernels take it: Int8Array for i8. */
+      readonly query: Float32Array | Int8Array;
       /** Share of the true answer that lists are to find; undefined: exact. */
       readonly recall: number | undefined;
     }

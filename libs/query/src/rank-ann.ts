@@ -1,3 +1,4 @@
+import { vectorElementBytes } from '@lagoon/format';
 import type { LeafBlock, ListScorer, NearestLeaves } from '@lagoon/vector';
 import { type AnnAccess, type IndexedRows, planAnn } from './ann-plan.ts';
 import { countBitsBetween } from './bit-count.ts';
@@ -39,7 +40,8 @@ export function rankByAnn(search: VectorSearch, recall: number, blocks: readonly
   const scorer = context.listScorer;
   let nearest: NearestLeaves | undefined;
   const nearestLeaves = (leavesMax = leafCountOf(indexed)): NearestLeaves => {
-    nearest = scorer.nearestLeaves({ ...metricOf(target), leavesMax }, indexed.map(leavesOf));
+    const query = new Float32Array(target.query);
+    nearest = scorer.nearestLeaves({ ...metricOf(target), query, leavesMax }, indexed.map(leavesOf));
     return nearest;
   };
   const access = planAnn(indexed, limit, recall, nearestLeaves);
@@ -63,20 +65,20 @@ function outcomeOf(top: TopRowsHeap, scannedCount: number, listedCount: number, 
 /** The block's lists, where they are there and of the plan's metric. */
 function listsOf(
   context: SearchContext,
-  { attribute, metric, query }: VectorTarget,
+  { attribute, metric, type }: VectorTarget,
   job: JobBlock,
   position: number,
 ): IndexedBlock | undefined {
   const { location, block, admitted } = job;
   const stored = location.segment?.lists.find((one) => one.attribute === attribute);
-  const column = columnOf(block, attribute, { kind: 'vector', element: 'f32', dims: query.length });
+  const column = columnOf(block, attribute, type);
   if (stored === undefined || column?.kind !== 'vector') return undefined;
   const lists = context.openLists(location, stored);
   const { clusters, codes } = lists;
-  if (clusters.metric !== metric || clusters.dims !== query.length) return undefined;
+  if (clusters.metric !== metric || clusters.dims !== type.dims) return undefined;
   const positions = lists.positionsOf(admitted);
   const { positionCount } = clusters;
-  const rowBytes = 4 * query.length;
+  const rowBytes = vectorElementBytes(type.element) * type.dims;
   return {
     position,
     job,
@@ -130,7 +132,7 @@ function visit(
     scorer.score({
       ...lists,
       code: block.clusters.code,
-      element: 'f32',
+      element: target.type.element,
       rowBase: bases[index] as number,
       ...(block.admitted === undefined ? {} : { positionMask: block.admitted }),
     });
@@ -218,7 +220,7 @@ function rerank(
   const rows = Uint32Array.from(positions, lists.rowOf);
   const distances = scorer.distancesOf({
     ...metricOf(target),
-    element: 'f32',
+    element: target.type.element,
     memoryIndex,
     offsets: rows.map((row) => valuesOffset + row * rowBytes),
     ...(target.metric === 'cosine_distance'

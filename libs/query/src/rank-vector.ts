@@ -17,7 +17,7 @@ export function rankByVector(
   trace: SearchTrace,
 ): SearchOutcome {
   const top = createTopRows(limit, createIdOrder(blocks));
-  const target = targetOf(plan.attribute, plan.metric, plan.query);
+  const target = targetOf(plan);
   if (plan.recall !== undefined) return rankByAnn({ context, target, limit, top, trace }, plan.recall, blocks);
   let scoredRowCount = 0;
   for (const [position, block] of blocks.entries()) {

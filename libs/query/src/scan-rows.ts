@@ -1,3 +1,4 @@
+import type { VectorType } from '@lagoon/format';
 import { type DistanceMetric, inverseNorm } from '@lagoon/vector';
 import { columnOf } from './column-filter.ts';
 import { countAdmitted, type JobBlock, memoryIndexOf, withValue } from './job-block.ts';
@@ -9,12 +10,20 @@ import type { TopRowsHeap } from './top-rows.ts';
 export interface VectorTarget {
   readonly attribute: string;
   readonly metric: DistanceMetric;
-  readonly query: Float32Array;
+  readonly type: VectorType;
+  /** Int8Array for rows of i8. */
+  readonly query: Float32Array | Int8Array;
   readonly queryInverseNorm: number;
 }
 
-export function targetOf(attribute: string, metric: DistanceMetric, query: Float32Array): VectorTarget {
-  return { attribute, metric, query, queryInverseNorm: metric === 'cosine_distance' ? inverseNorm(query) : 0 };
+export function targetOf({
+  attribute,
+  metric,
+  element,
+  query,
+}: Pick<VectorTarget, 'attribute' | 'metric' | 'query'> & Pick<VectorType, 'element'>): VectorTarget {
+  const queryInverseNorm = metric === 'cosine_distance' ? inverseNorm(query) : 0;
+  return { attribute, metric, type: { kind: 'vector', element, dims: query.length }, query, queryInverseNorm };
 }
 
 /** One query's search by vector. */
@@ -36,8 +45,7 @@ export function scanRows(
   position: number,
   reason: string,
 ): number {
-  const type = { kind: 'vector', element: 'f32', dims: target.query.length } as const;
-  const column = columnOf(block, target.attribute, type);
+  const column = columnOf(block, target.attribute, target.type);
   if (column?.kind !== 'vector') return 0;
   const rows = withValue(block, admitted, column.nulls);
   const rowCount = countAdmitted(block, rows);

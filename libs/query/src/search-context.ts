@@ -1,5 +1,5 @@
 import { alignUp, assert } from '@lagoon/base';
-import { type Bitmap, getBit, openBlock, type VectorColumn } from '@lagoon/format';
+import { type Bitmap, getBit, openBlock, type VectorColumn, vectorElementBytes } from '@lagoon/format';
 import { createMaxScore, type MaxScore } from '@lagoon/text';
 import {
   createKernels,
@@ -59,7 +59,7 @@ function countParts({ segment }: BlockLocation): number {
 
 export interface BlockScan {
   readonly metric: DistanceMetric;
-  readonly query: Float32Array;
+  readonly query: Float32Array | Int8Array;
   readonly queryInverseNorm: number;
   readonly k: number;
   readonly distanceBound: number;
@@ -223,10 +223,10 @@ function scanRows(
 function vectorRows(column: VectorColumn, scan: BlockScan, from: number, to: number) {
   return {
     metric: scan.metric,
-    element: 'f32',
+    element: column.element,
     dims: column.dims,
     rowCount: to - from,
-    rowsOffset: column.values.byteOffset + from * column.dims * 4,
+    rowsOffset: column.values.byteOffset + from * column.dims * vectorElementBytes(column.element),
     inverseNormsOffset: column.inverseNorms.byteOffset + from * 4,
     query: scan.query,
     queryInverseNorm: scan.queryInverseNorm,

@@ -9,6 +9,7 @@ import {
   type ListCodec,
   openBlock,
   type Schema,
+  type VectorElement,
 } from '@lagoon/format';
 import { createMemoryStore } from '@lagoon/object-store';
 import { buildIvf, createInlineExecutor, listBytes, loadKernelModule } from '@lagoon/vector';
@@ -31,8 +32,8 @@ const options: ClusterOptions = {
     buildIvf(rows, { ...asked, leafRows: 20, learningQueryCount: 32 }, module, createInlineExecutor(module)),
 };
 
-function schemaOf(codec: ListCodec): Schema {
-  const type = { kind: 'vector', element: 'f32', dims } as const;
+function schemaOf(codec: ListCodec, element: VectorElement = 'f32'): Schema {
+  const type = { kind: 'vector', element, dims } as const;
   const ann = { distanceMetric: 'euclidean_squared', codec } as const;
   return {
     idKind: 'u64',
@@ -46,17 +47,18 @@ function schemaOf(codec: ListCodec): Schema {
 }
 
 /** Row i has v but for every seventh, w but for every fifth; few has less than lists want. */
-function blockOf(count: number, step = 1, first = 0): Block {
+function blockOf(count: number, step = 1, first = 0, element: VectorElement = 'f32'): Block {
   const random = createSeededRandom(5);
   const ids = Array.from({ length: count }, (_, i) => BigInt(first + step * i));
+  const component = (value: number): number => (element === 'i8' ? Math.round(4 * value) : value);
   const column = (name: string, isMissing: (row: number) => boolean) => {
     const values = new Float32Array(count * dims);
     const nulls = new Uint8Array(Math.ceil(count / 8));
     for (let row = 0; row < count; row++) {
       if (isMissing(row)) nulls[row >> 3] = (nulls[row >> 3] as number) | (1 << (row & 7));
-      else for (let d = 0; d < dims; d++) values[row * dims + d] = 10 * random.integer(3) + random.float();
+      else for (let d = 0; d < dims; d++) values[row * dims + d] = component(10 * random.integer(3) + random.float());
     }
-    return { name, type: { kind: 'vector', element: 'f32', dims } as const, values, nulls };
+    return { name, type: { kind: 'vector', element, dims } as const, values, nulls };
   };
   const columns = [
     column('none', () => false),
@@ -133,6 +135,18 @@ describe('lists of a segment', () => {
     expect(ascending((lists.get('w') ?? []).flat())).toEqual(present((row) => row % 5 === 1));
     expect((await reader.readBlock()).bytes).toEqual(block.bytes);
     expect(await clusterRows(block, schema, identity, { ...options, rowCountMin: 1_000 })).toBeUndefined();
+  });
+
+  test('of i8 are the rows themselves where int8 is asked for, but for further columns', async () => {
+    const block = blockOf(600, 1, 0, 'i8');
+    for (const [codec, expected] of [
+      ['flat', ['flat', 'int8']],
+      ['int8', ['flat', 'int8']],
+      ['pq4', ['pq4', 'pq4']],
+    ] as const) {
+      const found = await clusterRows(block, schemaOf(codec, 'i8'), identity, options);
+      expect([...(found?.lists.values() ?? [])].map(({ index }) => index.code.codec)).toEqual(expected);
+    }
   });
 
   test('are the same for rows that come in pieces, dead ones among them', async () => {

@@ -1,5 +1,16 @@
 import { assert, crc32, utf8Encode } from '@lagoon/base';
-import { type AnnSettings, type Block, getBit, type NamedColumn, type Schema, type VectorColumn } from '@lagoon/format';
+import {
+  type AnnSettings,
+  type Block,
+  getBit,
+  type NamedColumn,
+  type Schema,
+  type VectorColumn,
+  type VectorElement,
+  type VectorType,
+  vectorElementBytes,
+  vectorValuesOf,
+} from '@lagoon/format';
 import type { IvfBuildOptions, IvfIndex, IvfRows, ListCodec } from '@lagoon/vector';
 import { noRow } from './merge-windows.ts';
 import type { Scratch, ScratchFile } from './scratch.ts';
@@ -35,7 +46,8 @@ export async function clusterRows(
     const column = block.columns.get(name)?.column;
     if (ann === undefined || column?.kind !== 'vector') continue;
     const ranks = presentRows(column, block.rowCount);
-    inputs.push({ name, ann, dims: column.dims, ranks, read: readerOf(column, ranks) });
+    const { element, dims } = column;
+    inputs.push({ name, ann, element, dims, ranks, read: readerOf(column, ranks) });
   }
   return await clusterInputs(inputs, block.rowCount, identity, options);
 }
@@ -51,7 +63,7 @@ export async function clusterPieces(
   const spools = new Map<string, VectorSpool>();
   for (const [name, { type, ann }] of schema.attributes) {
     if (ann === undefined || type.kind !== 'vector') continue;
-    spools.set(name, createVectorSpool(name, ann, type.dims, rowCount, options.scratch));
+    spools.set(name, createVectorSpool(name, ann, type, rowCount, options.scratch));
   }
   if (spools.size === 0) return undefined;
   try {
@@ -69,6 +81,7 @@ export async function clusterPieces(
 interface VectorInput extends Pick<IvfRows, 'dims' | 'read'> {
   readonly name: string;
   readonly ann: AnnSettings;
+  readonly element: VectorElement;
   /** The rank of the id of each. */
   readonly ranks: Uint32Array;
 }
@@ -83,9 +96,11 @@ async function clusterInputs(
   const seed = crc32(utf8Encode(`${incarnation} ${generationLast}`));
   let order: Uint32Array | undefined;
   let rowOf: Uint32Array | undefined;
-  for (const { name, ann, dims, ranks, read } of inputs) {
+  for (const { name, ann, element, dims, ranks, read } of inputs) {
     if (ranks.length < options.rowCountMin) continue;
-    const asked = ann.codec ?? defaultCodec(dims, ranks.length);
+    const chosen = ann.codec ?? defaultCodec(dims, ranks.length);
+    // Rows of i8 are a byte per dimension as they are, without the loss of a code.
+    const asked = chosen === 'int8' && element === 'i8' ? 'flat' : chosen;
     // Flat lists are rows in their own order: only one column can have them.
     const codec = asked === 'flat' && order !== undefined ? 'int8' : asked;
     const index = await options.build(
@@ -140,34 +155,38 @@ interface VectorSpool {
 function createVectorSpool(
   name: string,
   ann: AnnSettings,
-  dims: number,
+  { element, dims }: VectorType,
   rowCountMax: number,
   scratch: Scratch,
 ): VectorSpool {
   const file: ScratchFile = scratch.create();
   const ranks = new Uint32Array(rowCountMax);
+  const rowBytes = vectorElementBytes(element) * dims;
   let count = 0;
   return {
     append: (column, pieceRanks) => {
-      assert(column.dims === dims, 'vectors of an attribute have its dimensions');
-      const { values, nulls } = column;
-      const taken = new Float32Array(pieceRanks.length * dims);
+      assert(column.dims === dims && column.element === element, 'vectors of an attribute have its type');
+      const { buffer, byteOffset, byteLength } = column.values;
+      const { nulls } = column;
+      const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+      const taken = new Uint8Array(pieceRanks.length * rowBytes);
       let takenCount = 0;
       for (const [row, rank] of pieceRanks.entries()) {
         if (rank === noRow || (nulls !== undefined && getBit(nulls, row))) continue;
-        taken.set(values.subarray(row * dims, (row + 1) * dims), takenCount++ * dims);
+        taken.set(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), takenCount++ * rowBytes);
         ranks[count++] = rank;
       }
-      file.append(new Uint8Array(taken.buffer, 0, takenCount * dims * 4));
+      file.append(taken.subarray(0, takenCount * rowBytes));
     },
     finish: () => ({
       name,
       ann,
+      element,
       dims,
       ranks: ranks.subarray(0, count),
       read: (start, rowCount, target) => {
-        const bytes = file.read(start * dims * 4, (start + rowCount) * dims * 4);
-        target.set(new Float32Array(bytes.buffer, bytes.byteOffset, rowCount * dims));
+        const bytes = file.read(start * rowBytes, (start + rowCount) * rowBytes);
+        target.set(vectorValuesOf(element, bytes));
       },
     }),
     remove: () => file.remove(),

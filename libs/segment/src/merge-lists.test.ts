@@ -13,6 +13,7 @@ import {
   openBlock,
   type Schema,
   setBit,
+  type VectorElement,
 } from '@lagoon/format';
 import { createMemoryStore } from '@lagoon/object-store';
 import { buildIvf, createInlineExecutor, loadKernelModule } from '@lagoon/vector';
@@ -27,7 +28,10 @@ import { createMemoryScratch } from './scratch.ts';
 import { writeSegment } from './write-segment.v1.ts';
 
 const identity = { incarnation: 'inc', generationFirst: 3, generationLast: 9 };
-const type = { kind: 'vector', element: 'f32', dims: 5 } as const;
+const dims = 5;
+
+/** Of the columns v, plain and w. */
+type Elements = Readonly<Record<'v' | 'plain' | 'w', VectorElement>>;
 const kernels = loadKernelModule();
 const cluster: ClusterOptions = {
   rowCountMin: 40,
@@ -36,18 +40,20 @@ const cluster: ClusterOptions = {
 };
 
 /** Two columns with lists, one without. */
-function schemaOf(v: ListCodec, w: ListCodec): Schema {
+function schemaOf(v: ListCodec, w: ListCodec, elements: Elements): Schema {
+  const type = (name: keyof Elements) => ({ kind: 'vector', element: elements[name], dims }) as const;
   return {
     idKind: 'u64',
     attributes: new Map<string, AttributeSchema>([
-      ['v', { type, filterable: false, ann: { distanceMetric: 'cosine_distance', codec: v } }],
-      ['plain', { type, filterable: false }],
-      ['w', { type, filterable: false, ann: { distanceMetric: 'euclidean_squared', codec: w } }],
+      ['v', { type: type('v'), filterable: false, ann: { distanceMetric: 'cosine_distance', codec: v } }],
+      ['plain', { type: type('plain'), filterable: false }],
+      ['w', { type: type('w'), filterable: false, ann: { distanceMetric: 'euclidean_squared', codec: w } }],
       ['n', { type: { kind: 'scalar', scalar: 'int' }, filterable: true }],
     ]),
   };
 }
 
+const element = fc.constantFrom<VectorElement>('f32', 'f16', 'i8');
 const codec = fc.constantFrom<ListCodec>('flat', 'int8', 'pq4');
 const source = fc.record({
   rowCount: fc.integer({ min: 1, max: 90 }),
@@ -57,13 +63,20 @@ const source = fc.record({
 });
 type Source = typeof source extends fc.Arbitrary<infer T> ? T : never;
 
-function blockOf(random: Random, ids: readonly bigint[], missingShare: number): Block {
+function blockOf(random: Random, schema: Schema, ids: readonly bigint[], missingShare: number): Block {
   const column = (name: string) => {
-    const values = new Float32Array(ids.length * type.dims);
+    const type = schema.attributes.get(name)?.type;
+    if (type?.kind !== 'vector') throw new Error('vectors only');
+    const values = new Float32Array(ids.length * dims);
     const nulls = new Uint8Array(Math.ceil(ids.length / 8));
     for (let row = 0; row < ids.length; row++) {
       if (random.float() < missingShare) setBit(nulls, row);
-      else for (let d = 0; d < type.dims; d++) values[row * type.dims + d] = 4 * random.integer(3) + random.float();
+      else {
+        for (let d = 0; d < dims; d++) {
+          const value = 4 * random.integer(3) + random.float();
+          values[row * dims + d] = type.element === 'i8' ? Math.round(12 * value) : value;
+        }
+      }
     }
     return { name, type, values, nulls };
   };
@@ -76,7 +89,7 @@ function blockOf(random: Random, ids: readonly bigint[], missingShare: number): 
 async function segmentOf(random: Random, schema: Schema, source: Source, first: number): Promise<SegmentToMerge> {
   const { rowCount, form, missingShare, deadShare } = source;
   const ids = Array.from({ length: rowCount }, (_, i) => BigInt(i * 7 + first));
-  const block = blockOf(random, ids, missingShare);
+  const block = blockOf(random, schema, ids, missingShare);
   const dead = createBitmap(rowCount);
   for (let row = 0; row < rowCount; row++) if (random.float() < deadShare) setBit(dead, row);
   if (form === 'flat') return { rows: block, dead };
@@ -110,12 +123,13 @@ test('a merge with lists has the very bytes of a segment written with the same o
       fc.record({
         v: codec,
         w: codec,
+        elements: fc.record({ v: element, plain: element, w: element }),
         seed: fc.nat(),
         windowBytesMax: fc.constantFrom(300, 4_000, 1 << 20),
         sources: fc.array(source, { minLength: 1, maxLength: 4 }),
       }),
-      async ({ v, w, seed, windowBytesMax, sources }) => {
-        const schema = schemaOf(v, w);
+      async ({ v, w, elements, seed, windowBytesMax, sources }) => {
+        const schema = schemaOf(v, w, elements);
         const random = createSeededRandom(seed);
         const segments: SegmentToMerge[] = [];
         for (const [first, one] of sources.entries()) segments.push(await segmentOf(random, schema, one, first));

@@ -7,6 +7,7 @@ import {
   openBlock,
   type Schema,
   sliceColumns,
+  vectorElementBytes,
 } from '@lagoon/format';
 import type { OrderedSource } from './merge-order.ts';
 import type { SegmentReader } from './open-segment.ts';
@@ -84,7 +85,7 @@ async function readerSource(
   const { footer } = reader;
   const { rowCount, documentRowCounts, documentRawSizes } = footer;
   const vectorBytes = footer.columns.reduce(
-    (sum, { type }) => sum + (type.kind === 'vector' ? 4 * type.dims + 4 : 0),
+    (sum, { type }) => sum + (type.kind === 'vector' ? vectorElementBytes(type.element) * type.dims + 4 : 0),
     0,
   );
   /** By block of documents: its first row, and about the bytes of each of its rows. */

@@ -11,6 +11,7 @@ import {
   reorderColumns,
   type Schema,
   shapeOf,
+  vectorElementBytes,
 } from '@lagoon/format';
 import { type Analyzer, createAnalyzer, createTextIndexBuilder, encodeTextIndex } from '@lagoon/text';
 import type { IvfIndex } from '@lagoon/vector';
@@ -183,7 +184,7 @@ export function indexesOf(
 /** Whole rows of a vector column, where they fit: so a row costs one granule. */
 export function columnGranuleSize({ type }: Pick<NamedColumn, 'type'>): number {
   if (type.kind !== 'vector') return largeGranuleBytes;
-  const rowBytes = 4 * type.dims;
+  const rowBytes = vectorElementBytes(type.element) * type.dims;
   return rowBytes > smallGranuleBytes ? smallGranuleBytes : Math.floor(smallGranuleBytes / rowBytes) * rowBytes;
 }
 

@@ -10,7 +10,7 @@ import type { VectorScan } from './kernels.ts';
 import type { DistanceMetric } from './metric.ts';
 import { createScalarKernels } from './scalar-kernels.ts';
 import { createArena } from './shared-arena.ts';
-import { kernelDimsMax, kernelTopMax } from './vector-scan.ts';
+import { elementBytes, kernelDimsMax, kernelTopMax } from './vector-scan.ts';
 import { createKernels, loadKernelModule, scratchBytes } from './wasm-kernels.ts';
 
 const metrics: readonly DistanceMetric[] = ['cosine_distance', 'euclidean_squared', 'dot_product'];
@@ -23,19 +23,19 @@ const kernels = createKernels(module, memory, { offset: arena.scratch.offset, si
 const scalar = createScalarKernels(memory);
 
 interface Sample {
-  readonly element: 'f32' | 'i8';
+  readonly element: VectorScan['element'];
   readonly dims: number;
   readonly rowCount: number;
   /** Values come from this seed; few distinct ones make ties. */
   readonly seed: number;
   readonly distinctValues: number;
   readonly zeroRowEvery: number;
-  /** Bytes between an aligned address and the rows: a multiple of 4 for f32. */
+  /** Values between an aligned address and the rows. */
   readonly misalignment: number;
 }
 
 const samples: fc.Arbitrary<Sample> = fc.record({
-  element: fc.constantFrom('f32', 'i8'),
+  element: fc.constantFrom('f32', 'f16', 'i8'),
   dims: fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(63, 64, 65, 100, 255, 256, 257, 300)),
   rowCount: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 60, max: 300 })),
   seed: fc.integer(),
@@ -47,7 +47,7 @@ const samples: fc.Arbitrary<Sample> = fc.record({
 interface Placed {
   readonly scan: VectorScan;
   readonly setMask: (admits: (row: number) => boolean) => number;
-  readonly rows: Float32Array | Int8Array;
+  readonly rows: Float32Array | Float16Array | Int8Array;
   readonly norms: Float32Array;
   readonly outOffset: number;
 }
@@ -58,22 +58,19 @@ function place(sample: Sample, metric: DistanceMetric): Placed {
   const random = xorshift(sample.seed);
   const value = () => {
     const step = Math.floor(random() * sample.distinctValues) - Math.floor(sample.distinctValues / 2);
-    return element === 'f32' ? Math.fround(step * 0.37) : step;
+    return element === 'i8' ? step : Math.fround(step * 0.37);
   };
   const block = arena.allocate(1024 ** 2);
   if (block === undefined) throw new Error('test arena is full');
-  const start = block.offset + (element === 'f32' ? 4 * sample.misalignment : sample.misalignment);
-  const rows =
-    element === 'f32'
-      ? new Float32Array(memory.buffer, start, rowCount * dims)
-      : new Int8Array(memory.buffer, start, rowCount * dims);
-  const query = element === 'f32' ? new Float32Array(dims).map(value) : new Int8Array(dims).map(value);
+  const start = block.offset + elementBytes(element) * sample.misalignment;
+  const rows = rowsAt(element, start, rowCount * dims);
+  const query = element === 'i8' ? new Int8Array(dims).map(value) : new Float32Array(dims).map(value);
   const inverseNormsOffset = Math.ceil((start + rows.byteLength) / 4) * 4;
   const norms = new Float32Array(memory.buffer, inverseNormsOffset, rowCount);
   for (let row = 0; row < rowCount; row++) {
     const values = rows.subarray(row * dims, (row + 1) * dims);
     for (let i = 0; i < dims; i++) values[i] = row % sample.zeroRowEvery === 0 ? 0 : value();
-    norms[row] = inverseNorm(values);
+    norms[row] = inverseNorm(new Float32Array(values));
   }
   const maskOffset = inverseNormsOffset + rowCount * 4;
   const mask = new Uint8Array(memory.buffer, maskOffset, Math.ceil(rowCount / 8));
@@ -93,6 +90,13 @@ function place(sample: Sample, metric: DistanceMetric): Placed {
       return maskOffset;
     },
   };
+}
+
+function rowsAt(element: VectorScan['element'], offset: number, count: number): Placed['rows'] {
+  if (element === 'f32') return new Float32Array(memory.buffer, offset, count);
+  return element === 'f16'
+    ? new Float16Array(memory.buffer, offset, count)
+    : new Int8Array(memory.buffer, offset, count);
 }
 
 function clearBit(mask: Uint8Array, row: number): void {
@@ -187,7 +191,7 @@ describe('WebAssembly kernels', () => {
 
   test('serve the largest dims and k, i8 sums without overflow included', () => {
     for (const metric of metrics) {
-      for (const element of ['f32', 'i8'] as const) {
+      for (const element of ['f32', 'f16', 'i8'] as const) {
         const shape = { element, dims: kernelDimsMax, rowCount: 9, seed: 5, distinctValues: 256 };
         const placed = place({ ...shape, zeroRowEvery: 1000, misalignment: 1 }, metric);
         if (element === 'i8') {
@@ -204,7 +208,7 @@ describe('WebAssembly kernels', () => {
     for (const metric of metrics) {
       for (const dims of [1, 3, 4, 17, 100]) {
         const placed = place({ ...shape, dims, zeroRowEvery: 9, misalignment: 0 }, metric);
-        const rows = placed.rows.map((value) => fromHalf(toHalf(value)));
+        const rows = Float32Array.from(placed.rows, (value) => fromHalf(toHalf(value)));
         placed.rows.set(rows);
         const wide = kernels.scanTopK({ ...placed.scan, k: 150 });
         const halves = new Uint16Array(memory.buffer, placed.scan.rowsOffset, rows.length);
@@ -226,7 +230,7 @@ describe('WebAssembly kernels', () => {
   });
 
   test('do not touch rows that the mask leaves out', () => {
-    for (const element of ['f32', 'i8'] as const) {
+    for (const element of ['f32', 'f16', 'i8'] as const) {
       const shape = { element, dims: 20, rowCount: 300, seed: 3, distinctValues: 256 };
       const placed = place({ ...shape, zeroRowEvery: 1000, misalignment: 0 }, 'cosine_distance');
       const admits = (row: number) => row % 97 === 5;
@@ -238,7 +242,7 @@ describe('WebAssembly kernels', () => {
   });
 
   test('fail an assertion when a distance is NaN, for a lone row and within a group of four', () => {
-    for (const element of ['f32', 'i8'] as const) {
+    for (const element of ['f32', 'f16', 'i8'] as const) {
       const shape = { element, dims: 20, rowCount: 6, seed: 3, distinctValues: 256 };
       for (const row of [1, 5]) {
         const placed = place({ ...shape, zeroRowEvery: 1000, misalignment: 0 }, 'cosine_distance');

@@ -10,6 +10,7 @@ import {
   type ScalarType,
   type Schema,
   unpackSparseEntry,
+  type VectorElement,
 } from '@lagoon/format';
 import type {
   AggregateGroupSchema,
@@ -112,12 +113,27 @@ function valueMessage(type: AttributeType, value: AttributeValue): MessageInitSh
       const values = (value as readonly AttributeValue[]).map((element) => scalarMessage(type.scalar, element));
       return { kind: { case: 'arrayValue', value: { values } } };
     }
-    case 'vector': {
-      const { buffer, byteOffset, byteLength } = value as Float32Array;
-      const f32 = new Uint8Array(buffer, byteOffset, byteLength);
-      return { kind: { case: 'vectorValue', value: { encoding: { case: 'f32', value: f32 } } } };
-    }
+    case 'vector':
+      return {
+        kind: { case: 'vectorValue', value: { encoding: vectorEncoding(type.element, value as Float32Array) } },
+      };
   }
+}
+
+/** As the attribute stores them: the way back from f32 is exact. */
+function vectorEncoding(element: VectorElement, values: Float32Array) {
+  switch (element) {
+    case 'f32':
+      return { case: element, value: bytesOf(values) };
+    case 'f16':
+      return { case: element, value: bytesOf(new Float16Array(values)) };
+    case 'i8':
+      return { case: element, value: bytesOf(new Int8Array(values)) };
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The value is of the type, by `libs/format`. */

@@ -22,7 +22,7 @@ const int8QuerySumMax = Math.floor((2 ** 31 - 1) / 127);
 /** Writes the query as i16 into `target`, which is as long as a row of codes; zeros behind the dimensions. */
 export function prepareInt8(
   metric: DistanceMetric,
-  query: Float32Array,
+  query: Float32Array | Int8Array,
   queryInverseNorm: number,
   scales: Float32Array,
   target: Int16Array,
@@ -50,7 +50,7 @@ export function prepareInt8(
  */
 export function preparePq4(
   metric: DistanceMetric,
-  query: Float32Array,
+  query: Float32Array | Int8Array,
   queryInverseNorm: number,
   codebook: Float32Array,
   target: Uint8Array,

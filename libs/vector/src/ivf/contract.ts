@@ -94,7 +94,7 @@ export interface NearestLeaves {
 export interface ListSearch {
   readonly metric: DistanceMetric;
   readonly dims: number;
-  /** As the user gave it; Int8Array only for flat lists of i8 rows. */
+  /** As the user gave it; Int8Array where rows are of i8, whatever their lists. */
   readonly query: Float32Array | Int8Array;
   readonly queryInverseNorm?: number;
   /** Best rows to keep. */

@@ -66,14 +66,14 @@ function place(shape: Shape): Placed {
   const random = xorshift(shape.seed);
   const real = () =>
     Math.fround((Math.floor(random.float() * shape.distinctValues) / shape.distinctValues - 0.4) * shape.size);
-  const element = shape.codec === 'flat' ? shape.element : 'f32';
+  const { element } = shape;
   const byte = () => Math.floor(random.float() * shape.distinctValues) - (shape.distinctValues >> 1) || 1;
   const query = element === 'i8' ? new Int8Array(shape.dims).map(byte) : new Float32Array(shape.dims).map(real);
   const search: ListSearch = {
     ...{ metric: shape.metric, dims: shape.dims, query, candidatesMax: shape.candidatesMax },
     ...(random.float() < 0.3 ? { distanceBound: real() } : {}),
   };
-  const segments = [0, 1].map((memoryIndex) => placeSegment({ ...shape, element }, memoryIndex, random, real));
+  const segments = [0, 1].map((memoryIndex) => placeSegment(shape, memoryIndex, random, real));
   return { search, segments };
 }
 

@@ -250,7 +250,6 @@ function prepare(
   { place, scratch }: Binding,
   code: Exclude<ListCode, { readonly codec: 'flat' }>,
 ): CodeQuery {
-  assert(query instanceof Float32Array, 'codes are scored by a query of f32');
   const { buffer } = place.memory;
   if (code.codec === 'int8') {
     const target = new Int16Array(buffer, scratch.codeQuery, int8Stride(dims));

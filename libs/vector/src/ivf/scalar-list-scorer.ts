@@ -104,7 +104,6 @@ function rowDistances(
   const { code } = lists;
   const offset = at(lists.offsets, list);
   if (code.codec === 'flat') return flatDistances(search, lists, list, memory, queryInverse);
-  assert(query instanceof Float32Array, 'codes are scored by a query of f32');
   const { sumAt, prepared } =
     code.codec === 'int8'
       ? int8Sums(search, query, queryInverse, code.scales, memory, offset)
@@ -144,7 +143,7 @@ interface Sums {
 
 function int8Sums(
   { metric, dims }: ListSearch,
-  query: Float32Array,
+  query: Float32Array | Int8Array,
   queryInverse: number,
   scales: Float32Array,
   memory: WebAssembly.Memory,
@@ -162,7 +161,7 @@ function int8Sums(
 
 function pq4Sums(
   { metric, dims }: ListSearch,
-  query: Float32Array,
+  query: Float32Array | Int8Array,
   queryInverse: number,
   codebook: Float32Array,
   memory: WebAssembly.Memory,

@@ -188,6 +188,8 @@ export declare type ArrayValue = Message<"lagoon.v1.ArrayValue"> & {
 export declare const ArrayValueSchema: GenMessage<ArrayValue>;
 
 /**
+ * In answers by the element of the attribute; in writes any, which becomes the attribute's.
+ *
  * @generated from message lagoon.v1.VectorValue
  */
 export declare type VectorValue = Message<"lagoon.v1.VectorValue"> & {
@@ -202,6 +204,22 @@ export declare type VectorValue = Message<"lagoon.v1.VectorValue"> & {
      */
     value: Uint8Array;
     case: "f32";
+  } | {
+    /**
+     * Packed little-endian IEEE 754 binary16, 2 bytes per dimension.
+     *
+     * @generated from field: bytes f16 = 2;
+     */
+    value: Uint8Array;
+    case: "f16";
+  } | {
+    /**
+     * A signed byte per dimension.
+     *
+     * @generated from field: bytes i8 = 3;
+     */
+    value: Uint8Array;
+    case: "i8";
   } | { case: undefined; value?: undefined };
 };
 

@@ -15,6 +15,7 @@ import { clip, wrongValue } from '../json/shape.ts';
 import { encodePatch, type PatchInit } from '../write/build-patch.ts';
 import { checkBlockBytes } from '../write/collect-documents.ts';
 import { checkAttributeName } from '../write/names.ts';
+import { floatsOfVector } from '../write/packed-vector.ts';
 import { packSparse, readSparseMessage } from '../write/sparse-values.ts';
 import { packVectors } from '../write/vector-values.ts';
 
@@ -180,8 +181,11 @@ function readVectorBytes(value: Value | undefined, path: string): Uint8Array | u
   const kind = value?.kind;
   if (kind?.case === undefined) return undefined;
   if (kind.case !== 'vectorValue') throw wrongValue(path, 'expected a vector as in the rows before');
-  if (kind.value.encoding.case !== 'f32') throw wrongValue(path, 'the vector has no values');
-  return kind.value.encoding.value;
+  const { encoding } = kind.value;
+  if (encoding.case === 'f32') return encoding.value;
+  const floats = floatsOfVector(kind.value, path);
+  if (floats === undefined) throw wrongValue(path, 'the vector has no values');
+  return new Uint8Array(floats.buffer);
 }
 
 function readScalars(

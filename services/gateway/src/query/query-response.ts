@@ -9,10 +9,12 @@ import type {
   RerankOutcome,
   ResultRow,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
-import type { Id, Value } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import type { Id, Value, VectorValue } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import { shortestF16 } from '../json/f16-decimal.ts';
 import { shortestF32 } from '../json/f32-decimal.ts';
 import { jsonInteger } from '../json/json-integer.ts';
 import type { JsonObject } from '../json/shape.ts';
+import { floatsOfVector } from '../write/packed-vector.ts';
 import { sparseToJson } from '../write/sparse-values.ts';
 import { sumStatistics } from './fuse.ts';
 import type { ParsedMultiQuery } from './parse-multi-query.ts';
@@ -154,8 +156,8 @@ export function createValueWriter(vectorEncoding: 'float' | 'base64'): ValueWrit
       case 'sparseValue':
         return counted(8 * kind.value.dimensions.length, sparseToJson(kind.value));
       case 'vectorValue': {
-        const packed = kind.value.encoding.value ?? new Uint8Array(0);
-        return counted(packed.length, vectorEncoding === 'base64' ? toBase64(packed) : floatsOf(packed));
+        const size = kind.value.encoding.value?.length ?? 0;
+        return counted(size, vectorEncoding === 'base64' ? base64OfVector(kind.value) : numbersOfVector(kind.value));
       }
     }
   };
@@ -180,6 +182,20 @@ export function createValueWriter(vectorEncoding: 'float' | 'base64'): ValueWrit
 
 function toBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
+}
+
+/** Of f32, whatever the attribute's element. */
+function base64OfVector(vector: VectorValue): string {
+  if (vector.encoding.case === 'f32') return toBase64(vector.encoding.value);
+  return toBase64(new Uint8Array(floatsOfVector(vector, 'vector')?.buffer ?? new ArrayBuffer(0)));
+}
+
+/** Each by the shortest decimal that reads back as the same value of the attribute's element. */
+function numbersOfVector(vector: VectorValue): number[] {
+  const values = Array.from(floatsOfVector(vector, 'vector') ?? []);
+  const element = vector.encoding.case;
+  if (element === 'i8') return values;
+  return values.map(element === 'f16' ? shortestF16 : shortestF32);
 }
 
 export function floatsOf(bytes: Uint8Array): number[] {

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { unimplemented } from '@lagoon/base';
+import { inPlace, unimplemented } from '@lagoon/base';
 import {
   type AttributeType,
   type DistanceMetric,
@@ -126,9 +126,7 @@ function parseType(text: string, path: string): AttributeType {
   // Lists of vectors per row are a known name that is refused as an argument, not as a missing function.
   if (/^\[\]\[\d+\]/.test(text))
     throw wrongValue(path, 'lists of vectors per row are not supported', { type: clip(text) });
-  const type = parseAttributeType(text);
-  if (type.kind === 'vector' && type.element !== 'f32') throw unimplemented(`vector element ${type.element} (${path})`);
-  return type;
+  return inPlace(`${path}: `, () => parseAttributeType(text));
 }
 
 /** Known settings that are not served yet; switched off they are as good as absent. */

@@ -423,7 +423,7 @@ describe('write: bad input', () => {
     expect(answer.text).toContain(name);
   });
 
-  test.each(['[3]f16', '[3]i8', '{}i8'])('type %s answers 501', async (type) => {
+  test.each(['{}f32', '{}i8'])('type %s answers 501', async (type) => {
     const { call } = createTestGateway();
     const answer = await call('POST', '/v2/namespaces/a', { schema: { a: type } });
     expect(answer.status).toBe(501);

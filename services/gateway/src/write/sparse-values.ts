@@ -1,5 +1,6 @@
 import { packSparseEntry, type SparseEntry, sparseDimensionMax } from '@lagoon/format';
 import type { SparseValue } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import { shortestF16 } from '../json/f16-decimal.ts';
 import { asFiniteNumber, asObject, clip, wrongValue } from '../json/shape.ts';
 
 /** Entries of one sparse vector; more would not fit a value. */
@@ -41,14 +42,6 @@ export function sparseMessage(entries: readonly SparseEntry[]): { dimensions: nu
 /** As it is answered: each weight as the shortest decimal that reads back as the same f16. */
 export function sparseToJson({ dimensions, weights }: SparseValue): Record<string, number> {
   return Object.fromEntries(dimensions.map((dimension, i) => [String(dimension), shortestF16(weights[i] as number)]));
-}
-
-function shortestF16(value: number): number {
-  for (let digits = 1; digits < 5; digits++) {
-    const candidate = Number(value.toPrecision(digits));
-    if (Math.f16round(candidate) === value) return candidate;
-  }
-  return Number(value.toPrecision(5));
 }
 
 function checkWeight(weight: number, path: string): number {
