@@ -187,7 +187,7 @@ describe('queries', () => {
 
 describe('endpoints', () => {
   test.each([
-    ['PATCH', '/v1/namespaces/names/metadata', { pinning: true }],
+    ['PATCH', '/v1/namespaces/names/metadata', { pinning: { replicas: 2 } }],
     ['GET', '/v2/namespaces/names/changes?after=1', undefined],
     ['POST', '/v2/namespaces/names/reindex', {}],
     ['GET', '/v1/keys', undefined],

@@ -296,6 +296,20 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await expect(ns.metadata()).rejects.toMatchObject({ status: 404 });
     });
 
+    check('a namespace is pinned and let go', async () => {
+      const ns = fresh();
+      await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });
+      expect(await ns.metadata()).not.toHaveProperty('pinning');
+      expect(await ns.updateMetadata({ pinning: true })).toMatchObject({ pinning: { replicas: 1 } });
+      expect(await ns.metadata()).toMatchObject({ pinning: { replicas: 1 } });
+      expect(await ns.updateMetadata({})).toMatchObject({ pinning: { replicas: 1 } });
+      await ns.write({ upsert_rows: [{ id: 2, n: 2 }] });
+      expect(ids(await ns.query({ rank_by: ['id', 'asc'] }))).toEqual([1, 2]);
+      expect(await ns.updateMetadata({ pinning: null })).not.toHaveProperty('pinning');
+      expect(await ns.updateMetadata({ pinning: { replicas: 1 } })).toHaveProperty('pinning');
+      expect(await ns.updateMetadata({ pinning: false })).not.toHaveProperty('pinning');
+    });
+
     check('a namespace is made read-only and writable again, and has a recall of its own', async () => {
       const name = freshName();
       const ns = client.namespace(name);
@@ -559,7 +573,7 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       const missing = async (call: () => PromiseLike<unknown>, name: string) =>
         await expect(call()).rejects.toMatchObject({ status: 501, message: expect.stringContaining(name) });
       await missing(() => ns.copyFrom({ source_namespace: 'x', source_region: 'eu' }), 'source_region');
-      await missing(() => ns.updateMetadata({ pinning: true }), 'pinning');
+      await missing(() => ns.updateMetadata({ pinning: { replicas: 2 } }), 'pinning.replicas');
     });
 
     check('bad input is a clear error, and nothing of it is applied', async () => {

@@ -200,6 +200,14 @@ describe.each(deployments)('public gRPC, %s', (_name, start) => {
     const overHttp = await stateOf(target.url, namespace);
     expect(overHttp).toMatchObject({ status: 200, rows: [{ id: 1, color: 'red' }, { color: 'blue' }] });
 
+    const set = await client.updateSettings({ namespace, readOnly: true, recall: 0.9, pinnedReplicaCount: 1 }, options);
+    expect(set.settings).toMatchObject({ readOnly: true, recall: 0.9, pinnedReplicaCount: 1 });
+    expect((await client.getMetadata({ namespace }, options)).settings).toEqual(set.settings);
+    await expect(client.deleteNamespace({ namespace }, options)).rejects.toMatchObject({ reason: 'read_only' });
+    const more = client.updateSettings({ namespace, pinnedReplicaCount: 2 }, options);
+    await expect(more).rejects.toMatchObject({ code: 'unimplemented' });
+    await client.updateSettings({ namespace, readOnly: false }, options);
+
     await client.deleteNamespace({ namespace }, options);
     expect((await client.listNamespaces({ prefix: 'fil' }, options)).names).toEqual([]);
     await expect(client.getMetadata({ namespace }, options)).rejects.toMatchObject({ code: 'not_found' });

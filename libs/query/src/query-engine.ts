@@ -21,6 +21,7 @@ import { createBytesLru } from './bytes-lru.ts';
 import { createEngineMeter } from './engine-meter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { type Search, searchPer } from './limit-per.ts';
+import { createNamespacePins, isPinned } from './namespace-pins.ts';
 import { planQuery } from './plan.ts';
 import { planSteps } from './plan-steps.ts';
 import { prepareSearch } from './prepare-search.ts';
@@ -98,6 +99,8 @@ export interface QueryEngineOptions {
   readonly generationWaitMsMax?: number;
   /** How long after its last query a namespace is read ahead on notices. */
   readonly readAheadMs?: number;
+  /** Bytes of pinned namespaces that are not put out of memory for others; default: none. */
+  readonly pinnedBytesMax?: number;
   /** Decompressed documents that are kept, in bytes of the heap. */
   readonly documentBytesMax?: number;
 }
@@ -133,7 +136,15 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     onBlockGone: (blockId: number) => pool.forgetBlock(blockId),
     onSnapshotGone: (snapshotId: number) => pool.forgetSnapshot(snapshotId),
   };
-  const replicas = createReplicaSet((name) => createReplica(name, replicaDeps, replicaOptions), replicaCountMax);
+  const pins = createNamespacePins(deps, {
+    bytesMax: options.pinnedBytesMax ?? 0,
+    countMax: Math.floor(replicaCountMax / 2),
+  });
+  const replicas = createReplicaSet(
+    (name) => createReplica(name, replicaDeps, replicaOptions),
+    replicaCountMax,
+    pins.kept,
+  );
 
   /** Other namespaces make room where everything is pinned. */
   const withRoom = async <R>(load: () => Promise<R>): Promise<R> => {
@@ -207,6 +218,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const before = { ...replica.usage };
     await replica.reach(consistency, signal);
     using held = await takeSnapshot(replica, signal);
+    keepPinned(replica.name, replica.live);
     const plans = planAll(held.snapshot, specs);
     const searched = await settleAll(
       plans.map(async (plan, i) => {
@@ -248,6 +260,21 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     await used.replica.reach(consistency, signal);
     using held = await takeSnapshot(used.replica, signal);
     if (isWhole) await withRoom(() => held.ensure(allNeeds(held.snapshot.schema), undefined, signal));
+  };
+
+  /** A pinned namespace is loaded whole beside the queries. */
+  const keepPinned = (name: string, live: LiveNamespace | undefined): void => {
+    const { newestFirst } = replicas;
+    if (!pins.isDue(name, live, replicas.peek(name), newestFirst)) return;
+    inBackground(name, async (signal) => {
+      let isLoaded = false;
+      try {
+        await bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal);
+        isLoaded = true;
+      } finally {
+        pins.loaded(replicas.peek(name), isLoaded, replicas.newestFirst);
+      }
+    });
   };
 
   /** Through the replica where there is one, so that it learns what was read; without making one. */
@@ -298,6 +325,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     metadata: async (name, signal) => {
       const view = await readView(name, signal);
       if (view.live === undefined) throw namespaceNotFound(name);
+      keepPinned(name, view.live);
       return { ...view, live: view.live };
     },
     purge: async (name, signal) => {
@@ -317,11 +345,12 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     notify: (name, generation) => {
       const replica = replicas.peek(name);
       if (replica === undefined || replica.generation >= generation) return;
-      const queriedMs = lastQueriedMs.get(replica);
-      if (queriedMs === undefined || clock.monotonicMs() - queriedMs > readAheadMs) return;
+      const queriedMs = lastQueriedMs.get(replica) ?? Number.NEGATIVE_INFINITY;
+      if (clock.monotonicMs() - queriedMs > readAheadMs && !isPinned(replica.live)) return;
       inBackground(name, async (signal) => {
         if (replica.generation >= generation) return;
         await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, false, signal);
+        keepPinned(name, replica.live);
       });
     },
     close: async () => {

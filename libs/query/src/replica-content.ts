@@ -59,6 +59,8 @@ export interface ReplicaContent {
   applyManifest(manifest: Manifest, signal?: AbortSignal): Promise<void>;
   publish(generation: number, schema: Schema, recall?: number): Snapshot;
   readonly usage: ReadUsage;
+  /** Bytes in the arena that are pinned for it. */
+  readonly heldBytes: number;
   /** What queries ask for: segments that come later are loaded with it. */
   remember(needs: QueryNeeds): void;
   /** Lets all blocks go and begins empty; snapshots that are held keep theirs. */
@@ -161,6 +163,12 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
 
   return {
     usage,
+    get heldBytes() {
+      let sum = 0;
+      for (const { resident } of segments.values()) sum += resident.heldBytes;
+      for (const { resident } of tail) sum += resident.heldBytes;
+      return sum;
+    },
     remember: (more) => {
       needs = uniteNeeds(needs, more);
     },

@@ -6,10 +6,12 @@ export interface ReplicaSet {
   use(name: string): UsedReplica;
   /** Without making one or counting as a use. */
   peek(name: string): Replica | undefined;
-  /** Puts the least recently used idle replica out of memory; false where all are in use. */
+  /** Puts the least recently used idle replica that is not kept out of memory; false where there is none. */
   evictOne(): boolean;
   /** Forgets a replica whose state cannot be trusted, if it is still the one of that name: the next use makes a new one. */
   drop(name: string, replica: Replica): void;
+  /** Most recently used first. */
+  readonly newestFirst: readonly Replica[];
   readonly count: number;
   dispose(): void;
 }
@@ -23,15 +25,22 @@ interface Entry {
   userCount: number;
 }
 
-export function createReplicaSet(make: (name: string) => Replica, countMax: number): ReplicaSet {
+/** `keep` says which replicas are not put out for others. */
+export function createReplicaSet(
+  make: (name: string) => Replica,
+  countMax: number,
+  keep: (newestFirst: readonly Replica[]) => ReadonlySet<Replica>,
+): ReplicaSet {
   const entries = new Map<string, Entry>();
   const remove = (name: string, entry: Entry): void => {
     entries.delete(name);
     entry.replica.dispose();
   };
+  const newestFirst = (): readonly Replica[] => [...entries.values()].map(({ replica }) => replica).reverse();
   const evictOne = (): boolean => {
+    const kept = keep(newestFirst());
     for (const [name, entry] of entries) {
-      if (entry.userCount > 0) continue;
+      if (entry.userCount > 0 || kept.has(entry.replica)) continue;
       remove(name, entry);
       return true;
     }
@@ -40,6 +49,9 @@ export function createReplicaSet(make: (name: string) => Replica, countMax: numb
   return {
     get count() {
       return entries.size;
+    },
+    get newestFirst() {
+      return newestFirst();
     },
     peek: (name) => entries.get(name)?.replica,
     evictOne,

@@ -1,5 +1,5 @@
 import { type Clock, deadlineSignal, LagoonError, type Log, toLagoonError } from '@lagoon/base';
-import type { NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import { createPendingEvents, type PendingBatch } from './pending-events.ts';
 import { createProbeQueue } from './probe-queue.ts';
 import { noNeeds, type QueryNeeds } from './query-needs.ts';
@@ -21,6 +21,10 @@ export interface Replica {
   snapshot(signal?: AbortSignal): Promise<HeldSnapshot>;
   /** Generation of the view; 0 before the first read. */
   readonly generation: number;
+  /** As of the view; undefined before the first read, and where nothing lives. */
+  readonly live: LiveNamespace | undefined;
+  /** Bytes in the arena that are pinned for it. */
+  readonly heldBytes: number;
   readonly usage: ReadUsage;
   readonly isDisposed: boolean;
   /** Ends what is under way, as `unavailable`, and lets the rows go. */
@@ -161,6 +165,12 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
     usage: content.usage,
     get generation() {
       return view?.generation ?? 0;
+    },
+    get live() {
+      return view?.live;
+    },
+    get heldBytes() {
+      return content.heldBytes;
     },
     reach: async (consistency, signal) => {
       if (consistency.level === 'strong') await waitFor(probes.sentFromNow(), signal);

@@ -30,6 +30,8 @@ export interface ResidentBlock {
   readonly reader: SegmentReader | undefined;
   /** Whether `ensure` may have something to do. */
   lacks(needs: QueryNeeds): boolean;
+  /** Bytes in the arena that are pinned as long as the block is held. */
+  readonly heldBytes: number;
   /** Brings what a query needs into the arena; nothing to do for a whole block. */
   ensure(needs: QueryNeeds, signal?: AbortSignal): Promise<void>;
   /** False: no row of it matches the filter, by what its manifest says alone. */
@@ -61,6 +63,7 @@ export function createResidentBlock(
     segment: undefined,
     reader: undefined,
     lacks: () => false,
+    heldBytes: size,
     ensure: async () => {},
     mayMatch: () => true,
     lookUp: async () => undefined,

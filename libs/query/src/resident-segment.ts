@@ -155,6 +155,9 @@ export function createResidentSegment(
       return described;
     },
     lacks: (needs) => !coversNeeds(ensured, needs),
+    get heldBytes() {
+      return pins.reduce((sum, pinned) => sum + pinned.block.size, 0);
+    },
     ensure: async (needs, waiting) => {
       const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists);
       if (needs.ids === 'all') loads.push(loadIds);

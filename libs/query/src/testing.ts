@@ -3,6 +3,8 @@ import {
   createRandomId,
   createSeededRandom,
   createSystemClock,
+  type Log,
+  type Metrics,
   noMetrics,
   sha256,
   silentLog,
@@ -21,8 +23,10 @@ import {
   applyIndexEdit,
   createManifestCommitter,
   createNamespaceLog,
+  defaultSettings,
   type Manifest,
   type NamespaceLog,
+  type NamespaceSettings,
   type NamespaceView,
   type SegmentReference,
 } from '@lagoon/namespace';
@@ -58,6 +62,7 @@ export interface TestNamespace {
   /** Makes one segment of all. */
   merge(): Promise<void>;
   end(): Promise<void>;
+  set(settings: Partial<NamespaceSettings>): Promise<void>;
 }
 
 /** The order of the rows of a segment with so many. */
@@ -108,6 +113,8 @@ export function createTestNamespace(
   schema: Schema,
   options: {
     readonly clock?: Clock;
+    readonly name?: string;
+    readonly seed?: number;
     readonly store?: ObjectStore;
     readonly flat?: boolean;
     readonly orderOf?: OrderOf;
@@ -116,12 +123,12 @@ export function createTestNamespace(
   } = {},
 ): TestNamespace {
   const clock = options.clock ?? createSystemClock();
-  const random = createSeededRandom(7);
+  const random = createSeededRandom(options.seed ?? 7);
   const store = options.store ?? createMemoryStore({ clock });
   const deps = { store, clock, random, log: silentLog, metrics: noMetrics };
   const log = createNamespaceLog(deps);
   const committer = createManifestCommitter(deps);
-  const name = 'docs';
+  const { name = 'docs' } = options;
   let view: NamespaceView | undefined;
   let tail: { readonly generation: number; readonly block: Block }[] = [];
   const current = async (): Promise<NamespaceView> => {
@@ -156,6 +163,13 @@ export function createTestNamespace(
       view = result.view;
       tail.push({ generation: view.generation, block: openBlock(part) });
       return view.generation;
+    },
+    set: async (settings) => {
+      const batch = { parts: [], upsertedRowCount: 0, deletedRowCount: 0, idempotency: [] };
+      const result = await log.append(await current(), (before) => {
+        return { kind: 'batch', ...batch, settings: { ...defaultSettings, ...before.live?.settings, ...settings } };
+      });
+      view = result.view;
     },
     index: async () => {
       const before = await current();
@@ -269,12 +283,20 @@ export function createTestEngine(
     readonly budgetBytes?: number;
     readonly store?: ObjectStore;
     readonly diskCache?: DiskCache;
+    readonly log?: Log;
+    readonly metrics?: Metrics;
     readonly makePool?: (arena: Arena) => SearchPool;
   } = {},
 ): TestEngine {
   const clock = options.clock ?? createSystemClock();
   const store = options.store ?? namespace.store;
-  const base = { store, clock, random: createSeededRandom(11), log: silentLog, metrics: noMetrics };
+  const base = {
+    store,
+    clock,
+    random: createSeededRandom(11),
+    log: options.log ?? silentLog,
+    metrics: options.metrics ?? noMetrics,
+  };
   const arena = createArena({
     budgetBytes: options.budgetBytes ?? 64 << 20,
     memoryBytesMax: 64 << 20,

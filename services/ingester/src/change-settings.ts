@@ -11,10 +11,10 @@ export interface SettingsChange {
   readonly recall: number | undefined;
 }
 
-/** Throws `invalid_argument`. */
+/** Throws `invalid_argument`; `unimplemented` for more than one pinned replica, for a namespace is routed to one node. */
 export function readSettingsChange(request: UpdateSettingsRequest): SettingsChange {
   const { readOnly, pinnedReplicaCount, recall } = request;
-  if (pinnedReplicaCount !== undefined && pinnedReplicaCount > 0) throw unimplemented('pinning');
+  if (pinnedReplicaCount !== undefined && pinnedReplicaCount > 1) throw unimplemented('pinning.replicas above 1');
   if (recall !== undefined && !(recall >= 0 && recall <= 1)) {
     throw invalidArgument('recall out of range', { recall, above: 0, max: 1 });
   }

@@ -6,6 +6,8 @@ export interface QueryConfig {
   readonly arenaBytesMax: number;
   /** Bytes of one WebAssembly memory of the arena; a segment or a part of a batch must fit into one. */
   readonly arenaMemoryBytesMax: number;
+  /** Share of the arena that pinned namespaces keep when others need room, in percent. */
+  readonly pinnedPercentMax: number;
   /** Search threads, started at the first query; 0 searches on the thread that accepts requests. */
   readonly workerCount: number;
   /** Requests that wait for a search thread at most, over all namespaces. */
@@ -26,6 +28,7 @@ const mebibyte = 1 << 20;
 export const queryConfigDefaults: QueryConfig = {
   arenaBytesMax: 1024 * mebibyte,
   arenaMemoryBytesMax: 1024 * mebibyte,
+  pinnedPercentMax: 50,
   workerCount: 2,
   queueCountMax: 256,
   textIndexBytesMax: 256 * mebibyte,
@@ -39,6 +42,7 @@ export const queryConfigDefaults: QueryConfig = {
 const bounds: Readonly<Record<keyof QueryConfig, readonly [number, number]>> = {
   arenaBytesMax: [4 * mebibyte, 2 ** 44],
   arenaMemoryBytesMax: [4 * mebibyte, 4_095 * mebibyte],
+  pinnedPercentMax: [0, 90],
   workerCount: [0, 256],
   queueCountMax: [1, 100_000],
   textIndexBytesMax: [mebibyte, 2 ** 36],

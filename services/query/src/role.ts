@@ -72,7 +72,11 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
       cache: createBlockCache({ arena, metrics }),
       pool: createPool(deps, config, arena),
     },
-    { replicaCountMax: config.namespaceCountMax, generationWaitMsMax: config.generationWaitMsMax },
+    {
+      replicaCountMax: config.namespaceCountMax,
+      generationWaitMsMax: config.generationWaitMsMax,
+      pinnedBytesMax: Math.floor((config.arenaBytesMax * config.pinnedPercentMax) / 100),
+    },
   );
   const limiter = createQueryLimiter(clock, config);
   const running = new Set<Promise<unknown>>();

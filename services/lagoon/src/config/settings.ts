@@ -142,6 +142,15 @@ export const settings = {
     default: 2 * gibibyte,
     description: 'Memory for blocks that queries read, taken as they are needed. Past it, the least recently used go.',
   }),
+  'pinned-cache-percent': integer({
+    group: 'resources',
+    placeholder: 'percent',
+    min: 0,
+    max: 90,
+    default: 50,
+    description:
+      'Share of cache-bytes that pinned namespaces keep when others need room. Pins beyond it are as if there were none.',
+  }),
   rerankers: list({
     group: 'operation',
     placeholder: 'list',

@@ -128,7 +128,11 @@ async function createQuery(deps: RoleDeps, { settings }: ServerConfig): Promise<
     folder === undefined ? undefined : await openDiskCache(deps, { folder, bytesMax: settings['disk-cache-bytes'] });
   const role = createQueryRole(
     { ...deps, ...(diskCache === undefined ? {} : { diskCache }) },
-    { arenaBytesMax: settings['cache-bytes'], workerCount: settings['worker-count'] },
+    {
+      arenaBytesMax: settings['cache-bytes'],
+      pinnedPercentMax: settings['pinned-cache-percent'],
+      workerCount: settings['worker-count'],
+    },
   );
   return {
     services: { query: role.service },
