@@ -10,9 +10,15 @@ export interface NamespacePins {
   kept(newestFirst: readonly Replica[]): ReadonlySet<Replica>;
   /**
    * Whether all of the namespace is to be loaded now: it is pinned, its segments, or what they are indexed as, are others than those
-   * that were asked about last, and there is room in the share. `replica` is undefined where it is not in memory.
+   * that were asked about last, and there is room in the share. `replica` is undefined where it is not in memory. `newestFirst` is
+   * asked only where something changed: this is called for every query.
    */
-  isDue(name: string, live: LiveNamespace | undefined, replica: Replica | undefined, all: readonly Replica[]): boolean;
+  isDue(
+    name: string,
+    live: LiveNamespace | undefined,
+    replica: Replica | undefined,
+    newestFirst: () => readonly Replica[],
+  ): boolean;
   /** After all of it was tried to be loaded: sets the metrics; what failed is due again. */
   loaded(replica: Replica | undefined, isLoaded: boolean, newestFirst: readonly Replica[]): void;
 }
@@ -49,16 +55,16 @@ export function createNamespacePins(
 
   return {
     kept: (newestFirst) => choose(newestFirst, share).kept,
-    isDue: (namespace, live, replica, all) => {
+    isDue: (namespace, live, replica, newestFirst) => {
       if (live === undefined || !isPinned(live)) {
-        if (replica !== undefined && asked.delete(replica)) report(all);
+        if (replica !== undefined && asked.delete(replica)) report(newestFirst());
         return false;
       }
       const before = replica && asked.get(replica);
       if (before?.manifest === live.manifest && before.schema === live.schema) return false;
       if (replica !== undefined) remember(replica, live);
       const { kept, takenBytes } = choose(
-        all.filter((other) => other !== replica),
+        newestFirst().filter((other) => other !== replica),
         share,
       );
       const size = sizeOf(live);

@@ -264,8 +264,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
 
   /** A pinned namespace is loaded whole beside the queries. */
   const keepPinned = (name: string, live: LiveNamespace | undefined): void => {
-    const { newestFirst } = replicas;
-    if (!pins.isDue(name, live, replicas.peek(name), newestFirst)) return;
+    if (!pins.isDue(name, live, replicas.peek(name), () => replicas.newestFirst)) return;
     inBackground(name, async (signal) => {
       let isLoaded = false;
       try {
