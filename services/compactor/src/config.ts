@@ -31,6 +31,8 @@ export interface CompactorConfig {
   /** A segment of which so many in a hundred rows, and so many bytes, are dead is rewritten. */
   readonly mergeDeadPercent: number;
   readonly mergeDeadBytesMin: number;
+  /** Where no job has committed for so long, segments that fill no tier are merged, too; 0: never. */
+  readonly mergeQuietMs: number;
   readonly mergeConcurrencyMax: number;
   /** Rows of a merge in memory at one time; they take some five times as much while they are put in order. */
   readonly mergeWindowBytes: number;
@@ -78,6 +80,7 @@ export const defaultCompactorConfig: CompactorConfig = {
   mergeRowsMax: 1_000_000,
   mergeDeadPercent: 33,
   mergeDeadBytesMin: 1 << 20,
+  mergeQuietMs: 20_000,
   mergeConcurrencyMax: 1,
   mergeWindowBytes: 8 << 20,
   scratchBytesMax: 8 * 2 ** 30,
@@ -108,6 +111,7 @@ const mayBeZero: readonly string[] = [
   'absorbBytesMax',
   'leaseBytesMin',
   'mergeDeadBytesMin',
+  'mergeQuietMs',
 ];
 
 /** Defaults filled in and bounds checked. */

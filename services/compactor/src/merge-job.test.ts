@@ -59,6 +59,27 @@ describe('merge job', () => {
     );
   });
 
+  test('merges what fills no tier when no job has committed for a while, and nothing waits to be indexed', async () => {
+    const world = createTestWorld();
+    const compactor = world.compactor({ config: { ...noMerges, mergeQuietMs: 20_000 } });
+    const advance = async (durationMs: number) => {
+      world.clock.advance(durationMs);
+      await compactor.settled();
+      return (await segmentsOf(world)).length;
+    };
+    for (const id of [1, 2, 3]) {
+      await world.write([[id, 'one']]);
+      await compact(compactor);
+      expect(await advance(19_999)).toBe(id);
+    }
+    await world.write([[4, 'four']]);
+    expect(await advance(1)).toBe(3);
+    await compact(compactor);
+    expect(await advance(19_999)).toBe(4);
+    expect(await advance(1)).toBe(1);
+    expect((await world.content()).size).toBe(4);
+  });
+
   test('rewrites a segment by itself when too much of it is dead', async () => {
     const world = createTestWorld();
     await world.write(Array.from({ length: 10 }, (_, id) => [id, `row ${id}`] as const));

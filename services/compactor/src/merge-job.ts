@@ -15,7 +15,7 @@ import { handOver } from './hand-over.ts';
 import type { IndexJobDeps } from './index-job.ts';
 import { createJobObjects, type JobObjects, removeUnnamed } from './job-objects.ts';
 import { type MergedSegment, mergeIntoSegment } from './merge-into-segment.ts';
-import { chooseMerge, weightOf } from './merge-policy.ts';
+import { chooseMerge, chooseQuietMerge, weightOf } from './merge-policy.ts';
 import type { NamespaceTurns } from './namespace-turns.ts';
 
 export interface MergeJobDeps extends IndexJobDeps {
@@ -23,7 +23,7 @@ export interface MergeJobDeps extends IndexJobDeps {
 }
 
 export type MergeJobResult =
-  /** Nothing lives under the name, or no tier is full. */
+  /** Nothing lives under the name, or no tier is full; and it is not quiet, or has no segments that are merged for that. */
   | { readonly kind: 'nothing' }
   | {
       readonly kind: 'committed';
@@ -53,14 +53,13 @@ export async function runMergeJob(
   deps: MergeJobDeps,
   config: CompactorConfig,
   name: string,
+  isQuiet: boolean,
   signal: AbortSignal,
 ): Promise<MergeJobResult> {
   const { view } = await deps.namespaceLog.open(name, signal);
   const { live } = view;
   if (live === undefined) return { kind: 'nothing' };
-  const segments = chooseMerge(live.manifest.segments.map(weightOf), config).map(
-    (index) => live.manifest.segments[index] as SegmentReference,
-  );
+  const segments = segmentsToMerge(live, isQuiet, config);
   if (segments.length === 0) return { kind: 'nothing' };
   const job: ManifestJob = { job: createRandomId(deps.random), startedAtMs: deps.namespaceLog.storeTimeMs() };
   const objects = createJobObjects(deps.store, live, job.job);
@@ -76,6 +75,14 @@ export async function runMergeJob(
     await removeUnnamed(deps, objects, named.maybe);
     throw error;
   }
+}
+
+/** Where there is a tail, its index job will look at the segments again. */
+function segmentsToMerge({ manifest, tail }: LiveNamespace, isQuiet: boolean, config: CompactorConfig) {
+  const weights = manifest.segments.map(weightOf);
+  const due = chooseMerge(weights, config);
+  const chosen = due.length === 0 && isQuiet && tail.length === 0 ? chooseQuietMerge(weights, config) : due;
+  return chosen.map((index) => manifest.segments[index] as SegmentReference);
 }
 
 interface FinishedMerge {

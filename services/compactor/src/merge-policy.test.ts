@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { chooseMerge, type MergePolicy, type SegmentWeight } from './merge-policy.ts';
+import { chooseMerge, chooseQuietMerge, type MergePolicy, type SegmentWeight } from './merge-policy.ts';
 
 const mebibyte = 2 ** 20;
 const policy: MergePolicy = {
@@ -73,6 +73,50 @@ describe('merge policy', () => {
       policy,
     );
     expect(segments.length).toBeLessThan(16);
+  });
+
+  test('where it is quiet after every load, a row is rewritten once more per threefold size at most, and no three of one size are left', () => {
+    const size = fc.integer({ min: 64 << 10, max: 64 * mebibyte });
+    fc.assert(
+      fc.property(fc.array(size, { minLength: 1, maxLength: 60 }), (sizes) => {
+        let segments: SegmentWeight[] = [];
+        let written = 0;
+        for (const bytes of sizes) {
+          segments = [...segments, weight(bytes)];
+          const chosen = chooseQuietMerge(segments, policy);
+          if (chosen.length === 0) continue;
+          const merged = chosen.map((index) => (segments[index] as SegmentWeight).bytes);
+          const sum = merged.reduce((total, one) => total + one, 0);
+          expect(sum).toBeLessThanOrEqual(policy.mergeBytesMax);
+          expect(sum).toBeGreaterThanOrEqual(3 * Math.max(...merged));
+          written += sum;
+          segments = [...segments.filter((_, index) => !chosen.includes(index)), weight(sum)];
+          expect(chooseQuietMerge(segments, policy)).toEqual([]);
+        }
+        const data = sizes.reduce((total, one) => total + one, 0);
+        expect(written).toBeLessThanOrEqual(
+          data * Math.ceil(Math.log(policy.mergeBytesMax / (64 << 10)) / Math.log(3)),
+        );
+      }),
+    );
+    expect(
+      chooseQuietMerge(
+        [20, 35, 36, 34, 30].map((one) => weight(one * mebibyte)),
+        policy,
+      ),
+    ).toEqual([0, 1, 2, 3, 4]);
+    expect(
+      chooseQuietMerge(
+        [154, 35, 36, 3, 3, 3].map((one) => weight(one * mebibyte)),
+        policy,
+      ),
+    ).toEqual([3, 4, 5]);
+    expect(
+      chooseQuietMerge(
+        [300, 300, 300, 200, 200, 200].map((one) => weight(one * mebibyte)),
+        policy,
+      ),
+    ).toEqual([]);
   });
 
   test('what is at the top stays while little of it is dead, and is rewritten alone when much is', () => {

@@ -10,6 +10,7 @@ import type { CompactorConfig } from './config.ts';
  * - In the highest tier below, a merge takes as many as fill one segment, so its result is at the top.
  * - All sizes below a bound are one tier: there a manifest costs more than its rows.
  * - A segment with too many dead rows is rewritten by itself.
+ * - A quiet namespace is left with fewer: see `chooseQuietMerge`.
  */
 export type MergePolicy = Pick<
   CompactorConfig,
@@ -40,6 +41,32 @@ export function chooseMerge(segments: readonly SegmentWeight[], policy: MergePol
   }
   const wasteful = segments.findIndex((segment) => isWasteful(segment, policy));
   return wasteful < 0 ? [] : [wasteful];
+}
+
+/** Nobody writes: a result is so many times as large as the largest of its sources, at least. */
+const quietGrowthMin = 3;
+
+/**
+ * For a namespace of which no tier is full and nothing was written for a while: the most segments below the top, from the smallest on, that make one which is
+ * so much larger than each of them. So a row is rewritten for it a few times at most, as its segment grows threefold each time.
+ */
+export function chooseQuietMerge(segments: readonly SegmentWeight[], policy: MergePolicy): readonly number[] {
+  const below = segments
+    .map((segment, index) => ({ index, share: shareOf(segment, policy) }))
+    .filter(({ share }) => tierOf(share, policy) > 0)
+    .sort((a, b) => a.share - b.share || a.index - b.index)
+    .slice(0, sourceCountMax);
+  let chosenCount = 0;
+  let total = 0;
+  for (const [position, { share }] of below.entries()) {
+    total += share;
+    if (total > 1) break;
+    if (total >= quietGrowthMin * share) chosenCount = position + 1;
+  }
+  return below
+    .slice(0, chosenCount)
+    .map(({ index }) => index)
+    .sort((a, b) => a - b);
 }
 
 /**

@@ -1,15 +1,17 @@
 import type { SegmentReference } from '@lagoon/namespace';
-import { chooseMerge, type MergePolicy, weightOf } from './merge-policy.ts';
+import type { CompactorConfig } from './config.ts';
+import { chooseMerge, chooseQuietMerge, type MergePolicy, weightOf } from './merge-policy.ts';
 
 /**
  * Namespaces of which a manifest was seen that calls for a merge. Nobody looks for them: an index or a merge job that commits tells what it
  * left behind. So an idle namespace costs nothing, and what a process forgets by ending is found when the namespace is written again.
+ * What is worth while only where nothing is written any more waits until no job has committed for a while.
  */
 export interface MergeQueue {
   /** The segments of a manifest that was just committed. */
   consider(namespace: string, segments: readonly SegmentReference[], nowMs: number): void;
   /** Takes the one that waits for longest; it is running until `finish` or `postpone`. */
-  take(nowMs: number): string | undefined;
+  take(nowMs: number): { readonly namespace: string; readonly isQuiet: boolean } | undefined;
   /** Undefined: nothing waits. */
   nextDueMs(): number | undefined;
   finish(namespace: string): void;
@@ -23,9 +25,13 @@ interface Waiting {
   notBeforeMs: number;
   failureCount: number;
   running: boolean;
+  /** Waits for the namespace to be quiet. */
+  readonly isQuiet: boolean;
 }
 
-export function createMergeQueue(policy: MergePolicy, countMax: number): MergeQueue {
+type QueuePolicy = MergePolicy & Pick<CompactorConfig, 'mergeQuietMs'>;
+
+export function createMergeQueue(policy: QueuePolicy, countMax: number): MergeQueue {
   const states = new Map<string, Waiting>();
   const next = (): readonly [string, Waiting] | undefined => {
     let found: readonly [string, Waiting] | undefined;
@@ -36,15 +42,21 @@ export function createMergeQueue(policy: MergePolicy, countMax: number): MergeQu
   };
   return {
     consider: (namespace, segments, nowMs) => {
-      if (states.has(namespace) || states.size >= countMax) return;
-      if (chooseMerge(segments.map(weightOf), policy).length === 0) return;
-      states.set(namespace, { notBeforeMs: nowMs, failureCount: 0, running: false });
+      const present = states.get(namespace);
+      if (present !== undefined && (!present.isQuiet || present.running)) return;
+      states.delete(namespace);
+      if (states.size >= countMax) return;
+      const weights = segments.map(weightOf);
+      const isQuiet = chooseMerge(weights, policy).length === 0;
+      if (isQuiet && (policy.mergeQuietMs === 0 || chooseQuietMerge(weights, policy).length === 0)) return;
+      const notBeforeMs = isQuiet ? nowMs + policy.mergeQuietMs : nowMs;
+      states.set(namespace, { notBeforeMs, failureCount: 0, running: false, isQuiet });
     },
     take: (nowMs) => {
       const found = next();
       if (found === undefined || found[1].notBeforeMs > nowMs) return undefined;
       found[1].running = true;
-      return found[0];
+      return { namespace: found[0], isQuiet: found[1].isQuiet };
     },
     nextDueMs: () => next()?.[1].notBeforeMs,
     finish: (namespace) => void states.delete(namespace),

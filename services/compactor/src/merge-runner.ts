@@ -37,10 +37,10 @@ export function createMergeRunner(deps: MergeRunnerDeps, config: CompactorConfig
   const pump = (): void => {
     if (!isStarted || abandon.signal.aborted) return;
     while (runningCount < config.mergeConcurrencyMax) {
-      const namespace = queue.take(nowMs());
-      if (namespace === undefined) break;
+      const due = queue.take(nowMs());
+      if (due === undefined) break;
       runningCount++;
-      const work = mergeOne(namespace).finally(() => {
+      const work = mergeOne(due.namespace, due.isQuiet).finally(() => {
         runningCount--;
         pump();
       });
@@ -59,11 +59,11 @@ export function createMergeRunner(deps: MergeRunnerDeps, config: CompactorConfig
     pump();
   };
 
-  const mergeOne = async (namespace: string): Promise<void> => {
+  const mergeOne = async (namespace: string, isQuiet: boolean): Promise<void> => {
     const startMs = nowMs();
     const span = (deps.tracer ?? noTracer).startSpan('compactor.merge', { namespace });
     try {
-      const result = await runMergeJob(deps, config, namespace, abandon.signal);
+      const result = await runMergeJob(deps, config, namespace, isQuiet, abandon.signal);
       const outcome = result.kind === 'dropped' ? result.outcome : result.kind;
       span.setAttribute('outcome', outcome);
       metrics.merges.add(1, { outcome });
