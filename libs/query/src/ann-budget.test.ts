@@ -29,6 +29,11 @@ test('a budget is the one that was learned, or lies between the two next ks, for
   expect(between.candidates).toBeLessThanOrEqual(200);
 });
 
+test('one row needs no larger a budget than ten do, whatever was learned for it', () => {
+  const budgets = { ...clusters.budgets, leaves: Uint32Array.of(9, 9, 6, 8, 10, 100) };
+  expect(budgetFor({ ...clusters, budgets }, 2, 0.9)).toMatchObject({ leaves: 6 });
+});
+
 test('beyond what was learned every leaf is visited, and there are no fewer candidates than rows asked for', () => {
   expect(budgetFor(clusters, 10, 0.99)).toEqual({ leaves: 100, candidates: 40 });
   expect(budgetFor(clusters, 500, 0.9)).toEqual({ leaves: 100, candidates: 1_000 });

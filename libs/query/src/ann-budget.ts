@@ -8,7 +8,8 @@ export interface LeafBudget {
 
 /**
  * The budget that was learned for the recall or the next above it; between two learned ks it grows with the logarithm of k, which is
- * more than a power of k would be. Beyond what was learned: all leaves, and candidates in proportion to k.
+ * more than a power of k would be. Nearer rows are found by no more than farther ones need: where it was learned otherwise, for few rows say
+ * little about the recall of one, the larger k's budget counts. Beyond what was learned: all leaves, and candidates in proportion to k.
  */
 export function budgetFor({ budgets, leafEnds }: Clusters, k: number, recall: number): LeafBudget {
   const { ks, recalls, leaves, candidates } = budgets;
@@ -24,8 +25,8 @@ export function budgetFor({ budgets, leafEnds }: Clusters, k: number, recall: nu
     const high = at(values, above);
     const [kBelow, kAbove] = [ks[above - 1], ks[above] as number];
     if (kBelow === undefined || kAbove === k) return high;
-    const low = at(values, above - 1);
-    return Math.ceil(low + ((Math.max(low, high) - low) * Math.log(k / kBelow)) / Math.log(kAbove / kBelow));
+    const low = Math.min(at(values, above - 1), high);
+    return Math.ceil(low + ((high - low) * Math.log(k / kBelow)) / Math.log(kAbove / kBelow));
   };
   return {
     leaves: learned < 0 ? leafEnds.length : Math.min(between(leaves), leafEnds.length),

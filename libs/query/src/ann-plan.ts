@@ -72,14 +72,23 @@ export function planAnn(
 function sumBudgets(rows: readonly IndexedRows[], limit: number, recall: number): AnnBudget {
   const leafCounts: number[] = [];
   let candidateCount = 0;
-  for (const { clusters } of rows) {
-    const { leaves, candidates } = budgetFor(clusters, limit, recall);
+  const matchCount = sum(rows, (one) => one.matchCount);
+  for (const { clusters, matchCount: own } of rows) {
+    const { leaves, candidates } = budgetFor(clusters, shareOfAnswer(limit, own / matchCount), recall);
     leafCounts.push(leaves);
     candidateCount += candidates;
   }
   const leafCount = leafCounts.reduce((total, count) => total + count, 0);
   const wanted = Math.max(candidateCount, 2 * limit);
   return { leafCount, leafCounts, candidateCount: Math.min(wanted, candidateCountMax) };
+}
+
+/**
+ * The k whose budget a segment with this share of the matches needs: how far down in its own order an answered row of it stands on average, one that is there and its part
+ * of the others. Recall falls with k ever more slowly, so the recall at the average k is no more than the average of the recalls.
+ */
+function shareOfAnswer(limit: number, share: number): number {
+  return 1 + (limit - 1) * share;
 }
 
 function exactBytes({ matchCount, rowBytes }: IndexedRows): number {

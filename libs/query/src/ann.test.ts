@@ -190,6 +190,43 @@ describe('search by lists', () => {
     60_000,
   );
 
+  const layouts: readonly { name: string; sizes: readonly number[]; isSorted: boolean }[] = [
+    { name: 'ten segments of one size', sizes: Array.from({ length: 10 }, () => 600), isSorted: false },
+    { name: 'ten segments, each of clusters of its own', sizes: Array.from({ length: 10 }, () => 600), isSorted: true },
+    { name: 'one large and six small ones', sizes: [4_000, 1_000, 300, 250, 200, 150, 100], isSorted: false },
+  ];
+  test.each(layouts)(
+    'keeps its recall where an answer is spread: $name',
+    async ({ sizes, isSorted }) => {
+      const many = rowsOf(3, 6_000);
+      if (isSorted) many.sort((a, b) => a.center - b.center);
+      const asked = many.filter((_, i) => i % 120 === 0).map(({ v }) => Float32Array.from(v, (x) => x * 1.01));
+      const namespace = createTestNamespace(schemaOf('cosine_distance', 'pq4', ['v']), {
+        cluster: { ...cluster, rowCountMin: 100 },
+      });
+      let end = 0;
+      for (const size of sizes) {
+        const part = many.slice(end, end + size).map((row, i) => documentOf(row, end + i, ['v']));
+        await namespace.write(part);
+        await namespace.index();
+        end += size;
+      }
+      const { engine } = createTestEngine(namespace, { budgetBytes: 128 << 20 });
+      await engine.metadata('docs');
+      const all = await measure(engine, 'v', asked, () => undefined);
+      expect(all.recall).toBeGreaterThanOrEqual(0.95);
+      expect(all.scoredRows).toBeLessThan(many.length / 2);
+      for (const limit of [1, 100]) {
+        expect((await measure(engine, 'v', asked.slice(0, 20), () => undefined, limit)).recall).toBeGreaterThanOrEqual(
+          0.95,
+        );
+      }
+      const some = await measure(engine, 'v', asked, () => below('random', 1_000));
+      expect(some.recall).toBeGreaterThanOrEqual(0.95);
+    },
+    60_000,
+  );
+
   test('a second vector column has lists of its own, and many rows are found as well as few', async () => {
     const engine = await open('cosine_distance', 'pq4', rows, ['v', 'second']);
     const reversed = queries.map((query) => query.toReversed());
