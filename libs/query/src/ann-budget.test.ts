@@ -18,9 +18,11 @@ const clusters: Clusters = {
   centroidsOffset: 0,
 };
 
-test('a budget is the one that was learned, or lies between the two next ks, for no lower recall than was asked for', () => {
+test('a budget is the one that was learned, or lies between the two next ks and the two next recalls', () => {
   expect(budgetFor(clusters, 10, 0.9)).toEqual({ leaves: 6, candidates: 20 });
-  expect(budgetFor(clusters, 10, 0.91)).toEqual({ leaves: 8, candidates: 40 });
+  expect(budgetFor(clusters, 10, 0.95)).toEqual({ leaves: 8, candidates: 40 });
+  expect(budgetFor(clusters, 10, 0.91)).toEqual({ leaves: 7, candidates: 24 });
+  expect(budgetFor(clusters, 10, 0.5)).toEqual({ leaves: 6, candidates: 20 });
   expect(budgetFor(clusters, 1, 0.95)).toEqual({ leaves: 4, candidates: 5 });
   const between = budgetFor(clusters, 30, 0.9);
   expect(between.leaves).toBeGreaterThanOrEqual(6);

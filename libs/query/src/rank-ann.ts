@@ -217,15 +217,22 @@ function rerank(
   top: TopRowsHeap,
 ): void {
   if (positions.length === 0) return;
-  const rows = Uint32Array.from(positions, lists.rowOf);
+  const count = positions.length;
+  const rows = new Uint32Array(count);
+  const offsets = new Uint32Array(count);
+  const norms = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    const row = lists.rowOf(positions[i] as number);
+    rows[i] = row;
+    offsets[i] = valuesOffset + row * rowBytes;
+    norms[i] = inverseNorms[row] as number;
+  }
   const distances = scorer.distancesOf({
     ...metricOf(target),
     element: target.type.element,
     memoryIndex,
-    offsets: rows.map((row) => valuesOffset + row * rowBytes),
-    ...(target.metric === 'cosine_distance'
-      ? { inverseNorms: Float32Array.from(rows, (row) => inverseNorms[row] as number) }
-      : {}),
+    offsets,
+    ...(target.metric === 'cosine_distance' ? { inverseNorms: norms } : {}),
   });
   for (let i = 0; i < rows.length; i++) top.offer(distances[i] as number, position, rows[i] as number);
 }

@@ -309,24 +309,29 @@ export function distancesOf(
   queryInverseNorm: f32,
   out: usize,
 ): void {
-  touchRows(rowOffsets, rowCount, <usize>dims << elementShift(element));
-  for (let i: usize = 0; i < <usize>rowCount << 2; i += 4) {
-    const row = <usize>load<u32>(rowOffsets + i);
-    store<f32>(out + i, anyDistanceOf(metric, element, dims, row, query, inverseNorms + i, queryInverseNorm));
+  const size = <usize>dims << elementShift(element);
+  const end = <usize>rowCount << 2;
+  const step = max<usize>(1, touchedBytesMax / size) << 2;
+  for (let from: usize = 0; from < end; from += step) {
+    const to = min(from + step, end);
+    touchRows(rowOffsets + from, to - from, size);
+    for (let i = from; i < to; i += 4) {
+      const row = <usize>load<u32>(rowOffsets + i);
+      store<f32>(out + i, anyDistanceOf(metric, element, dims, row, query, inverseNorms + i, queryInverseNorm));
+    }
   }
 }
 
-/** Bytes of rows that are touched; more would push each other out of the cache again. */
+/** Bytes of rows that are touched at one time; more would push each other out of the cache again. */
 const touchedBytesMax: usize = 16384;
 const lineBytes: usize = 64;
 /** Somewhere for what was read to go, so that no optimizer leaves the reading out. */
 let touched: u32 = 0;
 
-/** Reads a byte of every cache line of the first rows: scattered rows are waited for together, not one by one. */
-function touchRows(rowOffsets: usize, rowCount: u32, size: usize): void {
-  const most = min<usize>(<usize>rowCount, touchedBytesMax / size);
+/** Reads a byte of every cache line of rows: scattered rows are waited for together, not one by one. */
+function touchRows(rowOffsets: usize, offsetBytes: usize, size: usize): void {
   let seen: u32 = 0;
-  for (let i: usize = 0; i < most << 2; i += 4) {
+  for (let i: usize = 0; i < offsetBytes; i += 4) {
     const row = <usize>load<u32>(rowOffsets + i);
     for (let at: usize = 0; at < size; at += lineBytes) seen |= load<u8>(row + at);
   }

@@ -44,7 +44,14 @@ export function assertRowDistances(rows: RowDistances, memory: WebAssembly.Memor
   assertQuery(dims, query);
   assertElement(element, query);
   const size = dims * elementBytes(element);
-  for (const offset of offsets) assertRange(offset, size, memory, 'rows');
+  let first = Number.POSITIVE_INFINITY;
+  let last = 0;
+  for (let i = 0; i < offsets.length; i++) {
+    const offset = offsets[i] as number;
+    if (offset < first) first = offset;
+    if (offset > last) last = offset;
+  }
+  if (offsets.length > 0) assertRange(first, last - first + size, memory, 'rows');
   assert(metric !== 'cosine_distance' || inverseNorms?.length === offsets.length, 'each row has its inverse norm');
 }
 
