@@ -201,7 +201,7 @@ describe('search by lists', () => {
       const many = rowsOf(3, 6_000);
       if (isSorted) many.sort((a, b) => a.center - b.center);
       const asked = many.filter((_, i) => i % 120 === 0).map(({ v }) => Float32Array.from(v, (x) => x * 1.01));
-      const namespace = createTestNamespace(schemaOf('cosine_distance', 'pq4', ['v']), {
+      const namespace = createTestNamespace(schemaOf('cosine_distance', 'pq4', ['v'], 'f32'), {
         cluster: { ...cluster, rowCountMin: 100 },
       });
       let end = 0;
