@@ -77,7 +77,7 @@ describe('schema', () => {
     ['x: vector dimensions out of range', '[0]f16', 400],
     ['x.type: vector dimensions out of range', { type: '[10753]i8' }, 400],
     ['[4]f64', '[4]f64', 400],
-    ['k3', { type: 'string', full_text_search: { k3: 2 } }, 501],
+    ['k3', { type: 'string', full_text_search: { k3: -2 } }, 400],
     ['embed', { type: 'string', embed: { model: 'm' } }, 400],
     ['late_interaction', { type: '[4]f32', ann: { late_interaction: true } }, 400],
     ['[][4]f32', '[][4]f32', 400],
@@ -110,8 +110,9 @@ describe('schema', () => {
     schema.sparse = { type: '{}f16', sparse_knn: true };
     schema.fuzzy = { type: '[]string', fuzzy: true };
     const flags = { stemming: true, remove_stopwords: true, case_sensitive: true, ascii_folding: true };
-    const numbers = { max_token_length: 20, k1: 1, b: 0.5, k3: 8 };
+    const numbers = { max_token_length: 20, k1: 1, b: 0.5, k3: 2 };
     schema.all = { type: 'string', full_text_search: { language: 'german', ...flags, ...numbers } };
+    schema.greek = { type: 'string', full_text_search: { language: 'greek', stemming: true } };
     const body = { create_namespace: true, schema };
     await expectAnswer('POST', '/v2/namespaces/types', body, 200, 'manifest_generation');
     const told = await send(target.url, 'GET', '/v1/namespaces/types/schema');
@@ -123,7 +124,8 @@ describe('schema', () => {
       pattern: { filterable: false, glob: true, regex: true, fuzzy: true },
       fuzzy: { type: '[]string', filterable: true, fuzzy: true },
       word_v0: { full_text_search: { tokenizer: 'word_v0', language: 'english', stemming: false } },
-      all: { full_text_search: { language: 'german', ...flags, max_token_length: 20, k1: 1, b: 0.5 } },
+      all: { full_text_search: { language: 'german', ...flags, ...numbers } },
+      greek: { full_text_search: { k3: 8 } },
     });
     expect(Object.keys(told.json as object)).toEqual(expect.arrayContaining(Object.keys(schema)));
   });

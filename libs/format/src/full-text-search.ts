@@ -1,16 +1,12 @@
-import { invalidArgument, unimplemented } from '@lagoon/base';
+import { invalidArgument } from '@lagoon/base';
 import { formatAttributeType } from './attribute-type.ts';
 import { type AttributeType, type FullTextSearch, languages, tokenizers } from './schema.ts';
 
-/** What `libs/text` has no data for; refused when it is declared, so that no query meets it. */
-const languagesWithoutStemming: readonly string[] = ['greek'];
-const languagesWithoutStopwords: readonly string[] = ['tamil'];
-
 const maxTokenLengthMax = 254;
 
-/** Throws `invalid_argument`, or `unimplemented`, unless the attribute can have this text index. */
+/** Throws `invalid_argument` unless the attribute can have this text index. */
 export function checkFullTextSearch(attribute: string, type: AttributeType, settings: FullTextSearch): void {
-  const { tokenizer, language, maxTokenLength, k1, b } = settings;
+  const { tokenizer, language, maxTokenLength, k1, b, k3 } = settings;
   if (type.kind === 'vector' || type.scalar !== 'string') {
     throw invalidArgument('only string attributes have full-text search', {
       attribute,
@@ -23,10 +19,6 @@ export function checkFullTextSearch(attribute: string, type: AttributeType, sett
   if (!(languages as readonly string[]).includes(language)) {
     throw invalidArgument('unknown language', { attribute, language });
   }
-  if (settings.stemming && languagesWithoutStemming.includes(language)) throw unimplemented(`stemming of ${language}`);
-  if (settings.removeStopwords && languagesWithoutStopwords.includes(language)) {
-    throw unimplemented(`removing stopwords of ${language}`);
-  }
   if (tokenizer === 'pre_tokenized_array' && type.kind !== 'array') {
     throw invalidArgument('pre_tokenized_array needs a []string attribute', { attribute });
   }
@@ -35,6 +27,7 @@ export function checkFullTextSearch(attribute: string, type: AttributeType, sett
   }
   if (!(k1 >= 0 && k1 < Infinity)) throw invalidArgument('k1 is out of range', { attribute, k1 });
   if (!(b >= 0 && b <= 1)) throw invalidArgument('b is out of range', { attribute, b });
+  if (!(k3 >= 0 && k3 < Infinity)) throw invalidArgument('k3 is out of range', { attribute, k3 });
 }
 
 export function equalFullTextSearch(a: FullTextSearch | undefined, b: FullTextSearch | undefined): boolean {
@@ -49,6 +42,7 @@ export function equalFullTextSearch(a: FullTextSearch | undefined, b: FullTextSe
     a.asciiFolding === b.asciiFolding &&
     a.maxTokenLength === b.maxTokenLength &&
     a.k1 === b.k1 &&
-    a.b === b.b
+    a.b === b.b &&
+    a.k3 === b.k3
   );
 }

@@ -63,6 +63,7 @@ export const fullTextSearchDefaults: FullTextSearch = {
   maxTokenLength: 39,
   k1: 1.2,
   b: 0.75,
+  k3: 8,
 };
 
 export interface FullTextSearch {
@@ -75,6 +76,8 @@ export interface FullTextSearch {
   readonly maxTokenLength: number;
   readonly k1: number;
   readonly b: number;
+  /** A term that is q times in a query counts (k3 + 1) · q / (k3 + q) times. */
+  readonly k3: number;
 }
 
 /** Settings of string and []string attributes that admit operators on their texts. */

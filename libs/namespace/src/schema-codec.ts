@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { corrupt } from '@lagoon/base';
 import {
   type AttributeSchema,
@@ -7,6 +7,7 @@ import {
   distanceMetrics,
   type FullTextSearch,
   formatAttributeType,
+  fullTextSearchDefaults,
   type IdKind,
   type ListCodec,
   limits,
@@ -18,6 +19,7 @@ import {
 import {
   type StoredAttribute,
   StoredAttributeSchema,
+  type StoredFullTextSearch,
   StoredFullTextSearchSchema,
   type StoredSchema,
   StoredSchemaSchema,
@@ -55,7 +57,7 @@ function attributeToStored(name: string, attribute: AttributeSchema): StoredAttr
     annCodec: attribute.ann?.codec ?? '',
     ...(attribute.fullTextSearch === undefined
       ? {}
-      : { fullTextSearch: create(StoredFullTextSearchSchema, attribute.fullTextSearch) }),
+      : { fullTextSearch: create(StoredFullTextSearchSchema, fullTextToStored(attribute.fullTextSearch)) }),
   });
 }
 
@@ -83,9 +85,14 @@ function codecFromStored({ name, annCodec }: StoredAttribute): { readonly codec?
   return { codec };
 }
 
-function fullTextFromStored(stored: FullTextSearch): FullTextSearch {
+function fullTextToStored({ k3, ...settings }: FullTextSearch): MessageInitShape<typeof StoredFullTextSearchSchema> {
+  return k3 === fullTextSearchDefaults.k3 ? settings : { ...settings, k3 };
+}
+
+function fullTextFromStored(stored: StoredFullTextSearch): FullTextSearch {
   const { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b } = stored;
-  return { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b };
+  const { k3 = fullTextSearchDefaults.k3 } = stored;
+  return { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b, k3 };
 }
 
 /** The dialect's spelling: `string`, `[]int`, `[100]f32`. */

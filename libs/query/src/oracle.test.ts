@@ -41,6 +41,7 @@ const fullTextSearch: FullTextSearch = {
   asciiFolding: false,
   maxTokenLength: 39,
   k1: 1.2,
+  k3: 8,
   b: 0.75,
 };
 
@@ -66,7 +67,7 @@ function schemaOf(idKind: IdKind, distanceMetric: DistanceMetric): Schema {
         {
           type: { kind: 'scalar', scalar: 'string' },
           filterable: true,
-          fullTextSearch: { ...fullTextSearch, k1: 2, b: 0.3 },
+          fullTextSearch: { ...fullTextSearch, k1: 2, b: 0.3, k3: 0.5 },
         },
       ],
       ['sparse', { type: { kind: 'array', scalar: 'entry' }, filterable: false, sparseKnn: true }],

@@ -94,7 +94,7 @@ function bm25Scorer(
   const weighted = terms.map(({ matches, count }) => {
     const frequency = [...texts.values()].filter((text) => text.some(matches)).length;
     const idf = Math.log(1 + (texts.size - frequency + 0.5) / (frequency + 0.5));
-    return { matches, weight: idf * (settings.k1 + 1) * ((9 * count) / (8 + count)) };
+    return { matches, weight: idf * (settings.k1 + 1) * (((settings.k3 + 1) * count) / (settings.k3 + count)) };
   });
   return ({ id }) => {
     const text = texts.get(id) ?? [];

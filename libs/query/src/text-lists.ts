@@ -1,7 +1,7 @@
 import { getBit } from '@lagoon/format';
 import {
+  type Bm25NormParameters,
   type Bm25Norms,
-  type Bm25Parameters,
   createBm25List,
   createBm25Norms,
   cutPostings,
@@ -33,7 +33,7 @@ export interface NamedTextIndex {
 
 /** What a thread keeps of texts between queries, by bytes. */
 export interface TextLists {
-  norms(averageLength: number, parameters: Bm25Parameters): Bm25Norms;
+  norms(averageLength: number, parameters: Bm25NormParameters): Bm25Norms;
   /** The rows of a term with their gains; undefined where there is none. Made anew when the norms are others. */
   list(text: NamedTextIndex, term: QueryTerm, norms: Bm25Norms): ScoreList | undefined;
   /** A number that was computed once for a key. */
@@ -47,7 +47,7 @@ type KeptList =
   | { readonly norms: Bm25Norms; readonly blocks: PostingsBlocks; readonly list: ScoreList }
   | { readonly list: undefined };
 
-interface KnownNorms extends Bm25Parameters {
+interface KnownNorms extends Bm25NormParameters {
   readonly averageLength: number;
   readonly norms: Bm25Norms;
 }

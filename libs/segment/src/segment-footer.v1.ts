@@ -5,6 +5,7 @@ import {
   type AttributeType,
   type FullTextSearch,
   formatAttributeType,
+  fullTextSearchDefaults,
   type IdKind,
   isRangeOf,
   limits,
@@ -16,6 +17,7 @@ import {
   SegmentFooterSchema,
   SegmentSectionSchema,
   type SegmentFooter as StoredFooter,
+  type StoredFullTextSearch,
   StoredFullTextSearchSchema,
   type AttributeRange as StoredRange,
   type SegmentSection as StoredSection,
@@ -190,7 +192,7 @@ function footerToStored(footer: SegmentFooter): StoredFooter {
         hasNulls: column.hasNulls,
         elementCount: BigInt(column.elementCount),
         valueBytes: BigInt(column.valueBytes),
-        ...(fullTextSearch === undefined ? {} : { fullTextSearch: create(StoredFullTextSearchSchema, fullTextSearch) }),
+        ...(fullTextSearch === undefined ? {} : { fullTextSearch: settingsToStored(fullTextSearch) }),
       }),
     ),
     firstIds: footer.firstIds,
@@ -270,7 +272,13 @@ function typeFromStored(key: string, text: string): AttributeType {
   }
 }
 
-function settingsFromStored(stored: FullTextSearch): FullTextSearch {
+function settingsToStored({ k3, ...settings }: FullTextSearch): StoredFullTextSearch {
+  const stored = k3 === fullTextSearchDefaults.k3 ? settings : { ...settings, k3 };
+  return create(StoredFullTextSearchSchema, stored);
+}
+
+function settingsFromStored(stored: StoredFullTextSearch): FullTextSearch {
   const { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b } = stored;
-  return { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b };
+  const { k3 = fullTextSearchDefaults.k3 } = stored;
+  return { tokenizer, language, stemming, removeStopwords, caseSensitive, asciiFolding, maxTokenLength, k1, b, k3 };
 }

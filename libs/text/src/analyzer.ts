@@ -1,5 +1,6 @@
 import asciiFolder from 'fold-to-ascii';
 import { type AnalyzerConfig, isPreTokenized } from './analyzer-config.ts';
+import { plainGreek } from './greek.ts';
 import { createStemmer } from './stemming.ts';
 import { createStopwordTest } from './stopwords.ts';
 import { wordsOf } from './words.ts';
@@ -37,8 +38,7 @@ export interface SplitPrefix {
 }
 
 /**
- * `invalid_argument` for an unknown tokenizer, `unimplemented` for what there is no data for (stemming Greek, stopwords of
- * Tamil).
+ * `invalid_argument` for an unknown tokenizer, `unimplemented` for a language that there is no data for.
  */
 export function createAnalyzer(config: AnalyzerConfig): Analyzer {
   const preTokenized = isPreTokenized(config);
@@ -55,7 +55,7 @@ export function createAnalyzer(config: AnalyzerConfig): Analyzer {
     for (const text of texts) forEachTerm(text, (term) => terms.push(term));
     return terms;
   };
-  const startOf = preTokenized ? termOf : createTermFilter({ ...config, stemming: false, removeStopwords: false });
+  const startOf = preTokenized ? termOf : createStartFilter(config);
   const splitPrefix = (texts: readonly string[]): SplitPrefix => {
     const words = texts.flatMap((text) => split(text));
     const last = words.pop();
@@ -71,6 +71,16 @@ type TermFilter = (word: string) => string | undefined;
 
 function createLengthFilter(lengthMax: number): TermFilter {
   return (word) => (word.length === 0 || Buffer.byteLength(word) > lengthMax ? undefined : word);
+}
+
+/** How terms begin that were made of words which begin with this one. */
+function createStartFilter(config: AnalyzerConfig): TermFilter {
+  const filter = createTermFilter({ ...config, stemming: false, removeStopwords: false });
+  if (!config.stemming || config.language !== 'greek') return filter;
+  return (word) => {
+    const start = filter(word);
+    return start === undefined ? undefined : plainGreek(start);
+  };
 }
 
 /** Length, canonical composition, one apostrophe, case, stopwords, stem, ASCII: stopwords and stems need the accents. */

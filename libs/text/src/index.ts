@@ -1,6 +1,6 @@
 export { type Analyzer, createAnalyzer } from './analyzer.ts';
 export type { AnalyzerConfig } from './analyzer-config.ts';
-export { type Bm25Parameters, bm25Gain, bm25Idf, bm25Norm, bm25Weight } from './bm25.ts';
+export { type Bm25NormParameters, type Bm25Parameters, bm25Gain, bm25Idf, bm25Norm, bm25Weight } from './bm25.ts';
 export {
   createOffsetConverter,
   type FragmentUnit,

@@ -1,5 +1,5 @@
 import { blockRowCount } from './block-row-count.ts';
-import { type Bm25Parameters, bm25Gain, bm25Norm } from './bm25.ts';
+import { type Bm25NormParameters, bm25Gain, bm25Norm } from './bm25.ts';
 import type { PostingsBlocks } from './postings-blocks.ts';
 
 /**
@@ -32,7 +32,7 @@ export interface Bm25Norms {
 /** Most texts are shorter. */
 const tableLengthMax = 4_096;
 
-export function createBm25Norms(averageLength: number, parameters: Bm25Parameters): Bm25Norms {
+export function createBm25Norms(averageLength: number, parameters: Bm25NormParameters): Bm25Norms {
   const table = Float64Array.from({ length: tableLengthMax }, (_, length) =>
     bm25Norm(length, averageLength, parameters),
   );

@@ -1,7 +1,9 @@
 import { unimplemented } from '@lagoon/base';
+import { stopwords as tamil } from '@orama/stopwords/tamil';
 import stopword from 'stopword';
+import { plainGreek } from './greek.ts';
 
-/** The lists of npm `stopword` by the dialect's names; it has none for Tamil. */
+/** The lists of npm `stopword` by the dialect's names; it has none for Tamil, which is Orama's. */
 const listNames: Readonly<Record<string, string>> = {
   arabic: 'ara',
   danish: 'dan',
@@ -24,14 +26,9 @@ const listNames: Readonly<Record<string, string>> = {
 
 /** A test for stopwords of the language, lower case. `unimplemented` where there is no list. */
 export function createStopwordTest(language: string): (word: string) => boolean {
-  const list = stopword[listNames[language] ?? ''];
+  const list = language === 'tamil' ? tamil : stopword[listNames[language] ?? ''];
   if (list === undefined) throw unimplemented(`removing stopwords of ${language}`);
-  const keyOf = language === 'greek' ? greekKey : (word: string) => word;
+  const keyOf = language === 'greek' ? plainGreek : (word: string) => word;
   const words = new Set(list.map(keyOf));
   return (word) => words.has(keyOf(word));
-}
-
-/** The Greek list has neither accents nor the final form of sigma. */
-function greekKey(word: string): string {
-  return word.normalize('NFD').replace(/\p{M}/gu, '').replaceAll('ς', 'σ');
 }

@@ -18,7 +18,7 @@ const analyzers = [false, true].map((filters) =>
   }),
 );
 const [plain, filtering] = analyzers as [Analyzer, Analyzer];
-const parameters = { k1: 1.2, b: 0.75 };
+const parameters = { k1: 1.2, b: 0.75, k3: 8 };
 
 const word = fc.constantFrom(
   'cat',

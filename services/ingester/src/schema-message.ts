@@ -5,13 +5,20 @@ import {
   type DistanceMetric,
   distanceMetrics,
   formatAttributeType,
+  fullTextSearchDefaults,
   type IdKind,
   listCodecs,
   parseAttributeType,
   type Schema,
   type SchemaDeclaration,
 } from '@lagoon/format';
-import type { Ann, AttributeSchema, Schema as SchemaMessage, SchemaSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
+import type {
+  Ann,
+  AttributeSchema,
+  FullTextSearch,
+  Schema as SchemaMessage,
+  SchemaSchema,
+} from '@lagoon/proto/lagoon/v1/value_pb.js';
 
 const idKinds: readonly IdKind[] = ['u64', 'uuid', 'string'];
 
@@ -62,9 +69,16 @@ function readAttribute(message: AttributeSchema): AttributeDeclaration {
     regex: message.regex,
     fuzzy: message.fuzzy,
     sparseKnn: message.sparseKnn,
-    fullTextSearch: message.fullTextSearch,
+    fullTextSearch: message.fullTextSearch && withK3(message.fullTextSearch),
     ann: message.ann === undefined ? undefined : readAnn(message.ann),
   };
+}
+
+function withK3({
+  k3 = fullTextSearchDefaults.k3,
+  ...settings
+}: FullTextSearch): AttributeDeclaration['fullTextSearch'] {
+  return { ...settings, k3 };
 }
 
 function readAnn({ distanceMetric, codec }: Ann): AttributeDeclaration['ann'] {

@@ -381,6 +381,13 @@ export declare type FullTextSearch = Message<"lagoon.v1.FullTextSearch"> & {
    * @generated from field: double b = 9;
    */
   b: number;
+
+  /**
+   * How soon repeating a term in a query stops to count; absent: 8.
+   *
+   * @generated from field: optional double k3 = 10;
+   */
+  k3?: number | undefined;
 };
 
 /**

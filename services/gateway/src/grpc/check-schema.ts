@@ -32,6 +32,7 @@ function toSettings(attribute: AttributeSchema): Record<string, unknown> {
             max_token_length: text.maxTokenLength === 0 ? undefined : text.maxTokenLength,
             k1: text.k1 === 0 ? undefined : text.k1,
             b: text.b === 0 ? undefined : text.b,
+            k3: text.k3,
           },
     ann: attribute.ann === undefined ? undefined : annSettings(attribute.ann),
   };

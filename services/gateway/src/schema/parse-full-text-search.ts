@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { unimplemented } from '@lagoon/base';
 import { fullTextSearchDefaults as defaults, languages, tokenizers } from '@lagoon/format';
 import type { FullTextSearchSchema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import {
@@ -27,8 +26,6 @@ const fields = new Set([
   'k3',
 ]);
 
-const k3Default = 8;
-
 /** Reads `true` or an object of settings; every setting that is left out gets the dialect's default. */
 export function parseFullTextSearch(
   value: unknown,
@@ -49,7 +46,6 @@ export function parseFullTextSearch(
     if (given < 0) throw wrongValue(at(path, name), 'must not be negative', { found: given });
     return given;
   };
-  if (number('k3', k3Default) !== k3Default) throw unimplemented(at(path, 'k3'));
   const b = number('b', defaults.b);
   if (b > 1) throw wrongValue(at(path, 'b'), 'must be from 0 to 1', { found: b });
   return {
@@ -67,5 +63,6 @@ export function parseFullTextSearch(
     ),
     k1: number('k1', defaults.k1),
     b,
+    k3: number('k3', defaults.k3),
   };
 }

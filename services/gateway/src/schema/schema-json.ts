@@ -1,4 +1,4 @@
-import { patternSettings } from '@lagoon/format';
+import { fullTextSearchDefaults, patternSettings } from '@lagoon/format';
 import type { AttributeSchema, Schema } from '@lagoon/proto/lagoon/v1/value_pb.js';
 import type { JsonObject } from '../json/shape.ts';
 
@@ -27,6 +27,7 @@ function attributeToJson(attribute: AttributeSchema): JsonObject {
       max_token_length: text.maxTokenLength,
       k1: text.k1,
       b: text.b,
+      k3: text.k3 ?? fullTextSearchDefaults.k3,
     };
   }
   if (attribute.sparseKnn === true) out.sparse_knn = true;

@@ -652,6 +652,13 @@ export declare type StoredFullTextSearch = Message<"lagoon.storage.v1.StoredFull
    * @generated from field: double b = 9;
    */
   b: number;
+
+  /**
+   * Absent: 8.
+   *
+   * @generated from field: optional double k3 = 10;
+   */
+  k3?: number | undefined;
 };
 
 /**
