@@ -161,6 +161,56 @@ describe.each(deployments)('public gRPC, %s', (_name, start) => {
     await client.deleteNamespace({ namespace: 'several' }, options);
   });
 
+  test('vectors of f16 and i8 are written in any form, told as they are stored, and compared', async () => {
+    const { client } = remote;
+    const packed = (encoding: { readonly case: 'f16' | 'i8'; readonly value: Uint8Array }) => ({
+      kind: { case: 'vectorValue' as const, value: { encoding } },
+    });
+    const halves = (...values: number[]) => new Uint8Array(Float16Array.from(values).buffer);
+    const bytes = (...values: number[]) => new Uint8Array(Int8Array.from(values).buffer);
+    const row = (id: bigint, ...values: NonNullable<NonNullable<DocumentInit['attributes']>[number]['value']>[]) => ({
+      id: u64(id),
+      attributes: values.map((value, i) => ({ name: i === 0 ? 'half' : 'byte', value })),
+    });
+    const upserts = [
+      row(1n, vector(f32(0.1, 1)), vector(f32(-128, 127))),
+      row(2n, packed({ case: 'f16', value: halves(3, 4) }), packed({ case: 'i8', value: bytes(1, -1) })),
+    ];
+    const schema = {
+      attributes: [
+        { name: 'half', type: '[2]f16', ann: { distanceMetric: 'euclidean_squared' } },
+        { name: 'byte', type: '[2]i8', ann: { distanceMetric: 'dot_product' } },
+      ],
+    };
+    await client.write({ namespace: 'elements', upserts, schema }, options);
+    const ranked = async (attribute: string, query: Uint8Array) =>
+      await client.query(
+        {
+          ...{ namespace: 'elements', limit: 10, projection: everything },
+          rankBy: { kind: { case: 'vector', value: { attribute, query, exact: true } } },
+        },
+        options,
+      );
+    const byHalf = await ranked('half', f32(3, 4.5));
+    expect(byHalf.rows.map(({ dist }) => dist)).toEqual([0.25, expect.closeTo(20.66, 1)]);
+    expect(byHalf.rows[0]?.attributes).toMatchObject([
+      { name: 'half', value: packed({ case: 'f16', value: halves(3, 4) }) },
+      { name: 'byte', value: packed({ case: 'i8', value: bytes(1, -1) }) },
+    ]);
+    expect((await ranked('byte', f32(2, 1))).rows.map(({ id, dist }) => [id?.kind.value, dist])).toEqual([
+      [2n, -1],
+      [1n, 129],
+    ]);
+    const wrong = { code: 'invalid_argument', message: expect.stringContaining('not an integer from -128 to 127') };
+    await expect(ranked('byte', f32(0.5, 1))).rejects.toMatchObject(wrong);
+    const bad = client.write({ namespace: 'elements', upserts: [row(3n, vector(f32(0, 1e5)))] }, options);
+    await expect(bad).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('dimension=1'),
+    });
+    await client.deleteNamespace({ namespace: 'elements' }, options);
+  });
+
   test('write, query, metadata, schema, list and delete', async () => {
     const { client } = remote;
     const upserts = [document(1n, 1, 0, 'red'), document(u64Max, 0, 1, 'blue'), document(3n, -1, 0, 'red')];

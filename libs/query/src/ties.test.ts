@@ -39,3 +39,29 @@ test('of many rows at one distance the lowest ids are answered, wherever the row
   expect(await nearest(130, false)).toEqual([...near, ...far.slice(0, 30)]);
   expect(await nearest(60, true)).toEqual([...near, ...far].filter((id) => id % 2 === 0).slice(0, 60));
 });
+
+test.each(['f16', 'i8'] as const)('so in a segment that is read in several parts, %s', async (element) => {
+  const rowCount = 70_000; // distances are read for 32,768 rows at a time
+  const attributes = new Map<string, AttributeSchema>([
+    ['v', { type: { kind: 'vector', element, dims: 3 }, filterable: false }],
+  ]);
+  const order = randomOrders(7);
+  const namespace = createTestNamespace({ idKind: 'u64', attributes }, { orderOf: order });
+  const near = (i: number) => i % 7_000 === 3;
+  await namespace.write(
+    Array.from({ length: rowCount }, (_, i) => ({ id: BigInt(i), values: { v: near(i) ? [1, 2, 3] : [4, 5, 6] } })),
+  );
+  await namespace.index();
+  const { engine } = createTestEngine(namespace);
+  const { rows } = await engine.query(
+    'docs',
+    {
+      rankBy: { kind: 'vector', attribute: 'v', query: Float32Array.of(1, 2, 4), exact: true },
+      limit: 13,
+      projection: { kind: 'none' },
+    },
+    strong,
+  );
+  const lowest = Array.from({ length: 10 }, (_, i) => 3 + 7_000 * i);
+  expect(rows.map(({ id }) => Number(id))).toEqual([...lowest, 0, 1, 2]);
+});

@@ -198,6 +198,30 @@ describe('the scorer of lists', () => {
     }
   });
 
+  test('ranks lists of several codecs over rows of i8 in one search', () => {
+    const shape: Omit<Shape, 'codec' | 'metric'> = {
+      ...{ element: 'i8', dims: 21, listRows: [40, 33], seed: 9, size: 1, distinctValues: 256, misalignment: 4 },
+      ...{ maskShare: undefined, candidatesMax: 30 },
+    };
+    for (const metric of metrics) {
+      for (const [first, second] of [
+        ['flat', 'pq4'],
+        ['pq4', 'flat'],
+        ['int8', 'flat'],
+      ] as const) {
+        const { search } = place({ ...shape, metric, codec: 'flat' });
+        const random = xorshift(5);
+        const segments = [first, second].map((codec, memoryIndex) =>
+          placeSegment({ ...shape, metric, codec }, memoryIndex, random, () => random.float() - 0.5),
+        );
+        const { distanceBound: _, ...unbounded } = search;
+        const found = run(scorer, { search: unbounded, segments });
+        expect(found.numbers).toHaveLength(30);
+        expect(found).toEqual(run(scalar, { search: unbounded, segments }));
+      }
+    }
+  });
+
   test('serves the largest dims', () => {
     for (const codec of codecs) {
       const shape = {

@@ -30,6 +30,10 @@ const vector = (...values: number[]) => ({
   kind: { case: 'vectorValue' as const, value: { encoding: { case: 'f32' as const, value: f32(...values) } } },
 });
 
+const packed = (encoding: { readonly case: 'f16' | 'i8'; readonly value: Uint8Array }) => ({
+  kind: { case: 'vectorValue' as const, value: { encoding } },
+});
+
 describe('the public gRPC service', () => {
   test('documents become one block of typed columns', async () => {
     const { write, backends } = service();
@@ -86,6 +90,28 @@ describe('the public gRPC service', () => {
     expect(m === undefined ? [] : [valueAt(m, 0), valueAt(m, 1)]).toEqual([0.5, 3]);
   });
 
+  test('vectors of any element become f32 in the block, whatever is mixed', async () => {
+    const { write, backends } = service();
+    const encodings = [
+      { case: 'f32' as const, value: f32(0.1, -1) },
+      { case: 'f16' as const, value: new Uint8Array(Float16Array.of(0.1, -65_504).buffer) },
+      { case: 'i8' as const, value: Uint8Array.of(128, 127) },
+    ];
+    const upserts = encodings.map((encoding, i) => ({
+      id: { kind: { case: 'u64' as const, value: BigInt(i) } },
+      attributes: [{ name: 'v', value: { kind: { case: 'vectorValue' as const, value: { encoding } } } }],
+    }));
+    await write({ namespace: 'a', upserts });
+    const block = openBlock(backends.appends[0]?.block ?? new Uint8Array(0));
+    const named = block.columns.get('v');
+    expect(named?.type).toEqual({ kind: 'vector', element: 'f32', dims: 2 });
+    expect([0, 1, 2].map((i) => named && valueAt(named.column, i))).toEqual([
+      Float32Array.of(0.1, -1),
+      Float32Array.of(Math.f16round(0.1), -65_504),
+      Float32Array.of(-128, 127),
+    ]);
+  });
+
   const row = (id: DocumentInit['id'], ...attributes: NonNullable<DocumentInit['attributes']>): DocumentInit => ({
     ...(id === undefined ? {} : { id }),
     attributes,
@@ -115,6 +141,22 @@ describe('the public gRPC service', () => {
       'an attribute twice',
       { namespace: 'a', upserts: [row(u64(1n), { name: 'a', value: int }, { name: 'a', value: int })] },
       /there twice/,
+    ],
+    [
+      'half an f16',
+      {
+        namespace: 'a',
+        upserts: [row(u64(1n), { name: 'v', value: packed({ case: 'f16', value: Uint8Array.of(1, 2, 3) }) })],
+      },
+      /upserts\[0\].v: the vector is not a whole number of 2-byte values \(bytes=3\)/,
+    ],
+    [
+      'an f16 that is no number',
+      {
+        namespace: 'a',
+        upserts: [row(u64(1n), { name: 'v', value: packed({ case: 'f16', value: Uint8Array.of(0, 0, 0, 0x7c) }) })],
+      },
+      /upserts\[0\].v\[1\]: not a finite/,
     ],
     [
       'a NaN vector',
