@@ -39,7 +39,7 @@ export async function bear(context: LogContext, request: BirthRequest, signal?: 
     instant ??= await request.find(signal);
     const result = await tryBear(context, view, instant, request, signal);
     if (result.outcome === 'born') return result;
-    view = result.view ?? (await openNamespace(context, request.name, signal)).view;
+    view = result.view ?? (await openNamespace(context, request.name, {}, signal)).view;
   }
   throw new LagoonError('unavailable', 'too many lost races', {
     context: { namespace: request.name },
@@ -51,7 +51,7 @@ export async function bear(context: LogContext, request: BirthRequest, signal?: 
 async function findHead(context: LogContext, name: string, signal?: AbortSignal): Promise<NamespaceView> {
   const survey = await surveyNamespace(context, name, signal);
   if (survey.listedGeneration === 0 && survey.floor === 0) return { ...emptyView(name), proof: survey.proof };
-  return (await openNamespace(context, name, signal)).view;
+  return (await openNamespace(context, name, {}, signal)).view;
 }
 
 async function tryBear(

@@ -137,7 +137,7 @@ async function identityOf(
   const { incarnation, family } = header;
   if (family !== '') return { incarnation, family, birthGeneration: toSafeNumber(header.birthGeneration) };
   // Written before entries said so: only what still lives can tell.
-  const { live } = (await openNamespace(context, name, signal)).view;
+  const { live } = (await openNamespace(context, name, {}, signal)).view;
   if (live?.incarnation !== incarnation) {
     throw new LagoonError('not_found', 'the generation is from before there were branches', {
       reason: 'gone',

@@ -30,7 +30,7 @@ export function createNamespaceLog(deps: NamespaceLogDeps, options: NamespaceLog
   const idempotencyTables = createRecent<ReadonlyMap<string, IdempotencyRecord>>(256);
 
   return {
-    open: (name, signal) => openNamespace(context, name, signal),
+    open: (name, options = {}, signal) => openNamespace(context, name, options, signal),
 
     advance: (view, { generationMin = 0 }, signal) => readOn(context, view, generationMin, signal),
 
@@ -83,7 +83,7 @@ async function readOn(
   if (walked.outcome === 'at_head') return { view: walked.view, restarted: false, events: walked.events };
   context.metrics.restarted();
   context.log.warn('view was below the floor', { namespace: view.name, generation: view.generation });
-  return openNamespace(context, view.name, signal);
+  return openNamespace(context, view.name, {}, signal);
 }
 
 async function append(
@@ -131,7 +131,7 @@ async function append(
     body = result.body;
     read =
       result.outcome === 'below_floor'
-        ? await openNamespace(context, from.name, signal)
+        ? await openNamespace(context, from.name, {}, signal)
         : { view: result.view, restarted: false, events: result.events };
     // A second loss may mean that the view is far behind: catch up before trying every number on the way.
     if (result.outcome === 'lost' && resolution > 0) {

@@ -11,7 +11,7 @@ export interface NamespaceLog {
    * Finds the head and reads the newest manifest and the tail behind it. Proven when it returns.
    * `batches` are those of the tail that is in the view, so that (manifest, batches) is the whole content.
    */
-  open(name: string, signal?: AbortSignal): Promise<ReadResult>;
+  open(name: string, options?: OpenOptions, signal?: AbortSignal): Promise<ReadResult>;
 
   /**
    * Reads what was appended behind the view, until a probe sent after this call comes back absent: one GET where nothing was.
@@ -42,6 +42,14 @@ export interface NamespaceLog {
 
   /** Records of the idempotency table that left the tail; cached by manifest. */
   readIdempotencyParts(view: NamespaceView, signal?: AbortSignal): Promise<ReadonlyMap<string, IdempotencyRecord>>;
+}
+
+export interface OpenOptions {
+  /**
+   * Is told of a manifest as soon as one is known, beside the reading of what came after it: for reading ahead. Nothing is proven
+   * then: what it names may be gone, and the view that comes out may have a newer one. May be told several times, or never.
+   */
+  readonly onManifest?: (manifest: Manifest) => void;
 }
 
 export interface AdvanceOptions {

@@ -5,12 +5,18 @@ import { checkFloor, type Survey, surveyNamespace } from './floor.ts';
 import { isForeignManifest } from './fold.ts';
 import { gallop } from './gallop.ts';
 import { completeHintedManifest, type HeadHint, readHint } from './hint.ts';
-import type { NamespaceEvent, ReadResult } from './namespace-log.ts';
+import type { NamespaceEvent, OpenOptions, ReadResult } from './namespace-log.ts';
 import { toSafeNumber } from './proto-number.ts';
 import type { Manifest, NamespaceView } from './view.ts';
 import { walk } from './walk.ts';
 
 const attemptCountMax = 5;
+/** Asked for beside what is known to be there where the listing did not reach the end of the log: a hint is some generations old. */
+const lookAheadGenerations = 16;
+/** Read at once: the tail of a namespace that is indexed in time, and what is looked for behind it. */
+const firstCountMax = 64 + lookAheadGenerations + 1;
+/** A log without a manifest is read from its start, up to so many entries, before its last one was looked at. */
+const shortLogGenerations = 64;
 
 /** Where a walk to the head starts. */
 interface Start {
@@ -28,7 +34,12 @@ export function emptyView(name: string): NamespaceView {
  * Finds the head: the hint and a listing at once, then the newest manifest, then everything behind its `indexedThrough`, in
  * parallel, until a generation is absent. A hint that leads nowhere costs one more attempt without it.
  */
-export async function openNamespace(context: LogContext, name: string, signal?: AbortSignal): Promise<ReadResult> {
+export async function openNamespace(
+  context: LogContext,
+  name: string,
+  options: OpenOptions,
+  signal?: AbortSignal,
+): Promise<ReadResult> {
   let mayHint = true;
   for (let attempt = 0; attempt < attemptCountMax; attempt++) {
     const [survey, hint] = await Promise.all([
@@ -44,8 +55,11 @@ export async function openNamespace(context: LogContext, name: string, signal?: 
       const start = await findStart(context, name, survey, usable, signal);
       mayHint = false;
       if (start === undefined) continue;
-      const { view, knownThrough, preloaded } = start;
-      const walked = await walk(context, { ...view, proof: survey.proof }, { knownThrough, preloaded }, signal);
+      const { view, preloaded } = start;
+      if (view.live !== undefined) options.onManifest?.(view.live.manifest);
+      const knownThrough = start.knownThrough + (survey.complete ? 0 : lookAheadGenerations);
+      const known = { knownThrough, preloaded, firstCountMax };
+      const walked = await walk(context, { ...view, proof: survey.proof }, known, signal);
       if (walked.outcome === 'below_floor') continue;
       const reachedMin = Math.max(view.newestManifestGeneration, survey.listedGeneration);
       if (walked.view.generation < reachedMin) {
@@ -89,6 +103,9 @@ async function findStart(
   if (hint?.manifestEntry !== undefined) {
     const manifestEntry = await completeHintedManifest(context, name, hint.manifestEntry, hint.manifestRoot, signal);
     return startAtEntry(name, manifestEntry, manifestEntry.manifest, Math.max(listed, hint.generation));
+  }
+  if (survey.floor === 0 && survey.complete && listed <= shortLogGenerations && (hint?.manifestGeneration ?? 0) === 0) {
+    return { view: emptyView(name), knownThrough: listed, preloaded: new Map() };
   }
   const seen = Math.max(listed, hint?.generation ?? 0);
   const head = survey.complete ? seen : await gallop(context, name, seen, signal);

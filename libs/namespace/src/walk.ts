@@ -15,6 +15,8 @@ export interface WalkOptions {
   readonly knownThrough: number;
   /** Entries that the caller holds already. */
   readonly preloaded?: ReadonlyMap<number, ReadEntry>;
+  /** Most entries that are read at first, and full windows from then on: who has no view yet waits for each of them. */
+  readonly firstCountMax?: number;
 }
 
 export type WalkResult =
@@ -35,15 +37,17 @@ export async function walk(
   const events: NamespaceEvent[] = [];
   let view = from;
   let window = 1;
+  let countMax = options.firstCountMax ?? windowMax;
   try {
     for (;;) {
-      const count = Math.min(windowMax, Math.max(window, options.knownThrough + 1 - view.generation));
+      const count = Math.min(countMax, Math.max(window, options.knownThrough + 1 - view.generation));
       const probes = await readWindow(context, view, count, options.preloaded, signal);
       for (const probe of probes) {
         if (probe.entry === undefined) return await proveHead(context, view, probe, events, signal);
         view = apply(context, view, probe.entry, events);
       }
-      window = Math.min(windowMax, window * 2);
+      window = options.firstCountMax === undefined ? Math.min(windowMax, window * 2) : windowMax;
+      countMax = windowMax;
     }
   } catch (error) {
     if (isLagoonError(error, 'corrupt') && (await isBelowFloor(context, from, view, signal))) {
@@ -63,7 +67,7 @@ function readWindow(
   const generations = Array.from({ length: count }, (_, index) => view.generation + 1 + index);
   return mapBounded(
     generations,
-    windowMax,
+    count,
     async (generation, _, inner) => {
       const entry = preloaded?.get(generation);
       if (entry !== undefined) return { entry, sent: context.time.now(), stamp: undefined };

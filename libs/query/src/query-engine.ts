@@ -278,7 +278,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
 
   /** Through the replica where there is one, so that it learns what was read; without making one. */
   const readView = async (name: string, signal?: AbortSignal): Promise<NamespaceView> => {
-    if (replicas.peek(name) === undefined) return (await deps.namespaceLog.open(name, signal)).view;
+    if (replicas.peek(name) === undefined) return (await deps.namespaceLog.open(name, {}, signal)).view;
     using used = replicas.use(name);
     return await used.replica.reach({ level: 'strong', stalenessMsMax: 0, generationMin: 0 }, signal);
   };
@@ -328,7 +328,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       return { ...view, live: view.live };
     },
     purge: async (name, signal) => {
-      const { live } = (await deps.namespaceLog.open(name, signal)).view;
+      const { live } = (await deps.namespaceLog.open(name, {}, signal)).view;
       if (live === undefined) throw namespaceNotFound(name);
       const replica = replicas.peek(name);
       if (replica !== undefined) replicas.drop(name, replica);

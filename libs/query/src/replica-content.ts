@@ -3,20 +3,12 @@ import type { BlockCache, DiskCache } from '@lagoon/cache';
 import { type Schema, verifyBlock } from '@lagoon/format';
 import type { Manifest, SegmentReference } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import {
-  createRangeReader,
-  inIdOrder,
-  openSegment,
-  readDeleteVector,
-  readRequestCount,
-  readSegmentRows,
-  type SegmentRows,
-  wholeIfSmall,
-} from '@lagoon/segment';
+import { inIdOrder, readRequestCount, readSegmentRows, type SegmentReader, type SegmentRows } from '@lagoon/segment';
 import { createLiveRows, killRows, type LiveRows } from './live-rows.ts';
 import { noNeeds, type QueryNeeds, uniteNeeds } from './query-needs.ts';
 import { createResidentBlock, type ResidentBlock } from './resident-block.ts';
 import { createResidentSegment } from './resident-segment.ts';
+import { createSegmentOpener } from './segment-opener.ts';
 import { createSnapshot, type Snapshot } from './snapshot.ts';
 import { createTailIndex, type TailIndex } from './tail-index.ts';
 
@@ -55,6 +47,8 @@ export interface ContentDeps {
 export interface ReplicaContent {
   /** Applies a batch's part on top. `contentId` names it in cache and workers. */
   applyPart(generation: number, contentId: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** Begins to open the segments of a manifest that is perhaps applied; ends when they have come or failed, and never rejects. */
+  openAhead(manifest: Manifest, signal: AbortSignal): Promise<void>;
   /** Swaps what the manifest has indexed from tail blocks to its segments. */
   applyManifest(manifest: Manifest, signal?: AbortSignal): Promise<void>;
   publish(generation: number, schema: Schema, recall?: number): Snapshot;
@@ -88,7 +82,7 @@ interface TailRows extends Rows {
 const concurrentSegmentCountMax = 8;
 
 export function createReplicaContent(deps: ContentDeps): ReplicaContent {
-  const { store, cache } = deps;
+  const { cache } = deps;
   const usage = { storeRequestCount: 0, storeBytes: 0, cacheHitCount: 0, cacheMissCount: 0 };
   let segments = new Map<string, SegmentState>();
   let tail: TailRows[] = [];
@@ -102,26 +96,20 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
     release(rows);
     cache.drop(rows.resident.contentId); // nobody can load a tail part again
   };
+  const opener = createSegmentOpener(deps, (requestCount, byteCount) => {
+    usage.storeRequestCount += requestCount;
+    usage.storeBytes += byteCount;
+  });
   const loadSegment = async (segment: SegmentReference, signal?: AbortSignal): Promise<SegmentState> => {
     const { object } = segment;
-    const pinning = pinSegment(deps, usage, segment, needs, signal);
-    const [{ resident, deadIn }, dead] = await Promise.all([pinning, readDead(segment, signal)]).catch(
-      async (error: unknown) => {
-        (await pinning.catch(() => undefined))?.resident.release();
-        throw error;
-      },
-    );
+    const { reader, dead } = await opener.open(segment, signal);
+    const { resident, deadIn } = await pinSegment(deps, usage, segment, reader, needs, signal);
     if (resident.block.rowCount !== segment.rowCount) {
       resident.release();
       throw corrupt('segment has other rows than its manifest says', { key: object.key });
     }
     const live = createLiveRows(segment.rowCount, dead && inIdOrder(dead, deadIn));
     return { resident, live, killedThrough: 0 };
-  };
-  const readDead = async (segment: SegmentReference, signal?: AbortSignal): Promise<Uint8Array | undefined> => {
-    const dead = await readDeleteVector(store, segment.deleteVector, segment.rowCount, signal);
-    if (segment.deleteVector?.kind === 'object') countRead(usage, segment.deleteVector.object.size);
-    return dead;
   };
   const catchUp = (): void => {
     for (const rows of segments.values()) {
@@ -146,7 +134,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       behind,
       concurrentSegmentCountMax,
       async (segment, _index, inner) => {
-        const rows = createLiveRows(segment.rowCount, await readDead(segment, inner));
+        const rows = createLiveRows(segment.rowCount, await opener.readDead(segment, inner));
         return [segment.object.key, rows] as const;
       },
       signal,
@@ -184,6 +172,11 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       tailIndex.find(deletes, killInTail);
       tailIndex.upsert(position, ids, killInTail);
     },
+    openAhead: (manifest, signal) =>
+      opener.openAhead(
+        manifest.segments.filter(({ object }) => !segments.has(object.key)),
+        signal,
+      ),
     applyManifest: async (manifest, signal) => {
       catchUp();
       const consumed = tail.filter((rows) => rows.generation <= manifest.indexedThrough);
@@ -207,6 +200,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
       segments = wanted;
       tail = remaining;
       tailIndex = indexTail(remaining);
+      opener.forget();
       for (const rows of consumed) releaseTail(rows);
     },
     publish: (generation, schema, recall) => {
@@ -228,6 +222,7 @@ export function createReplicaContent(deps: ContentDeps): ReplicaContent {
     clear,
     close: () => {
       closed = true;
+      opener.forget();
       clear();
     },
   };
@@ -275,6 +270,7 @@ async function pinSegment(
   deps: ContentDeps,
   usage: ReadUsage,
   { object, footer, attributeRanges = [] }: SegmentReference,
+  reader: SegmentReader | undefined,
   needs: QueryNeeds,
   signal?: AbortSignal,
 ): Promise<PinnedSegment> {
@@ -282,14 +278,7 @@ async function pinSegment(
     if (hit) usage.cacheHitCount++;
     else usage.cacheMissCount++;
   };
-  if (footer !== undefined && deps.byColumn === true) {
-    const onRead = (byteCount: number): void => {
-      usage.storeRequestCount++;
-      usage.storeBytes += byteCount;
-    };
-    const stored = createRangeReader(deps.store, object, onRead);
-    const read = deps.diskCache?.reader(object, stored) ?? stored;
-    const reader = await openSegment(wholeIfSmall(read, object), { key: object.key, footer }, signal);
+  if (reader !== undefined) {
     const resident = createResidentSegment({ ...deps, onAcquired }, deps.nextId(), reader, attributeRanges);
     try {
       await resident.ensure(needs, signal);

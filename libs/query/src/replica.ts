@@ -1,5 +1,5 @@
 import { type Clock, deadlineSignal, LagoonError, type Log, toLagoonError } from '@lagoon/base';
-import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
+import type { LiveNamespace, Manifest, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import { createPendingEvents, type PendingBatch } from './pending-events.ts';
 import { createProbeQueue } from './probe-queue.ts';
 import { noNeeds, type QueryNeeds } from './query-needs.ts';
@@ -71,6 +71,11 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
   let current: { readonly snapshot: Snapshot; readonly hold: Disposable } | undefined;
   let loading: Promise<void> | undefined;
 
+  /** Beside the reading of the tail, and perhaps on after it: until the rows are loaded, which takes what has come. */
+  const openAhead = (manifest: Manifest): void => {
+    const deadline = deadlineSignal(clock, options.loadTimeoutMs, controller.signal);
+    void content.openAhead(manifest, deadline.signal).finally(() => deadline[Symbol.dispose]());
+  };
   const probes = createProbeQueue(
     () => instant(clock),
     async (sentAt) => {
@@ -79,7 +84,7 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
       generationWanted = 0;
       const result =
         view === undefined
-          ? { ...(await namespaceLog.open(name, deadline.signal)), restarted: true }
+          ? { ...(await namespaceLog.open(name, { onManifest: openAhead }, deadline.signal)), restarted: true }
           : await namespaceLog.advance(view, { generationMin }, deadline.signal);
       content.usage.storeRequestCount += 1 + result.events.length;
       pending.add(result);

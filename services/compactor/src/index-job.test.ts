@@ -144,8 +144,8 @@ describe('index job', () => {
     const world = createTestWorld();
     await world.write([[1, 'old']]);
     const original = world.log.open;
-    const { role } = withOpen(world, async (name, signal) => {
-      const read = await original(name, signal);
+    const { role } = withOpen(world, async (...asked) => {
+      const read = await original(...asked);
       await world.truncate();
       await world.write([[2, 'new']]);
       return read;
@@ -161,10 +161,10 @@ function withOpen(world: ReturnType<typeof createTestWorld>, open: typeof world.
   let isFirst = true;
   const log = {
     ...world.log,
-    open: (name: string, signal?: AbortSignal) => {
-      if (!isFirst || name !== testName) return world.log.open(name, signal);
+    open: (...asked: Parameters<typeof open>) => {
+      if (!isFirst || asked[0] !== testName) return world.log.open(...asked);
       isFirst = false;
-      return open(name, signal);
+      return open(...asked);
     },
   };
   return { role: world.compactor({ log }) };

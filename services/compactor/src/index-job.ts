@@ -72,7 +72,7 @@ export async function runIndexJob(
   isDue: (tail: TailWeight) => boolean,
   signal: AbortSignal,
 ): Promise<IndexJobResult> {
-  const { view, events } = await deps.namespaceLog.open(name, signal);
+  const { view, events } = await deps.namespaceLog.open(name, {}, signal);
   const { live } = view;
   if (live === undefined || live.tail.length === 0) return { kind: 'nothing' };
   const weight = weigh(live.tail);

@@ -138,10 +138,10 @@ describe('a merge beside other work', () => {
     let openCount = 0;
     const log = {
       ...world.log,
-      open: async (name: string, signal?: AbortSignal) => {
+      open: async (...asked: Parameters<typeof world.log.open>) => {
         // An index job finds nothing, the merge begins, the merge commits.
         if (++openCount === 3) await meanwhile();
-        return world.log.open(name, signal);
+        return world.log.open(...asked);
       },
     };
     await world.write([[6, 'six']]);

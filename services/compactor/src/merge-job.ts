@@ -56,7 +56,7 @@ export async function runMergeJob(
   isQuiet: boolean,
   signal: AbortSignal,
 ): Promise<MergeJobResult> {
-  const { view } = await deps.namespaceLog.open(name, signal);
+  const { view } = await deps.namespaceLog.open(name, {}, signal);
   const { live } = view;
   if (live === undefined) return { kind: 'nothing' };
   const segments = segmentsToMerge(live, isQuiet, config);
@@ -106,7 +106,7 @@ async function commitMerge(
   const { name, job, objects, named } = done;
   const mergedKeys = done.segments.map(({ object }) => object.key);
   for (let attempt = 0; attempt < commitAttemptCountMax; attempt++) {
-    const { view } = await deps.namespaceLog.open(name, signal);
+    const { view } = await deps.namespaceLog.open(name, {}, signal);
     const { live } = view;
     if (live?.incarnation !== done.live.incarnation || isOver(deps, live, job)) {
       return { kind: 'dropped', outcome: 'refused' };

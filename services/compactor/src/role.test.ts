@@ -29,9 +29,9 @@ describe('when a tail is indexed', () => {
       let openCount = 0;
       const log = {
         ...world.log,
-        open: (name: string, signal?: AbortSignal) => {
+        open: (...asked: Parameters<typeof world.log.open>) => {
           openCount++;
-          return world.log.open(name, signal);
+          return world.log.open(...asked);
         },
       };
       const role = world.compactor({ log, config: { tailAgeMs: 5_000, smallTailAgeMs: 60_000 } });

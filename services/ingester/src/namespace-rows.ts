@@ -144,7 +144,9 @@ export function createNamespaceRows(deps: NamespaceRowsDeps, config: RowsConfig)
       const from = followed;
       if (from === undefined) {
         startOver(
-          view.live === undefined ? { view, restarted: true, events: [] } : await namespaceLog.open(deps.name, signal),
+          view.live === undefined
+            ? { view, restarted: true, events: [] }
+            : await namespaceLog.open(deps.name, {}, signal),
         );
       } else if (from.generation < view.generation) {
         const read = await namespaceLog.advance(from, { generationMin: view.generation }, signal);
@@ -263,7 +265,7 @@ export function createNamespaceRows(deps: NamespaceRowsDeps, config: RowsConfig)
       using deadline = deadlineSignal(clock, config.commitTimeoutMs, signal);
       using _lock = await lock.acquire(deadline.signal);
       const known = followed ?? view;
-      if (known === undefined) startOver(await namespaceLog.open(deps.name, deadline.signal));
+      if (known === undefined) startOver(await namespaceLog.open(deps.name, {}, deadline.signal));
       const from = followed ?? known;
       if (from === undefined) return;
       await reach(from, deadline.signal);

@@ -96,7 +96,7 @@ export function createNamespaceWriter(deps: NamespaceWriterDeps, config: Ingeste
     let isSent = false;
     try {
       if (!hasFailed) view ??= rows.view; // read a moment ago
-      view ??= (await deps.namespaceLog.open(deps.name, deadline.signal)).view;
+      view ??= (await deps.namespaceLog.open(deps.name, {}, deadline.signal)).view;
       noticed ??= view;
       isSent = true;
       const result = await step(view, deadline.signal);

@@ -307,7 +307,7 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
     for (const { name, job } of unfinished) byName.set(name, (byName.get(name) ?? new Set()).add(job));
     for (const [name, all] of byName) {
       const jobs = [...all].slice(0, jobsPerRevocationMax);
-      const { view } = await deps.namespaceLog.open(name, state.signal);
+      const { view } = await deps.namespaceLog.open(name, {}, state.signal);
       let revokedCount = 0;
       const build = (newest: NamespaceView): EntryDraft | 'nothing' => {
         const room = revocationCountMax - revocationCountOf(newest);
@@ -323,7 +323,7 @@ export function createCollector(deps: CollectorDeps, config: GcConfig): Collecto
 
   /** Takes the number of a birth that has not come; what it finds there instead is as good. */
   const giveUp = async (state: Pass, birth: StuckBirth): Promise<void> => {
-    const { view } = await deps.namespaceLog.open(birth.name, state.signal);
+    const { view } = await deps.namespaceLog.open(birth.name, {}, state.signal);
     const result = await deps.namespaceLog.append(
       view,
       (newest) => (newest.generation + 1 === birth.generation ? { kind: 'aborted', revokedJobs: [] } : 'nothing'),

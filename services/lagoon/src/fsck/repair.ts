@@ -19,7 +19,7 @@ export async function repairStore(
   for (const name of names) {
     try {
       if (lostManifests.has(name)) output.print(`repaired ${name}: ${await mend(deps, name, signal)}`);
-      const { view } = await log.open(name, signal);
+      const { view } = await log.open(name, {}, signal);
       if (view.live === undefined) continue;
       const isListed = living.some((one) => one.isListed && one.incarnation === view.live?.incarnation);
       if (!isListed) await deps.store.put(catalogKey(name, view.live.incarnation), new Uint8Array(0), signal);

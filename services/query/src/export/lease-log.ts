@@ -21,9 +21,9 @@ export function leasedName(namespace: string, lease: string): string {
 export function withLeases(log: NamespaceLog, lineage: Lineage): NamespaceLog {
   return {
     ...log,
-    open: async (name, signal) => {
+    open: async (name, options, signal) => {
       const [namespace = '', lease] = name.split('/');
-      if (lease === undefined) return await log.open(name, signal);
+      if (lease === undefined) return await log.open(name, options, signal);
       const { instant } = await lineage.readLease(namespace, lease, signal);
       const { manifest, schema, parts } = await lineage.readInstant(instant, signal);
       const still = manifestOf(instant, lease, schema, manifest);
