@@ -7,13 +7,15 @@ import { freePort } from './free-port.ts';
 
 export interface ServerTarget {
   readonly url: string;
+  /** Of the public gRPC service; in one server also of all others. */
+  readonly grpcAddress: string;
   close(): Promise<void>;
 }
 
 /** All roles in one server on a temporary directory, as `lagoon serve` starts them. */
-export async function startOneServer(): Promise<ServerTarget> {
+export async function startOneServer(flags: Readonly<Record<string, unknown>> = {}): Promise<ServerTarget> {
   const directory = await mkdtemp(join(tmpdir(), 'lagoon-e2e-'));
-  const server = await startRoles(['all'], directory, {});
+  const server = await startRoles(['all'], directory, flags);
   return targetOf(server, [server], directory);
 }
 
@@ -70,6 +72,7 @@ async function startRoles(
 function targetOf(front: RunningServer, servers: readonly RunningServer[], directory: string): ServerTarget {
   return {
     url: `http://127.0.0.1:${front.httpPort}`,
+    grpcAddress: `127.0.0.1:${front.grpcPort}`,
     close: async () => {
       for (const server of servers) await server.close();
       await rm(directory, { recursive: true, force: true });

@@ -48,3 +48,4 @@ export { type Log, type LogFields, silentLog } from './log.ts';
 export { type Counter, type Gauge, type Histogram, type MetricLabels, type Metrics, noMetrics } from './metrics.ts';
 export { createSeededRandom, createSystemRandom, type Random } from './random.ts';
 export { backoffMs, type RetryOptions, retry } from './retry.ts';
+export { saturated } from './saturate.ts';

@@ -266,7 +266,7 @@ function expression(idKind: IdKind): fc.Arbitrary<ScoreExpression> {
         weight: 2,
         arbitrary: fc.record({
           kind: fc.constant('product' as const),
-          factor: fc.constantFrom(0, 0.5, 3, -2),
+          factor: fc.constantFrom(0, 0.5, 3, -2, 1e308, -1e308),
           part: tie('expression'),
         }),
       },

@@ -1,4 +1,4 @@
-import { corrupt } from '@lagoon/base';
+import { corrupt, saturated } from '@lagoon/base';
 import { type Bitmap, type Block, type Column, getBit, isNull, nextBit } from '@lagoon/format';
 import { gainOfRow, type ListCursor } from '@lagoon/text';
 import { columnOf } from './column-filter.ts';
@@ -124,11 +124,11 @@ function sumNode(parts: readonly ScoreNode[]): ScoreNode {
   return {
     valueAt: (row) => {
       let sum = 0;
-      for (const part of parts) sum += part.valueAt(row);
+      for (const part of parts) sum = saturated(sum + part.valueAt(row));
       return sum;
     },
-    lower: () => parts.reduce((sum, part) => sum + part.lower(), 0),
-    upper: () => parts.reduce((sum, part) => sum + part.upper(), 0),
+    lower: () => parts.reduce((sum, part) => saturated(sum + part.lower()), 0),
+    upper: () => parts.reduce((sum, part) => saturated(sum + part.upper()), 0),
   };
 }
 
@@ -146,7 +146,11 @@ function maxNode(parts: readonly ScoreNode[]): ScoreNode {
 
 function productNode(factor: number, part: ScoreNode): ScoreNode {
   const [low, high] = factor < 0 ? [part.upper, part.lower] : [part.lower, part.upper];
-  return { valueAt: (row) => factor * part.valueAt(row), lower: () => factor * low(), upper: () => factor * high() };
+  return {
+    valueAt: (row) => saturated(factor * part.valueAt(row)),
+    lower: () => saturated(factor * low()),
+    upper: () => saturated(factor * high()),
+  };
 }
 
 function filterNode(rows: Bitmap): ScoreNode {
@@ -221,9 +225,10 @@ function fallingNode(of: (x: number) => number, isInexact: boolean, part: ScoreN
 }
 
 function distNode(origin: number, part: ScoreNode): ScoreNode {
-  const ends = (): readonly [number, number] => [Math.abs(part.lower() - origin), Math.abs(part.upper() - origin)];
+  const distanceOf = (value: number): number => Math.abs(saturated(value - origin));
+  const ends = (): readonly [number, number] => [distanceOf(part.lower()), distanceOf(part.upper())];
   return {
-    valueAt: (row) => Math.abs(part.valueAt(row) - origin),
+    valueAt: (row) => distanceOf(part.valueAt(row)),
     lower: () => (part.lower() <= origin && origin <= part.upper() ? 0 : Math.min(...ends())),
     upper: () => Math.max(...ends()),
   };

@@ -1,3 +1,4 @@
+import { saturated } from '@lagoon/base';
 import type { AttributeValue, DocumentId, Schema } from '@lagoon/format';
 import { parseDatetime } from '@lagoon/format';
 import type { Filter } from './filter.ts';
@@ -19,7 +20,7 @@ export function createScorer(
       return bm25Scorer(schema, documents, expression);
     case 'sum': {
       const parts = expression.parts.map(scorerOf);
-      return (document) => parts.reduce((sum, part) => sum + orZero(part(document)), 0);
+      return (document) => parts.reduce((sum, part) => saturated(sum + orZero(part(document))), 0);
     }
     case 'max': {
       const parts = expression.parts.map(scorerOf);
@@ -27,7 +28,7 @@ export function createScorer(
     }
     case 'product': {
       const part = scorerOf(expression.part);
-      return (document) => expression.factor * part(document);
+      return (document) => saturated(expression.factor * part(document));
     }
     case 'filter':
       return (document) => Number(admits(document, expression.filter));
@@ -47,7 +48,7 @@ export function createScorer(
     case 'dist': {
       const part = scorerOf(expression.part);
       const origin = numberOf(expression.origin);
-      return (document) => Math.abs(part(document) - origin);
+      return (document) => Math.abs(saturated(part(document) - origin));
     }
   }
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { compareBytes, invalidArgument, utf8Encode } from '@lagoon/base';
+import { compareBytes, invalidAt, saturated, utf8Encode } from '@lagoon/base';
 import {
   type Fusion,
   type MultiQueryResponse,
@@ -35,12 +35,12 @@ export function fuse(
       const key = keyOf(row.id);
       const known = fused.get(key);
       if (known === undefined) fused.set(key, { ...row, dist: scoreOf(row, position) });
-      else known.dist = (known.dist ?? 0) + scoreOf(row, position);
+      else known.dist = saturated((known.dist ?? 0) + scoreOf(row, position));
     }
   }
   const rows = [...fused.values()].sort((a, b) => (b.dist ?? 0) - (a.dist ?? 0) || compareIds(a.id, b.id));
   const [first] = answers.results;
-  if (first === undefined) throw invalidArgument('there is no query to fuse');
+  if (first === undefined) throw invalidAt('queries', 'there is no query to fuse');
   const statistics = sumStatistics(answers.results);
   return create(MultiQueryResponseSchema, {
     results: [{ ...first, rows: rows.slice(0, fusion.limit), statistics }],
@@ -69,21 +69,25 @@ export function sumStatistics(results: readonly QueryResponse[]): QueryStatistic
 
 /** What is refused before any query runs. */
 export function checkFusion(queries: readonly QueryRequest[], { kind }: Fusion): void {
-  if (kind.case === undefined) throw invalidArgument('a fusion says how');
+  if (kind.case === undefined) throw invalidAt('rerank_by', 'a fusion says how');
   const weights = kind.case === 'model' ? [] : kind.value.weights;
   if (weights.length > 0 && weights.length !== queries.length) {
-    throw invalidArgument('there is one weight per query', { weights: weights.length, queries: queries.length });
+    throw invalidAt('rerank_by[1].weights', 'there is one weight per query', {
+      weights: weights.length,
+      queries: queries.length,
+    });
   }
-  if (weights.some((weight) => !(weight >= 0 && weight < Infinity))) {
-    throw invalidArgument('a weight is not negative and finite');
+  const wrong = weights.findIndex((weight) => !(weight >= 0 && weight < Infinity));
+  if (wrong >= 0) {
+    throw invalidAt(`rerank_by[1].weights[${wrong}]`, 'a weight is not negative and finite', { found: weights[wrong] });
   }
   if (kind.case === 'reciprocalRank' && !(kind.value.rankConstant >= 0 && kind.value.rankConstant < Infinity)) {
-    throw invalidArgument('the rank constant is above 0', { found: kind.value.rankConstant });
+    throw invalidAt('rerank_by[1].rank_constant', 'the rank constant is above 0', { found: kind.value.rankConstant });
   }
   for (const [i, { aggregation, rankBy }] of queries.entries()) {
-    if (aggregation !== undefined) throw invalidArgument('an aggregation has no rows to fuse', { query: i });
+    if (aggregation !== undefined) throw invalidAt(`queries[${i}].aggregate_by`, 'an aggregation has no rows to fuse');
     if (kind.case === 'weightedSum' && rankBy?.kind.case === 'orderBy') {
-      throw invalidArgument('rows by order have no score to sum up: use RRF', { query: i });
+      throw invalidAt(`queries[${i}].rank_by`, 'rows by order have no score to sum up: use RRF');
     }
   }
 }
@@ -93,13 +97,13 @@ type Scorer = (row: ResultRow, position: number) => number;
 function scorer({ kind }: Fusion, query: QueryRequest, index: number, rows: readonly ResultRow[]): Scorer {
   if (kind.case === 'reciprocalRank') return rankScorer(kind.value, index);
   if (kind.case === 'weightedSum') return sumScorer(kind.value, query, index, rows);
-  throw invalidArgument('a fusion says how');
+  throw invalidAt('rerank_by', 'a fusion says how');
 }
 
 function rankScorer({ rankConstant, weights }: ReciprocalRankFusion, index: number): Scorer {
   const constant = rankConstant === 0 ? rankConstantDefault : rankConstant;
   const weight = weights[index] ?? 1;
-  return (_row, position) => weight / (constant + position + 1);
+  return (_row, position) => saturated(weight / (constant + position + 1));
 }
 
 function sumScorer(
@@ -112,17 +116,22 @@ function sumScorer(
   const scoreOf = (row: ResultRow) => sign * (row.dist ?? 0);
   const normalize = normalizer(normalization, rows.map(scoreOf));
   const weight = weights[index] ?? 1;
-  return (row) => weight * normalize(scoreOf(row));
+  return (row) => saturated(weight * normalize(scoreOf(row)));
 }
+
+/** Squares of thousands of smaller numbers have a finite sum. */
+const squareMax = 1e150;
 
 /** Rows that are all alike are all the best ones. */
 function normalizer(normalization: Normalization, scores: readonly number[]): (score: number) => number {
   if (normalization === Normalization.NONE) return (score) => score;
   if (normalization === Normalization.Z_SCORE) {
-    const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length;
-    const variance = scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length;
+    const largest = scores.reduce((most, score) => Math.max(most, Math.abs(score)), 0);
+    const scale = largest > squareMax ? largest : 1;
+    const mean = scores.reduce((sum, score) => sum + score / scale, 0) / scores.length;
+    const variance = scores.reduce((sum, score) => sum + (score / scale - mean) ** 2, 0) / scores.length;
     const deviation = Math.sqrt(variance);
-    return (score) => (deviation === 0 ? 0 : (score - mean) / deviation);
+    return (score) => (deviation === 0 ? 0 : (score / scale - mean) / deviation);
   }
   const worst = scores.reduce((least, score) => Math.min(least, score), Infinity);
   const best = scores.reduce((most, score) => Math.max(most, score), -Infinity);

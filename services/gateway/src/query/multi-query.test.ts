@@ -151,13 +151,13 @@ describe('several queries', () => {
       'scores of orders',
       { queries: [byOrder], rerank_by: ['WeightedSum'] },
       400,
-      /no score to sum up: use RRF \(query=0\)/,
+      /queries\[0\]\.rank_by: .*no score to sum up: use RRF/,
     ],
     [
       'numbers',
       { queries: [{ aggregate_by: { n: ['Count'] } }], rerank_by: ['RRF'] },
       400,
-      /an aggregation has no rows to fuse \(query=0\)/,
+      /queries\[0\]\.aggregate_by: an aggregation has no rows to fuse/,
     ],
   ])('%s is refused', async (_name, body, status, message) => {
     const { answer, json, backends } = await ask(body);

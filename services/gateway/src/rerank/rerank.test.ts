@@ -144,7 +144,7 @@ describe('rerank by a model', () => {
       400,
       /no such reranker \(model=other, configured=long\)/,
     ],
-    ['no query', { model: 'long', query: '', attribute: 'text' }, 400, /needs a query and an attribute/],
+    ['no query', { model: 'long', query: '', attribute: 'text' }, 400, /rerank_by\.query: a reranker needs a query/],
     [
       'a long query',
       { model: 'long', query: 'x'.repeat(16_385), attribute: 'text' },

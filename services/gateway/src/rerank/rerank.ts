@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type Clock, invalidArgument, LagoonError } from '@lagoon/base';
+import { type Clock, invalidAt, LagoonError } from '@lagoon/base';
 import {
   FusionSchema,
   type ModelRerank,
@@ -22,13 +22,17 @@ export interface RerankDeps {
 /** Refused before any query runs. */
 export function checkRerank({ models }: Reranker, { model, attribute, query }: ModelRerank): void {
   if (!models.includes(model)) {
-    throw invalidArgument('no such reranker', { model, configured: models.length === 0 ? 'none' : models.join(', ') });
+    throw invalidAt('rerank_by.model', 'no such reranker', {
+      model,
+      configured: models.length === 0 ? 'none' : models.join(', '),
+    });
   }
   const bytes = Buffer.byteLength(query);
   if (bytes > rerankLimits.queryBytesMax) {
-    throw invalidArgument('the query text is too long', { bytes, bytesMax: rerankLimits.queryBytesMax });
+    throw invalidAt('rerank_by.query', 'the query text is too long', { bytes, bytesMax: rerankLimits.queryBytesMax });
   }
-  if (attribute === '' || query === '') throw invalidArgument('a reranker needs a query and an attribute');
+  if (attribute === '') throw invalidAt('rerank_by.attribute', 'a reranker needs an attribute');
+  if (query === '') throw invalidAt('rerank_by.query', 'a reranker needs a query');
 }
 
 /** The queries with the reranked attribute among what they answer. */
@@ -104,7 +108,7 @@ function textOf(row: ResultRow, attribute: string): string | undefined {
   const kind = row.attributes.find(({ name }) => name === attribute)?.value?.kind;
   if (kind?.case === undefined) return undefined;
   if (kind.case === 'stringValue') return kind.value;
-  throw invalidArgument('a reranker takes the texts of a string attribute', { attribute });
+  throw invalidAt('rerank_by.attribute', 'a reranker takes the texts of a string attribute', { attribute });
 }
 
 function ordered(
