@@ -14,7 +14,20 @@ export interface OracleRow {
 
 export function answer(schema: Schema, documents: readonly TestDocument[], spec: QuerySpec): OracleRow[] {
   const filtered = documents.filter((document) => spec.filter === undefined || admits(schema, document, spec.filter));
-  return rank(schema, documents, filtered, spec.rankBy).slice(0, spec.limit);
+  const ranked = rank(schema, documents, filtered, spec.rankBy);
+  return withLimitPer(documents, ranked, spec.limitPer).slice(0, spec.limit);
+}
+
+/** The rule, row by row. */
+function withLimitPer(documents: readonly TestDocument[], rows: OracleRow[], per: QuerySpec['limitPer']): OracleRow[] {
+  if (per === undefined) return rows;
+  const byId = new Map(documents.map((document) => [document.id, document]));
+  const counts = new Map<string, number>();
+  return rows.filter(({ id }) => {
+    const key = per.attributes.map((name) => String(byId.get(id)?.values[name] ?? null)).join('|');
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    return (counts.get(key) ?? 0) <= per.limit;
+  });
 }
 
 /** Groups as (keys, values), in the order of their keys. */
@@ -135,7 +148,7 @@ function compareValues(a: AttributeValue, b: AttributeValue): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function admits(schema: Schema, document: TestDocument, filter: Filter): boolean {
+export function admits(schema: Schema, document: TestDocument, filter: Filter): boolean {
   switch (filter.kind) {
     case 'and':
       return filter.filters.every((inner) => admits(schema, document, inner));
