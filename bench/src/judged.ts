@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fullTextSearchDefaults } from '@lagoon/format';
 import { createAnalyzer } from '@lagoon/text';
+import { report, reportAtLeast } from './figure.ts';
 import { mean } from './statistics.ts';
 import { searchByTantivy } from './tantivy.ts';
 import { openTextEngine } from './text-engine.ts';
@@ -38,22 +39,24 @@ function readCranfield(folder: string): Collection {
   return { name: 'Cranfield', texts: documents.map(([, , text]) => text ?? ''), queries, relevant };
 }
 
-/** Parts of `number, lines, /`. */
+/** Parts of `number, lines, /`. Some numbers have no text. */
 function readNpl(folder: string): Collection {
-  const read = (name: string): string[] =>
-    [...readFileSync(join(folder, name), 'utf8').matchAll(/^\s*\d+\s*\n([\s\S]*?)\n\s*\/\s*$/gm)].map(
-      ([, text]) => text ?? '',
+  const read = (name: string) =>
+    [...readFileSync(join(folder, name), 'utf8').matchAll(/^\s*(\d+)\s*\n([\s\S]*?)\n\s*\/\s*$/gm)].map(
+      ([, number, text = '']) => ({ number: Number(number), text }),
     );
-  const relevant = read('rlv-ass').map(
-    (text) =>
-      new Set(
-        text
-          .trim()
-          .split(/\s+/)
-          .map((number) => Number(number) - 1),
-      ),
-  );
-  return { name: 'NPL', texts: read('doc-text'), queries: read('query-text'), relevant };
+  const documents = read('doc-text');
+  const rowOf = new Map(documents.map(({ number }, row) => [number, row]));
+  const judged = new Map(read('rlv-ass').map(({ number, text }) => [number, text.trim().split(/\s+/).map(Number)]));
+  const queries = read('query-text');
+  const relevant = queries.map(({ number }) => {
+    const rows = (judged.get(number) ?? []).map((document) => rowOf.get(document));
+    return new Set(rows.filter((row) => row !== undefined));
+  });
+  return {
+    ...{ name: 'NPL', texts: documents.map(({ text }) => text) },
+    ...{ queries: queries.map(({ text }) => text), relevant },
+  };
 }
 
 function ndcg(rows: readonly number[], relevant: ReadonlySet<number>): number {
@@ -65,7 +68,9 @@ function ndcg(rows: readonly number[], relevant: ReadonlySet<number>): number {
 }
 
 const folder = process.env.JUDGED;
-if (folder === undefined) process.stdout.write('JUDGED names no folder: not measured\n');
+if (folder === undefined) {
+  report({ name: 'nDCG@10 / tantivy on Cranfield and NPL', aim: '≥ 1×', value: 'no JUDGED', met: undefined });
+}
 for (const collection of folder === undefined
   ? []
   : [readCranfield(join(folder, 'cranfield')), readNpl(join(folder, 'npl'))]) {
@@ -85,8 +90,9 @@ for (const collection of folder === undefined
     ...{ limit, rows: true },
   });
   rmSync(directory, { recursive: true });
-  const tantivy = found?.map(({ rows }, i) => ndcg(rows, relevant[i] ?? new Set()));
+  const tantivy = found && mean(found.map(({ rows }, i) => ndcg(rows, relevant[i] ?? new Set())));
   process.stdout.write(
-    `${name}: ${texts.length} texts, ${queries.length} queries, nDCG@10 ${mean(own).toFixed(4)}, tantivy ${tantivy === undefined ? '-' : mean(tantivy).toFixed(4)}\n`,
+    `${name}: ${texts.length} texts, ${queries.length} queries, nDCG@10 ${mean(own).toFixed(4)}, tantivy ${tantivy?.toFixed(4) ?? '-'}\n`,
   );
+  reportAtLeast(`nDCG@10 on ${name} / tantivy`, tantivy && mean(own) / tantivy, 1, { digits: 4 });
 }

@@ -1,6 +1,6 @@
 /**
- * BM25 in the engine (plan, search and ids on the calling thread) against tantivy, LanceDB FTS and MiniSearch on the WordNet glosses, and on eight times as
- * many texts made of halves of them. All get the same words; the top ten are compared with brute force.
+ * BM25 in the engine (plan, search and ids on the calling thread) against tantivy, LanceDB FTS and MiniSearch on the WordNet glosses, and on a million texts
+ * made of halves of them. All get the same words; the top ten are compared with brute force. Of a query the second run counts, for each engine.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,15 +10,18 @@ import { fullTextSearchDefaults } from '@lagoon/format';
 import { readWordnet } from '@lagoon/server/datasets';
 import { connect, Index } from '@lancedb/lancedb';
 import MiniSearch from 'minisearch';
+import { reportAtLeast, reportAtMost } from './figure.ts';
 import { quantile } from './statistics.ts';
 import { searchByTantivy } from './tantivy.ts';
 import { openTextEngine } from './text-engine.ts';
+import { createTextOracle } from './text-oracle.ts';
 
 const queryCount = 200;
 const bruteForceCount = 10;
-const miniQueryCount = 30;
+/** It takes seconds for a query on a million texts. */
+const miniQueryCounts = { glosses: 30, million: 3 };
 const limit = 10;
-const copies = 8;
+const millionCount = 1_000_000;
 const wordCounts = [1, 2, 5];
 
 function wordsOf(text: string): string[] {
@@ -27,15 +30,13 @@ function wordsOf(text: string): string[] {
 
 /** The glosses, then texts of the first half of one and the second half of another. */
 function multiply(glosses: readonly string[]): string[] {
-  return Array.from({ length: copies }, (_, copy) =>
-    glosses.map((gloss, i) => {
-      if (copy === 0) return gloss;
-      const [a, b] = [gloss, glosses[(i * 7_919 + copy * 104_729) % glosses.length] ?? ''].map((text) =>
-        text.split(' '),
-      );
-      return [...(a ?? []).slice(0, (a?.length ?? 0) >> 1), ...(b ?? []).slice((b?.length ?? 0) >> 1)].join(' ');
-    }),
-  ).flat();
+  return Array.from({ length: millionCount }, (_, row) => {
+    const [i, copy] = [row % glosses.length, Math.floor(row / glosses.length)];
+    const first = (glosses[i] ?? '').split(' ');
+    if (copy === 0) return first.join(' ');
+    const second = (glosses[(i * 7_919 + copy * 104_729) % glosses.length] ?? '').split(' ');
+    return [...first.slice(0, first.length >> 1), ...second.slice(second.length >> 1)].join(' ');
+  });
 }
 
 /** Different words of one gloss. */
@@ -48,27 +49,6 @@ function makeQueries(glosses: readonly string[], wordCount: number): string[][] 
     queries.push(Array.from({ length: wordCount }, () => words.splice(random.integer(words.length), 1)[0] ?? ''));
   }
   return queries;
-}
-
-function bruteForce(texts: readonly string[][], words: readonly string[]): number[] {
-  const average = texts.reduce((sum, text) => sum + text.length, 0) / texts.length;
-  const weights = words.map((word) => {
-    const frequency = texts.filter((text) => text.includes(word)).length;
-    return Math.log(1 + (texts.length - frequency + 0.5) / (frequency + 0.5)) * 2.2;
-  });
-  return texts
-    .map((text, row) => {
-      const norm = 1.2 * (0.25 + (0.75 * text.length) / average);
-      const score = words.reduce((sum, word, i) => {
-        const frequency = text.filter((one) => one === word).length;
-        return frequency === 0 ? sum : sum + (weights[i] ?? 0) * (1 / (1 + norm / frequency));
-      }, 0);
-      return { row, score };
-    })
-    .filter(({ score }) => score > 0)
-    .sort((a, b) => b.score - a.score || a.row - b.row)
-    .slice(0, limit)
-    .map(({ row }) => row);
 }
 
 /** After a round of all of them, which also compiles what is JavaScript: the second run of each. */
@@ -104,12 +84,14 @@ const glosses = (await readWordnet()).map(({ gloss }) => wordsOf(gloss).join(' '
 const p50 = (figures: readonly number[] | undefined): string =>
   figures === undefined ? '       -' : quantile(figures, 0.5).toFixed(3).padStart(8);
 process.stdout.write('   texts  words   Lagoon  tantivy  LanceDB     Mini   p50 in ms, top 10, any word\n');
-for (const texts of [glosses, multiply(glosses)]) {
-  const isSmall = texts.length === glosses.length;
+for (const [name, texts] of [
+  ['glosses', glosses],
+  ['million', multiply(glosses)],
+] as const) {
   const engine = await openTextEngine(texts, fullTextSearchDefaults);
   const lance = await openLance(directory, texts);
-  const mini = isSmall ? openMini(texts) : undefined;
-  const split = isSmall ? texts.map((text) => text.split(' ')) : [];
+  const mini = openMini(texts);
+  const oracle = createTextOracle(texts);
   let [same, compared] = [0, 0];
   const sets = wordCounts.map((wordCount) => makeQueries(glosses, wordCount));
   const tantivy = await searchByTantivy(directory, { texts, queries: sets.flat(), limit, rows: false });
@@ -117,18 +99,29 @@ for (const texts of [glosses, multiply(glosses)]) {
     const own = await timed(queries, (query) => engine.search(query, limit));
     const tantivyMs = tantivy?.slice(i * queryCount, (i + 1) * queryCount).map(({ ms }) => ms);
     const lanceMs = await timed(queries, lance);
-    const miniMs = mini && (await timed(queries.slice(0, miniQueryCount), mini));
+    const miniMs = await timed(queries.slice(0, miniQueryCounts[name]), mini);
+    const title = `text, ${texts.length} texts, ${wordCounts[i]} words: p50 in the engine`;
     process.stdout.write(
       `${String(texts.length).padStart(8)}  ${String(wordCounts[i]).padStart(5)} ${p50(own)} ${p50(tantivyMs)} ${p50(lanceMs)} ${p50(miniMs)}\n`,
     );
-    for (const words of isSmall ? queries.slice(0, bruteForceCount) : []) {
+    reportAtMost(`${title} / tantivy`, ratioTo(own, tantivyMs), 2);
+    reportAtMost(`${title} / LanceDB FTS`, ratioTo(own, lanceMs), 1);
+    reportAtMost(`${title} / MiniSearch`, ratioTo(own, miniMs), 1, { digits: 4 });
+    for (const words of queries.slice(0, bruteForceCount)) {
       const { rows } = await engine.search(words.join(' '), limit);
       compared++;
-      if (JSON.stringify(rows) === JSON.stringify(bruteForce(split, words))) same++;
+      if (JSON.stringify(rows) === JSON.stringify(oracle.search(words, limit))) same++;
     }
   }
-  if (isSmall) process.stdout.write(`          top ten as by brute force: ${same} of ${compared} queries\n`);
+  reportAtLeast(`text, ${texts.length} texts: top ten as by brute force, of ${compared} queries`, same / compared, 1, {
+    unit: '',
+  });
   process.stdout.write(`          segment built in ${(engine.buildMs / 1_000).toFixed(1)} s\n`);
   await engine.close();
 }
 rmSync(directory, { recursive: true });
+
+/** Of the p50 over the queries that both answered. */
+function ratioTo(own: readonly number[], other: readonly number[] | undefined): number | undefined {
+  return other && quantile(own.slice(0, other.length), 0.5) / quantile(other, 0.5);
+}
