@@ -19,6 +19,7 @@ import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespa
 import type { ObjectStore } from '@lagoon/object-store';
 import { createBytesLru } from './bytes-lru.ts';
 import { createEngineMeter } from './engine-meter.ts';
+import { createHeadSearch } from './head-search.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { type Search, searchPer } from './limit-per.ts';
 import { createNamespacePins, isPinned } from './namespace-pins.ts';
@@ -128,6 +129,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   });
   const running = new Set<Promise<void>>();
   const lastQueriedMs = new WeakMap<Replica, number>();
+  const headSearch = createHeadSearch(clock);
   let lastId = 0;
   const replicaDeps = {
     ...deps,
@@ -206,7 +208,6 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     };
   };
 
-  /** The snapshot is held until the last query has ended, also where another one failed. */
   const attemptQueries = async (
     replica: Replica,
     specs: readonly QuerySpec[],
@@ -216,20 +217,23 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const startedMs = clock.monotonicMs();
     lastQueriedMs.set(replica, startedMs);
     const before = { ...replica.usage };
-    await replica.reach(consistency, signal);
-    using held = await takeSnapshot(replica, signal);
-    keepPinned(replica.name, replica.live);
-    const plans = planAll(held.snapshot, specs);
-    const searched = await settleAll(
-      plans.map(async (plan, i) => {
-        const found = await placed(specs[i]?.place, search(replica, held, plan, signal));
-        const executionMs = clock.monotonicMs() - startedMs;
-        meter.queried(plan.rank.kind, executionMs);
-        return { found, executionMs };
-      }),
+    const searchOn = async (held: HeldSnapshot, ending?: AbortSignal) =>
+      settleAll(
+        planAll(held.snapshot, specs).map(async (plan, i) => {
+          const found = await placed(specs[i]?.place, search(replica, held, plan, ending));
+          return { found, kind: plan.rank.kind, endedMs: clock.monotonicMs() };
+        }),
+      );
+    const take = () => takeSnapshot(replica, signal);
+    const { result: searched, reachedMs } = await headSearch.run(
+      { replica, consistency, take, search: searchOn },
+      signal,
     );
+    keepPinned(replica.name, replica.live);
     const usage = usageSince(before, replica.usage);
-    return searched.map(({ found: { outcome, rowCount, ...result }, executionMs }, i): QueryResult => {
+    return searched.map(({ found: { outcome, rowCount, ...result }, kind, endedMs }, i): QueryResult => {
+      const executionMs = Math.max(endedMs, reachedMs) - startedMs;
+      meter.queried(kind, executionMs);
       const statistics = toStatistics(outcome, rowCount, executionMs, i === 0 ? usage : noUsage);
       return { ...result, statistics };
     });

@@ -19,6 +19,8 @@ export interface Replica {
   reach(consistency: ConsistencySpec, signal?: AbortSignal): Promise<NamespaceView>;
   /** The rows of the view or of a newer one, held until disposed of. `not_found` where nothing lives. */
   snapshot(signal?: AbortSignal): Promise<HeldSnapshot>;
+  /** The same at once, where the rows of the view are there. */
+  peek(): HeldSnapshot | undefined;
   /** Generation of the view; 0 before the first read. */
   readonly generation: number;
   /** As of the view; undefined before the first read, and where nothing lives. */
@@ -165,6 +167,20 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
     !pending.reset &&
     (view.live === undefined || current?.snapshot.generation === view.generation);
 
+  const hold = (snapshot: Snapshot): HeldSnapshot => {
+    const held = snapshot.hold();
+    return {
+      snapshot,
+      ensure: (needs, isRuledOut = () => false, waiting) => {
+        content.remember(needs);
+        const texts: QueryNeeds = { ...noNeeds, ids: needs.texts.size === 0 ? 'none' : 'live', texts: needs.texts };
+        return snapshot.ensure((block) => (isRuledOut(block) ? texts : needs), waiting);
+      },
+      share: () => snapshot.hold(),
+      [Symbol.dispose]: () => held[Symbol.dispose](),
+    };
+  };
+
   return {
     name,
     usage: content.usage,
@@ -192,19 +208,9 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
         await waitFor(loading, signal);
       }
       if (current === undefined) throw namespaceNotFound(name);
-      const { snapshot } = current;
-      const hold = snapshot.hold();
-      return {
-        snapshot,
-        ensure: (needs, isRuledOut = () => false, waiting) => {
-          content.remember(needs);
-          const texts: QueryNeeds = { ...noNeeds, ids: needs.texts.size === 0 ? 'none' : 'live', texts: needs.texts };
-          return snapshot.ensure((block) => (isRuledOut(block) ? texts : needs), waiting);
-        },
-        share: () => snapshot.hold(),
-        [Symbol.dispose]: () => hold[Symbol.dispose](),
-      };
+      return hold(current.snapshot);
     },
+    peek: () => (current !== undefined && upToDate() ? hold(current.snapshot) : undefined),
     get isDisposed() {
       return controller.signal.aborted;
     },
