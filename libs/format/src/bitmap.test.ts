@@ -17,6 +17,7 @@ import {
   setBitRange,
 } from './bitmap.ts';
 
+const offsets = fc.constantFrom(0, 1, 4);
 const rows = fc.integer({ min: 0, max: 200 });
 const bits = rows.chain((n) => fc.array(fc.boolean(), { minLength: n, maxLength: n }));
 const pairs = rows.chain((n) => {
@@ -24,8 +25,9 @@ const pairs = rows.chain((n) => {
   return fc.tuple(list, list);
 });
 
-function bitmapOf(list: readonly boolean[]) {
-  const bitmap = createBitmap(list.length);
+/** At a byte that need not be aligned. */
+function bitmapOf(list: readonly boolean[], offset = 0) {
+  const bitmap = new Uint8Array(offset + createBitmap(list.length).length).subarray(offset);
   for (const [i, bit] of list.entries()) if (bit) setBit(bitmap, i);
   return bitmap;
 }
@@ -37,8 +39,8 @@ function listOf(bitmap: Uint8Array, length: number): boolean[] {
 describe('bitmap', () => {
   test('agrees with a list of booleans: set, count, iterate, next', () => {
     fc.assert(
-      fc.property(bits, (list) => {
-        const bitmap = bitmapOf(list);
+      fc.property(bits, offsets, (list, offset) => {
+        const bitmap = bitmapOf(list, offset);
         const expected = list.flatMap((bit, i) => (bit ? [i] : []));
         const visited: number[] = [];
         forEachBit(bitmap, (bit) => visited.push(bit));
@@ -55,14 +57,14 @@ describe('bitmap', () => {
 
   test('and, or, and-not, not agree with booleans and keep bits past the end clear', () => {
     fc.assert(
-      fc.property(pairs, ([a, b]) => {
+      fc.property(pairs, offsets, offsets, ([a, b], targetOffset, otherOffset) => {
         const check = (change: (target: Uint8Array) => void, expected: boolean[]) => {
-          const target = bitmapOf(a);
+          const target = bitmapOf(a, targetOffset);
           change(target);
           expect(listOf(target, a.length)).toEqual(expected);
           expect(isBitmapOf(target, a.length)).toBe(true);
         };
-        const other = bitmapOf(b);
+        const other = bitmapOf(b, otherOffset);
         check(
           (target) => andInPlace(target, other),
           a.map((bit, i) => bit && b[i] === true),

@@ -45,20 +45,29 @@ export function setBitRange(bitmap: Bitmap, from: number, to: number): void {
 /** target ∧= other. Bytes that `other` does not have count as 0. */
 export function andInPlace(target: Bitmap, other: Bitmap): void {
   const shared = Math.min(target.length, other.length);
-  for (let i = 0; i < shared; i++) (target[i] as number) &= other[i] as number;
+  const [words, others] = [wordsOf(target, shared), wordsOf(other, shared)];
+  const wordCount = Math.min(words.length, others.length);
+  for (let i = 0; i < wordCount; i++) (words[i] as number) &= others[i] as number;
+  for (let i = 4 * wordCount; i < shared; i++) (target[i] as number) &= other[i] as number;
   target.fill(0, shared);
 }
 
 /** target ∨= other, which is not longer. */
 export function orInPlace(target: Bitmap, other: Bitmap): void {
   const shared = Math.min(target.length, other.length);
-  for (let i = 0; i < shared; i++) (target[i] as number) |= other[i] as number;
+  const [words, others] = [wordsOf(target, shared), wordsOf(other, shared)];
+  const wordCount = Math.min(words.length, others.length);
+  for (let i = 0; i < wordCount; i++) (words[i] as number) |= others[i] as number;
+  for (let i = 4 * wordCount; i < shared; i++) (target[i] as number) |= other[i] as number;
 }
 
 /** target ∧= ¬other. Bytes that `other` does not have count as 0. */
 export function andNotInPlace(target: Bitmap, other: Bitmap): void {
   const shared = Math.min(target.length, other.length);
-  for (let i = 0; i < shared; i++) (target[i] as number) &= ~(other[i] as number);
+  const [words, others] = [wordsOf(target, shared), wordsOf(other, shared)];
+  const wordCount = Math.min(words.length, others.length);
+  for (let i = 0; i < wordCount; i++) (words[i] as number) &= ~(others[i] as number);
+  for (let i = 4 * wordCount; i < shared; i++) (target[i] as number) &= ~(other[i] as number);
 }
 
 /** target = ¬target within [0, bitCount). */
@@ -69,16 +78,9 @@ export function notInPlace(target: Bitmap, bitCount: number): void {
 
 export function countBits(bitmap: Bitmap): number {
   let count = 0;
-  const wordsEnd = bitmap.length & ~3;
-  for (let i = 0; i < wordsEnd; i += 4) {
-    count += popcount32(
-      (bitmap[i] as number) |
-        ((bitmap[i + 1] as number) << 8) |
-        ((bitmap[i + 2] as number) << 16) |
-        ((bitmap[i + 3] as number) << 24),
-    );
-  }
-  for (let i = wordsEnd; i < bitmap.length; i++) count += popcount32(bitmap[i] as number);
+  const words = wordsOf(bitmap, bitmap.length);
+  for (let i = 0; i < words.length; i++) count += popcount32(words[i] as number);
+  for (let i = 4 * words.length; i < bitmap.length; i++) count += popcount32(bitmap[i] as number);
   return count;
 }
 
@@ -111,6 +113,13 @@ export function isBitmapOf(bitmap: Bitmap, bitCount: number): boolean {
   if (bitmap.length !== bitmapBytes(bitCount)) return false;
   if ((bitCount & 7) === 0) return true;
   return (bitmap[bitmap.length - 1] as number) >>> (bitCount & 7) === 0;
+}
+
+const noWords = new Uint32Array(0);
+
+/** The first bytes four at a time, where they are aligned; in whichever order the machine has them. */
+function wordsOf({ buffer, byteOffset }: Bitmap, byteCount: number): Uint32Array {
+  return (byteOffset & 3) === 0 ? new Uint32Array(buffer, byteOffset, byteCount >>> 2) : noWords;
 }
 
 function clearTrailingBits(bitmap: Bitmap, bitCount: number): void {

@@ -105,8 +105,10 @@ function indexedRows(target: IndexedFilterTarget, rows: IndexedRows): Bitmap {
       return bitmap;
     }
     case 'any': {
-      const bitmap = createBitmap(rowCount);
-      for (const inner of rows.of) orInPlace(bitmap, indexedRows(target, inner));
+      const [first, ...others] = rows.of;
+      if (first === undefined) return createBitmap(rowCount);
+      const bitmap = indexedRows(target, first);
+      for (const inner of others) orInPlace(bitmap, indexedRows(target, inner));
       return bitmap;
     }
     case 'all': {

@@ -115,6 +115,7 @@ export function compactorConfigOf(settings: SettingValues) {
     idCacheBytesMax: settings['id-cache-bytes'],
     mergeConcurrencyMax: settings['merge-concurrency'],
     mergeFanIn: settings['merge-fan-in'],
+    mergeQuietMs: settings['merge-quiet-ms'],
     mergeBytesMax: settings['merge-bytes-max'],
     mergeRowsMax: settings['merge-rows-max'],
     mergeDeadPercent: settings['merge-dead-percent'],

@@ -279,6 +279,15 @@ export const settings = {
     description:
       'Segments of about one size that are merged. More: less is rewritten, queries look into more segments.',
   }),
+  'merge-quiet-ms': integer({
+    group: 'compactor',
+    placeholder: 'ms',
+    min: 0,
+    max: 86_400_000,
+    default: 20_000,
+    description:
+      'Where nothing was indexed for so long, segments are merged that make one three times as large as each of them; 0: never.',
+  }),
   'merge-bytes-max': bytes({
     group: 'compactor',
     min: mebibyte,
