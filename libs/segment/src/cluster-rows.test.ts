@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { createSeededRandom, createSystemClock, isLagoonError } from '@lagoon/base';
 import {
+  type AnnSettings,
   type AttributeSchema,
   type Block,
   encodeBlock,
@@ -32,9 +33,9 @@ const options: ClusterOptions = {
     buildIvf(rows, { ...asked, leafRows: 20, learningQueryCount: 32 }, module, createInlineExecutor(module)),
 };
 
-function schemaOf(codec: ListCodec, element: VectorElement = 'f32'): Schema {
+function schemaOf(codec: ListCodec | undefined, element: VectorElement = 'f32'): Schema {
   const type = { kind: 'vector', element, dims } as const;
-  const ann = { distanceMetric: 'euclidean_squared', codec } as const;
+  const ann: AnnSettings = { distanceMetric: 'euclidean_squared', ...(codec === undefined ? {} : { codec }) };
   return {
     idKind: 'u64',
     attributes: new Map<string, AttributeSchema>([
@@ -137,11 +138,12 @@ describe('lists of a segment', () => {
     expect(await clusterRows(block, schema, identity, { ...options, rowCountMin: 1_000 })).toBeUndefined();
   });
 
-  test('of i8 are the rows themselves where int8 is asked for, but for further columns', async () => {
+  test('of i8 are the rows themselves but where pq4 is asked for, and of further columns', async () => {
     const block = blockOf(600, 1, 0, 'i8');
     for (const [codec, expected] of [
       ['flat', ['flat', 'int8']],
       ['int8', ['flat', 'int8']],
+      [undefined, ['flat', 'int8']],
       ['pq4', ['pq4', 'pq4']],
     ] as const) {
       const found = await clusterRows(block, schemaOf(codec, 'i8'), identity, options);

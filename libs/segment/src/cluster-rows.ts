@@ -96,13 +96,10 @@ async function clusterInputs(
   const seed = crc32(utf8Encode(`${incarnation} ${generationLast}`));
   let order: Uint32Array | undefined;
   let rowOf: Uint32Array | undefined;
-  for (const { name, ann, element, dims, ranks, read } of inputs) {
+  for (const input of inputs) {
+    const { name, ann, dims, ranks, read } = input;
     if (ranks.length < options.rowCountMin) continue;
-    const chosen = ann.codec ?? defaultCodec(dims, ranks.length);
-    // Rows of i8 are a byte per dimension as they are, without the loss of a code.
-    const asked = chosen === 'int8' && element === 'i8' ? 'flat' : chosen;
-    // Flat lists are rows in their own order: only one column can have them.
-    const codec = asked === 'flat' && order !== undefined ? 'int8' : asked;
+    const codec = codecOf(input, order === undefined);
     const index = await options.build(
       { rowCount: ranks.length, dims, read },
       { metric: ann.distanceMetric, codec, seed },
@@ -118,6 +115,14 @@ async function clusterInputs(
     lists.set(name, { index, rows });
   }
   return order === undefined ? undefined : { order, lists };
+}
+
+/** Flat lists are rows in their own order: only the first column can have them. */
+function codecOf({ ann, element, dims, ranks }: VectorInput, isFirst: boolean): ListCodec {
+  // Rows of i8 are a byte per dimension as they are, without the loss of a code.
+  if (element === 'i8' && isFirst && ann.codec !== 'pq4') return 'flat';
+  const asked = ann.codec ?? defaultCodec(dims, ranks.length);
+  return asked === 'flat' && !isFirst ? 'int8' : asked;
 }
 
 /** Short vectors have little to compress; a pq4 codebook wants many rows to be learned from. */
