@@ -14,6 +14,8 @@ import { holdOut, type Vectors } from './vectors.ts';
 
 const queryCount = 1_000;
 const recallAim = 0.965;
+/** Two dimensions each, as those of pq4 lists. */
+const subVectors = 50;
 
 /** Rows scanned with the tree's leaves, and with those of flat k-means. */
 function compareClusterings(
@@ -41,7 +43,7 @@ function compareClusterings(
 const folder = await mkdtemp(join(tmpdir(), 'lagoon-bench-'));
 try {
   const { rows, queries } = holdOut(await loadGlove(), queryCount);
-  const { indexes, truth } = await measureCurve('GloVe', rows, queries, folder);
+  const { indexes, truth } = await measureCurve('GloVe', rows, queries, folder, subVectors);
   compareClusterings(rows, indexes.get('flat') as IvfIndex, queries, truth);
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -19,12 +19,18 @@ export async function loadLance(rows: Vectors, path: string): Promise<Table> {
   return table;
 }
 
-/** Cosine; a sub-vector of the product quantizer has two dimensions, as pq4's have. Answers the seconds that it took. */
-export async function indexLance(table: Table, kind: LanceIndex, rows: Vectors, partitions: number): Promise<number> {
+/** By cosine; `subVectors` are those of IVF_PQ, of 8 bits each. Answers the seconds that it took. */
+export async function indexLance(
+  table: Table,
+  kind: LanceIndex,
+  rows: Vectors,
+  partitions: number,
+  subVectors = rows.dims / 2,
+): Promise<number> {
   const config =
     kind === 'IVF_FLAT'
       ? Index.ivfFlat({ distanceType: 'cosine', numPartitions: partitions })
-      : Index.ivfPq({ distanceType: 'cosine', numPartitions: partitions, numSubVectors: rows.dims / 2 });
+      : Index.ivfPq({ distanceType: 'cosine', numPartitions: partitions, numSubVectors: subVectors });
   const startedAt = performance.now();
   await table.createIndex('vector', { config });
   await table.waitForIndex(['vector_idx'], 1_200);

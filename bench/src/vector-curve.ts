@@ -14,8 +14,8 @@ const recallAim = 0.965;
 const metric = 'cosine_distance';
 const lancePartitions = 1_024;
 const codecs = ['flat', 'int8', 'pq4'] as const;
-const recalls = [0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.99];
-const lanceProbes = [10, 20, 30, 40, 50, 60, 80, 120, 200];
+const recalls = [0.8, 0.85, 0.9, 0.92, 0.93, 0.94, 0.95, 0.965, 0.98, 0.99];
+const lanceProbes = [20, 40, 60, 70, 80, 100, 150, 250];
 const graphEfs = [30, 50, 75, 100, 150, 200, 220, 250, 300, 400, 600];
 
 type Codec = (typeof codecs)[number];
@@ -24,6 +24,8 @@ type Codec = (typeof codecs)[number];
 interface Point {
   readonly engine: string;
   readonly setting: string;
+  /** Those of no aim are slow, and asked once. */
+  readonly roundCount: number;
   readonly run: () => Promise<{ readonly times: readonly number[]; readonly found: readonly (readonly number[])[] }>;
 }
 
@@ -41,13 +43,14 @@ export interface CurveResult {
 
 /**
  * Recall@10 beside p50 on one set: every kind of list in the engine (plan, search and ids on the calling thread), LanceDB embedded with IVF_FLAT and IVF_PQ,
- * and hnswlib; build times and bytes. Rounds of all alternate, and the fastest counts for each, for the machine is shared. `name` begins the figures.
+ * and hnswlib; build times and bytes. `subVectors` are those of LanceDB's IVF_PQ. Rounds of all alternate, and the fastest counts for each, for the machine is shared. `name` begins the figures.
  */
 export async function measureCurve(
   name: string,
   rows: Vectors,
   queries: readonly Float32Array[],
   folder: string,
+  subVectors: number,
 ): Promise<CurveResult> {
   const truth = exactNeighbours(loadKernelModule(), metric, rows, queries, k);
   const engines = new Map<Codec, VectorEngine>();
@@ -60,7 +63,7 @@ export async function measureCurve(
   const points = [...engines].flatMap(([codec, engine]) => enginePoints(codec, engine, queries));
   for (const kind of ['IVF_FLAT', 'IVF_PQ'] as const) {
     const table = await loadLance(rows, `${folder}/${name}-${kind}`);
-    const seconds = await indexLance(table, kind, rows, lancePartitions);
+    const seconds = await indexLance(table, kind, rows, lancePartitions, subVectors);
     print(`LanceDB ${kind}, ${lancePartitions} partitions: built in ${seconds.toFixed(1)} s`);
     buildSeconds.set(kind, seconds);
     points.push(...lancePoints(kind, queries, (query, search) => searchLance(table, query, search)));
@@ -69,7 +72,8 @@ export async function measureCurve(
   if (graph !== undefined) {
     const when = graph.wasKept ? ' in an earlier run' : '';
     print(`hnswlib M 16, ef 200: built in ${graph.buildSeconds.toFixed(1)} s${when}`);
-    for (const ef of graphEfs) points.push({ engine: 'hnswlib', setting: `ef ${ef}`, run: () => graph.search(ef) });
+    for (const ef of graphEfs)
+      points.push({ engine: 'hnswlib', setting: `ef ${ef}`, roundCount, run: () => graph.search(ef) });
   }
   print(
     `recall@${k} beside p50, ${rows.rowCount} × ${rows.dims}, cosine, ${queries.length} held-out queries, one thread, fastest of ${roundCount} rounds`,
@@ -97,6 +101,7 @@ function enginePoints(codec: Codec, engine: VectorEngine, queries: readonly Floa
   return recalls.map((recall) => ({
     engine: `Lagoon ${codec}`,
     setting: `recall ${recall}`,
+    roundCount,
     run: async () => {
       for (const query of queries.slice(0, warmUpCount)) await engine.search(query, { k, recall });
       const times: number[] = [];
@@ -120,6 +125,7 @@ function lancePoints(
   return lanceProbes.map((probes) => ({
     engine: `LanceDB ${kind}`,
     setting: `${probes} probes${kind === 'IVF_PQ' ? ', refine 5' : ''}`,
+    roundCount: kind === 'IVF_PQ' ? 1 : roundCount,
     run: async () => {
       const times: number[] = [];
       const found: number[][] = [];
@@ -137,6 +143,7 @@ async function measure(points: readonly Point[], truth: readonly Uint32Array[]):
   const best = new Map<Point, Measured>();
   for (let round = 0; round < roundCount; round++) {
     for (const point of points) {
+      if (round >= point.roundCount) continue;
       const { times, found } = await point.run();
       const p50Ms = Math.min(quantile(times, 0.5), best.get(point)?.p50Ms ?? Number.POSITIVE_INFINITY);
       best.set(point, { point, p50Ms, recall: recallOf(found, truth) });
