@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { isLagoonError, type Metrics } from '@lagoon/base';
+import { isLagoonError, type Metrics, noMetrics } from '@lagoon/base';
 import { createArena } from '@lagoon/vector';
 import fc from 'fast-check';
 import { type BlockCacheOptions, createBlockCache } from './arena-block-cache.ts';
@@ -201,11 +201,19 @@ describe('block cache', () => {
     const add = (name: string, value: number) => values.set(name, (values.get(name) ?? 0) + value);
     const metrics: Metrics = {
       counter: (name) => ({ add: (value) => void add(name, value) }),
-      gauge: (name) => ({ set: (value) => void values.set(name, value) }),
+      gauge: (name) => ({ set: (value, { state } = {}) => void values.set([name, state].join(' ').trim(), value) }),
       histogram: () => ({ observe: () => {} }),
     };
-    const cache = createBlockCache({ arena: createArena({ budgetBytes: 2 * mib }), metrics });
+    const arena = createArena({ budgetBytes: 2 * mib, scratchBytes: 1024 });
+    const cache = createBlockCache({ arena, metrics });
     for (const key of ['a', 'a', 'b']) await use(cache, key, 1.5 * mib);
+    const arenaBytes = ['allocated', 'free', 'unreserved'].map(
+      (state) => values.get(`lagoon_arena_bytes ${state}`) ?? 0,
+    );
+    expect(arenaBytes[0]).toBe(1.5 * mib);
+    const scratchBytes = arena.scratch.offset + arena.scratch.size;
+    expect(arenaBytes.reduce((sum, bytes) => sum + bytes)).toBe(2 * mib - scratchBytes);
+    for (const name of [...values.keys()]) if (name.startsWith('lagoon_arena_bytes')) values.delete(name);
     expect(Object.fromEntries(values)).toEqual({
       lagoon_cache_hits_total: 1,
       lagoon_cache_misses_total: 2,
@@ -213,6 +221,27 @@ describe('block cache', () => {
       lagoon_cache_bytes: 1.5 * mib,
       lagoon_cache_pinned_bytes: 0,
     });
+  });
+
+  test('counts evictions that only fragmentation asked for', async () => {
+    let fragmentedCount = 0;
+    const metrics: Metrics = {
+      ...noMetrics,
+      counter: (name) => ({
+        add: (value) => {
+          if (name === 'lagoon_cache_fragmentation_evictions_total') fragmentedCount += value;
+        },
+      }),
+    };
+    const cache = createBlockCache({ arena: createArena({ budgetBytes: 4 * mib }), metrics });
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    for (const key of keys) await use(cache, key, mib / 2);
+    await use(cache, 'h', mib / 2);
+    expect([cache.statistics.evictionCount, fragmentedCount]).toEqual([1, 0]);
+    for (const key of ['c', 'e', 'g']) cache.drop(key);
+    await use(cache, 'i', mib);
+    expect(cache.statistics.evictionCount).toBe(2);
+    expect(fragmentedCount).toBe(1);
   });
 
   test('never shows a holder other bytes than its own, whatever comes and goes', async () => {

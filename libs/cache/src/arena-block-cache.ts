@@ -1,7 +1,7 @@
 import { assert, LagoonError, type Metrics, noMetrics } from '@lagoon/base';
 import type { Arena, ArenaBlock } from '@lagoon/vector';
 import type { BlockCache, BlockLoader, PinnedBlock } from './block-cache.ts';
-import { createCacheMeter } from './cache-meter.ts';
+import { type ArenaBytes, createCacheMeter } from './cache-meter.ts';
 
 export interface BlockCacheDeps {
   readonly arena: Arena;
@@ -29,19 +29,28 @@ export function createBlockCache(deps: BlockCacheDeps, options: BlockCacheOption
   const idle = new Set<Entry>();
   const meter = createCacheMeter(metrics);
 
+  /** What is no block's for good is none of these. */
+  const arenaBytes = (): ArenaBytes => {
+    const { allocatedBytes, reservedBytes, budgetBytes } = arena.usage;
+    const fixedBytes = arena.memories.length * (arena.scratch.offset + arena.scratch.size);
+    const free = Math.max(0, reservedBytes - allocatedBytes - fixedBytes);
+    return { allocated: allocatedBytes, free, unreserved: budgetBytes - reservedBytes };
+  };
+
   const release = (entry: Entry) => {
     assert(entry.pinCount === 0, 'a freed block is not pinned');
     idle.delete(entry);
     if (entries.get(entry.key) === entry) entries.delete(entry.key);
     arena.free(entry.block);
+    meter.arena(arenaBytes());
     meter.removed(entry.block.size);
   };
 
-  const evictOne = (): boolean => {
+  const evictOne = (isFragmented = false): boolean => {
     const [oldest] = idle;
     if (oldest === undefined) return false;
     release(oldest);
-    meter.evicted();
+    meter.evicted(isFragmented);
     return true;
   };
 
@@ -57,8 +66,11 @@ export function createBlockCache(deps: BlockCacheDeps, options: BlockCacheOption
     while (entries.size >= blockCountMax) if (!evictOne()) throw exhausted();
     for (;;) {
       const block = arena.allocate(size);
-      if (block !== undefined) return block;
-      if (!evictOne()) throw exhausted();
+      if (block !== undefined) {
+        meter.arena(arenaBytes());
+        return block;
+      }
+      if (!evictOne(arenaBytes().free >= size)) throw exhausted();
     }
   };
 

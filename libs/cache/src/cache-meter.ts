@@ -5,7 +5,10 @@ import type { BlockCacheStatistics } from './block-cache.ts';
 export interface CacheMeter {
   hit(): void;
   miss(): void;
-  evicted(): void;
+  /** Fragmented: enough was free, but in pieces. */
+  evicted(isFragmented: boolean): void;
+  /** After blocks of the arena came or went. */
+  arena(bytes: ArenaBytes): void;
   added(size: number): void;
   removed(size: number): void;
   pinned(size: number): void;
@@ -13,10 +16,24 @@ export interface CacheMeter {
   readonly statistics: BlockCacheStatistics;
 }
 
+export interface ArenaBytes {
+  /** In blocks, rounded up to their size classes. */
+  readonly allocated: number;
+  /** Taken from the system and in no block. */
+  readonly free: number;
+  /** Of the budget, not taken yet. */
+  readonly unreserved: number;
+}
+
 export function createCacheMeter(metrics: Metrics): CacheMeter {
   const hits = metrics.counter('lagoon_cache_hits_total', 'Blocks that were in the memory cache when asked for.');
   const misses = metrics.counter('lagoon_cache_misses_total', 'Blocks that had to be loaded into the memory cache.');
   const evictions = metrics.counter('lagoon_cache_evictions_total', 'Blocks evicted from the memory cache.');
+  const fragmented = metrics.counter(
+    'lagoon_cache_fragmentation_evictions_total',
+    'Blocks evicted from the memory cache although enough bytes were free, in pieces.',
+  );
+  const arenaGauge = metrics.gauge('lagoon_arena_bytes', 'Bytes of the memory for cached blocks, by state.', ['state']);
   const cached = metrics.gauge('lagoon_cache_bytes', 'Bytes of blocks in the memory cache.');
   const pinnedGauge = metrics.gauge(
     'lagoon_cache_pinned_bytes',
@@ -44,9 +61,13 @@ export function createCacheMeter(metrics: Metrics): CacheMeter {
       missCount++;
       misses.add(1);
     },
-    evicted: () => {
+    evicted: (isFragmented) => {
       evictionCount++;
       evictions.add(1);
+      if (isFragmented) fragmented.add(1);
+    },
+    arena: (bytes) => {
+      for (const [state, value] of Object.entries(bytes)) arenaGauge.set(value, { state });
     },
     added: (size) => addCached(size),
     removed: (size) => addCached(-size),

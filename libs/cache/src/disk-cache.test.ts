@@ -141,12 +141,18 @@ describe('disk cache', () => {
     const [a, b, c] = sources as [(typeof sources)[0], (typeof sources)[0], (typeof sources)[0]];
     const readAll = async ({ object, read, bytes }: typeof a) => {
       expect(await cache.reader(object, read)(0, object.size)).toEqual(bytes);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    /** Pages are written behind the answer. */
+    const until = async (done: () => boolean) => {
+      while (!done()) await new Promise((resolve) => setImmediate(resolve));
     };
     await readAll(a);
+    await until(() => cache.statistics.bytes === 3 * page);
     await readAll(b);
+    await until(() => cache.statistics.bytes === 6 * page);
     await readAll(a);
     await readAll(c);
+    await until(() => cache.statistics.evictionCount === 1);
     expect(cache.statistics).toMatchObject({ evictionCount: 1, bytes: 6 * page });
     await readAll(a);
     expect(a.reads).toHaveLength(1);

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -74,6 +74,55 @@ describe('disk tier', () => {
     expect(second.counted.count).toBe(0);
     expect(warm.statistics.storeBytes).toBeLessThan(cold.statistics.storeBytes / 10);
     await second.close();
+  });
+
+  test('files that were damaged meanwhile are noticed, and what was in them is read again, once', async () => {
+    const first = await start();
+    const cold = await first.engine.query('docs', nearest, strong);
+    await first.close();
+    for (const name of (await readdir(folder)).filter((one) => one.endsWith('.data'))) {
+      const bytes = await readFile(join(folder, name));
+      for (let at = 0; at < bytes.length; at += 1024) bytes[at] = (bytes[at] as number) ^ 1;
+      await writeFile(join(folder, name), bytes);
+    }
+    const second = await start();
+    expect((await second.engine.query('docs', nearest, strong)).rows).toEqual(cold.rows);
+    expect(second.diskCache.statistics.damagedCount).toBeGreaterThan(0);
+    expect(second.counted.count).toBeGreaterThan(0);
+    await second.close();
+    const third = await start();
+    expect((await third.engine.query('docs', nearest, strong)).rows).toEqual(cold.rows);
+    expect(third.counted.count).toBe(0);
+    await third.close();
+  });
+
+  test('queries at one time read each part of a cold namespace once', async () => {
+    const one = await start();
+    const alone = await one.engine.query('docs', nearest, strong);
+    const aloneCount = one.counted.count;
+    await one.close();
+    await rm(folder, { recursive: true });
+    const many = await start();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => many.engine.query('docs', nearest, strong)));
+    for (const { rows } of answers) expect(rows).toEqual(alone.rows);
+    expect(many.counted.count).toBe(aloneCount);
+    await many.close();
+  });
+
+  test('after a warm hint neither ranks nor columns are read of segments', async () => {
+    const { engine, counted, close } = await start();
+    engine.warm('docs');
+    let settledCount = -1;
+    for (let quietTurns = 0; quietTurns < 200; quietTurns++) {
+      if (counted.count !== settledCount) quietTurns = 0;
+      settledCount = counted.count;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(settledCount).toBeGreaterThan(0);
+    const { rankBy, limit } = nearest;
+    await engine.query('docs', { rankBy, limit, projection: { kind: 'include', names: ['v', 'size'] } }, strong);
+    expect(counted.count).toBe(settledCount);
+    await close();
   });
 
   test('after a purge the namespace is cold', async () => {

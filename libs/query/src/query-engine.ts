@@ -14,10 +14,9 @@ import {
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache, DiskCache } from '@lagoon/cache';
-import type { Block } from '@lagoon/format';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
-import { createBytesLru } from './bytes-lru.ts';
+import { createDocumentCache } from './document-cache.ts';
 import { createEngineMeter } from './engine-meter.ts';
 import { createHeadSearch } from './head-search.ts';
 import type { SearchOutcome } from './job-block.ts';
@@ -119,7 +118,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     loadTimeoutMs: options.loadTimeoutMs ?? 120_000,
     generationWaitMsMax: options.generationWaitMsMax ?? 10_000,
   };
-  const documents = createBytesLru<Block>(options.documentBytesMax ?? 64 << 20);
+  const documents = createDocumentCache(options.documentBytesMax ?? 64 << 20);
   const meter = createEngineMeter(deps.metrics);
   const closing = new AbortController();
   const background = createSemaphore({

@@ -1,7 +1,7 @@
 import { assert, mapBounded } from '@lagoon/base';
 import { type AttributeValue, type Block, type Column, valueAt } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
-import type { BytesLru } from './bytes-lru.ts';
+import type { DocumentCache } from './document-cache.ts';
 import { createHighlightBudget, createHighlighter } from './highlighter.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { idOfRow, type KnownIds } from './known-ids.ts';
@@ -22,7 +22,7 @@ export async function readRows(
   snapshot: Snapshot,
   plan: QueryPlan,
   { top, known }: Pick<SearchOutcome, 'top' | 'known'>,
-  documents: BytesLru<Block>,
+  documents: DocumentCache,
   signal?: AbortSignal,
 ): Promise<ResultRow[]> {
   const places: Place[] = [];
@@ -61,7 +61,7 @@ type StoredDocuments = ReadonlyMap<string, { readonly firstRow: number; columnOf
 async function readDocuments(
   places: readonly Place[],
   projection: readonly string[],
-  documents: BytesLru<Block>,
+  documents: DocumentCache,
   signal?: AbortSignal,
 ): Promise<StoredDocuments> {
   if (projection.length === 0) return noDocuments;
@@ -79,9 +79,7 @@ async function readDocuments(
     [...wanted],
     concurrentReadCountMax,
     async ([key, { reader, index, firstRow }], _index, inner) => {
-      const known = documents.get(key);
-      const block = known ?? (await reader.readDocumentBlock({ index, firstRow }, inner));
-      if (known === undefined) documents.set(key, block, block.bytes.length);
+      const block = await documents.read(key, () => reader.readDocumentBlock({ index, firstRow }), inner);
       stored.set(key, { firstRow, columnOf: (name) => block.columns.get(name)?.column });
     },
     signal,
