@@ -166,6 +166,10 @@ export function createBlockCache(deps: BlockCacheDeps, options: BlockCacheOption
       assert(entry.load !== undefined, 'a block that is not ready is loading');
       return wait(entry.load, entry, signal);
     },
+    has: (key) => {
+      const entry = entries.get(key);
+      return entry !== undefined && entry.load === undefined;
+    },
     drop,
     purge: (isMeant) => {
       for (const key of [...entries.keys()]) if (isMeant(key)) drop(key);
@@ -173,6 +177,7 @@ export function createBlockCache(deps: BlockCacheDeps, options: BlockCacheOption
     get statistics() {
       return meter.statistics;
     },
+    budgetBytes: arena.usage.budgetBytes,
   };
 }
 

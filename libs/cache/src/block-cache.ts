@@ -10,11 +10,15 @@ export interface BlockCache {
    * A waiter whose signal aborts leaves with the signal's reason; the load goes on for the others.
    */
   acquire(key: string, size: number, load: BlockLoader, signal?: AbortSignal): Promise<PinnedBlock>;
+  /** Whether the key's block is there, without counting as a use. */
+  has(key: string): boolean;
   /** Drops the key's block as soon as nobody pins it. Who acquires the key from now on loads it anew. */
   drop(key: string): void;
   /** Drops all blocks whose keys are meant. */
   purge(isMeant: (key: string) => boolean): void;
   readonly statistics: BlockCacheStatistics;
+  /** Bytes that blocks can take together. */
+  readonly budgetBytes: number;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { andNotInPlace, type Bitmap, type Block, compareIds, countBits, createFullBitmap } from '@lagoon/format';
 import type { KnownIds } from './known-ids.ts';
+import type { PieceOutcome } from './piece-step.ts';
 import type { FilterPlan } from './query-plan.ts';
 import type { AggregateGroup } from './query-result.ts';
 import { type RowBlock, rankOfRow } from './row-ranks.ts';
@@ -47,6 +48,8 @@ export interface SearchOutcome {
   readonly isExact?: boolean;
   /** Per block ids of its top rows, where they are not in memory; undefined: they are, of all blocks. */
   readonly known?: readonly (KnownIds | undefined)[];
+  /** Of a step of a search by pieces. */
+  readonly pieces?: PieceOutcome;
   /** Only of a traced job. */
   readonly trace?: readonly TraceLine[];
 }

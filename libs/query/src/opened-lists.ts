@@ -1,4 +1,4 @@
-import { assert, corrupt } from '@lagoon/base';
+import { corrupt } from '@lagoon/base';
 import { type Bitmap, createBitmap, getBit, setBit } from '@lagoon/format';
 import { type Clusters, decodeClusters } from '@lagoon/segment';
 import { listBytes } from '@lagoon/vector';
@@ -9,8 +9,10 @@ export interface OpenedLists {
   readonly clusters: Clusters;
   /** The memory that holds the centroids, and where in it they begin. */
   readonly centroids: { readonly memoryIndex: number; readonly offset: number };
-  /** The memory that holds the codes, where in it they begin, and where each list does among them; undefined: flat. */
-  readonly codes: { readonly memoryIndex: number; readonly offset: number; readonly starts: Float64Array } | undefined;
+  /** Where each list begins among the codes, and where the last ends; undefined: flat. */
+  readonly codeStarts: Float64Array | undefined;
+  /** The memory that holds the codes, and where in it they begin; undefined: flat, or only the leaves are there. */
+  readonly codes: { readonly memoryIndex: number; readonly offset: number } | undefined;
   /** The row of a position. */
   rowOf(position: number): number;
   /** Rows as positions; undefined stays undefined: all. */
@@ -26,10 +28,12 @@ export function openLists(stored: StoredLists, bytesAt: (place: StoredPlace) => 
   }
   const rowAt = rows && new Uint32Array(rows.buffer, rows.byteOffset, positionCount);
   const { memoryIndex, offset } = stored.clusters;
+  const codeStarts = codeStartsOf(clusters);
   return {
     clusters,
     centroids: { memoryIndex, offset: offset + centroidsOffset },
-    codes: openCodes(stored, clusters),
+    codeStarts,
+    codes: openCodes(stored, codeStarts),
     rowOf: rowAt === undefined ? (position) => position : (position) => rowAt[position] as number,
     positionsOf: (admitted) => {
       if (admitted === undefined || rowAt === undefined) return admitted;
@@ -42,18 +46,21 @@ export function openLists(stored: StoredLists, bytesAt: (place: StoredPlace) => 
   };
 }
 
-function openCodes({ attribute, codes }: StoredLists, clusters: Clusters): OpenedLists['codes'] {
+function codeStartsOf(clusters: Clusters): Float64Array | undefined {
   const { code, metric, dims, leafEnds } = clusters;
-  assert((codes === undefined) === (code.codec === 'flat'), 'codes are there where lists have some');
-  if (codes === undefined) return undefined;
-  const starts = new Float64Array(leafEnds.length);
-  let end = 0;
+  if (code.codec === 'flat') return undefined;
+  const starts = new Float64Array(leafEnds.length + 1);
   for (let leaf = 0; leaf < leafEnds.length; leaf++) {
-    starts[leaf] = end;
-    end += listBytes(code.codec, metric, dims, rowCountOf(clusters, leaf));
+    starts[leaf + 1] = (starts[leaf] as number) + listBytes(code.codec, metric, dims, rowCountOf(clusters, leaf));
   }
-  if (end !== codes.size) throw corrupt('codes of lists have another size', { attribute, expected: end });
-  return { memoryIndex: codes.memoryIndex, offset: codes.offset, starts };
+  return starts;
+}
+
+function openCodes({ attribute, codes }: StoredLists, starts: Float64Array | undefined): OpenedLists['codes'] {
+  if (codes === undefined) return undefined;
+  const expected = starts?.at(-1) ?? 0;
+  if (expected !== codes.size) throw corrupt('codes of lists have another size', { attribute, expected });
+  return { memoryIndex: codes.memoryIndex, offset: codes.offset };
 }
 
 /** First position of a leaf. */

@@ -34,6 +34,7 @@ import { createReplica, type HeldSnapshot, namespaceNotFound, type Replica } fro
 import type { ReadUsage } from './replica-content.ts';
 import { createReplicaSet } from './replica-set.ts';
 import { annAttributeOf, sampleVectors } from './sample-vectors.ts';
+import { searchByPieces } from './search-by-pieces.ts';
 import type { SearchPool } from './search-pool.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -101,6 +102,8 @@ export interface QueryEngineOptions {
   readonly readAheadMs?: number;
   /** Bytes of pinned namespaces that are not put out of memory for others; default: none. */
   readonly pinnedBytesMax?: number;
+  /** Segments that lack no more for an ANN query are loaded whole for it; of others pieces are read, where these are fewer bytes. */
+  readonly wholeBytesMax?: number;
   /** Decompressed documents that are kept, in bytes of the heap. */
   readonly documentBytesMax?: number;
 }
@@ -158,6 +161,11 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     }
   };
 
+  const pieceDeps = {
+    ...{ pool, cache: deps.cache, nextId: () => ++lastId, withRoom },
+    wholeBytesMax: options.wholeBytesMax ?? 1 << 20,
+  };
+
   const takeSnapshot = (replica: Replica, signal?: AbortSignal): Promise<HeldSnapshot> =>
     withRoom(() => replica.snapshot(signal));
 
@@ -174,7 +182,11 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   > => {
     const { snapshot } = held;
     const { limit, limitPer, filter } = plan;
+    const affinity = usesTextIndexes(plan) ? replica.name : undefined;
     const run: Search = async (rowCount, rowFilter) => {
+      const wanted = { ...plan, limit: rowCount, filter: rowFilter };
+      const byPieces = await searchByPieces(pieceDeps, held, wanted, affinity, signal);
+      if (byPieces !== undefined) return byPieces;
       const { indexed, known, prunedSegmentCount, hold } = await prepareSearch(
         held,
         { ...plan, filter: rowFilter },
@@ -190,7 +202,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
         traced: plan.traced,
         blocks: snapshot.locations,
         snapshotId: snapshot.snapshotId,
-        affinity: usesTextIndexes(plan) ? replica.name : undefined,
+        affinity,
       };
       return { ...(await pool.run(request, hold, signal)), known, prunedSegmentCount };
     };

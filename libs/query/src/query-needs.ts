@@ -12,6 +12,8 @@ export interface QueryNeeds {
   readonly texts: ReadonlyMap<string, FullTextSearch>;
   /** Vector attributes whose lists are searched, beside their columns. */
   readonly lists: ReadonlySet<string>;
+  /** Vector attributes of which only the leaves are looked at. */
+  readonly leaves: ReadonlySet<string>;
 }
 
 export const noNeeds: QueryNeeds = {
@@ -20,6 +22,7 @@ export const noNeeds: QueryNeeds = {
   filtered: new Map(),
   texts: new Map(),
   lists: new Set(),
+  leaves: new Set(),
 };
 
 /** Vectors that are answered too: other answered attributes are read from the documents. */
@@ -51,7 +54,7 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
   for (const name of limitPer?.attributes ?? []) columns.add(name);
   for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
   const countsOnly = rank.kind === 'aggregate' && (filter === undefined || !usesIds(filter));
-  return { ids: countsOnly ? 'live' : 'all', columns, filtered, texts, lists };
+  return { ids: countsOnly ? 'live' : 'all', columns, filtered, texts, lists, leaves: new Set() };
 }
 
 /** Everything that a query may need without another read of columns. */
@@ -65,7 +68,7 @@ export function allNeeds(schema: Schema): QueryNeeds {
     const isMatched = filterable || glob === true || regex === true || fuzzy === true;
     if (fullTextSearch === undefined || isMatched) columns.add(name);
   }
-  return { ids: 'all', columns, filtered: new Map(), texts, lists };
+  return { ids: 'all', columns, filtered: new Map(), texts, lists, leaves: new Set() };
 }
 
 /** Asked once per query and block, so that nothing is copied. */
@@ -73,6 +76,7 @@ export function coversNeeds(a: QueryNeeds, b: QueryNeeds): boolean {
   if (a.ids !== b.ids && a.ids !== 'all' && b.ids !== 'none') return false;
   for (const name of b.columns) if (!a.columns.has(name)) return false;
   for (const name of b.lists) if (!a.lists.has(name)) return false;
+  for (const name of b.leaves) if (!a.leaves.has(name)) return false;
   for (const name of b.filtered.keys()) if (!a.filtered.has(name)) return false;
   for (const [name, settings] of b.texts) if (a.texts.get(name) !== settings) return false;
   return true;
@@ -87,6 +91,7 @@ export function uniteNeeds(a: QueryNeeds, b: QueryNeeds): QueryNeeds {
     filtered: new Map([...a.filtered, ...b.filtered]),
     texts: new Map([...a.texts, ...b.texts]),
     lists: new Set([...a.lists, ...b.lists]),
+    leaves: new Set([...a.leaves, ...b.leaves]),
   };
 }
 

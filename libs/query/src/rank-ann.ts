@@ -10,7 +10,7 @@ import type { SearchContext } from './search-context.ts';
 import type { TopRowsHeap } from './top-rows.ts';
 
 /** A segment with lists of the ranked column. */
-interface IndexedBlock extends IndexedRows {
+export interface IndexedBlock extends IndexedRows {
   /** In the job's list. */
   readonly position: number;
   readonly job: JobBlock;
@@ -63,7 +63,7 @@ function outcomeOf(top: TopRowsHeap, scannedCount: number, listedCount: number, 
 }
 
 /** The block's lists, where they are there and of the plan's metric. */
-function listsOf(
+export function listsOf(
   context: SearchContext,
   { attribute, metric, type }: VectorTarget,
   job: JobBlock,
@@ -74,7 +74,8 @@ function listsOf(
   const column = columnOf(block, attribute, type);
   if (stored === undefined || column?.kind !== 'vector') return undefined;
   const lists = context.openLists(location, stored);
-  const { clusters, codes } = lists;
+  const { clusters, codes, codeStarts } = lists;
+  if ((codes === undefined) !== (codeStarts === undefined)) return undefined;
   if (clusters.metric !== metric || clusters.dims !== type.dims) return undefined;
   const positions = lists.positionsOf(admitted);
   const { positionCount } = clusters;
@@ -94,16 +95,16 @@ function listsOf(
   };
 }
 
-function metricOf({ metric, query, queryInverseNorm }: VectorTarget) {
+export function metricOf({ metric, query, queryInverseNorm }: VectorTarget) {
   return { metric, dims: query.length, query, queryInverseNorm };
 }
 
-function leavesOf({ lists, clusters }: IndexedBlock): LeafBlock {
+export function leavesOf({ lists, clusters }: Pick<IndexedBlock, 'lists' | 'clusters'>): LeafBlock {
   const { memoryIndex, offset } = lists.centroids;
   return { memoryIndex, centroidsOffset: offset, leafCount: clusters.leafEnds.length };
 }
 
-function leafCountOf(indexed: readonly IndexedBlock[]): number {
+export function leafCountOf(indexed: readonly IndexedRows[]): number {
   return indexed.reduce((count, { clusters }) => count + clusters.leafEnds.length, 0);
 }
 
@@ -165,7 +166,7 @@ function countVisited({ blocks }: NearestLeaves, index: number, count: number): 
 }
 
 /** Numbers of candidates: the positions of all segments behind one another. */
-function rowBasesOf(indexed: readonly IndexedBlock[]): number[] {
+export function rowBasesOf(indexed: readonly IndexedRows[]): number[] {
   let end = 0;
   return indexed.map(({ clusters }) => {
     const start = end;
@@ -175,9 +176,14 @@ function rowBasesOf(indexed: readonly IndexedBlock[]): number[] {
 }
 
 /** The lists of one segment among the nearest leaves, nearest first; those without a match are left out. */
-function visitedLists(block: IndexedBlock, { blocks, leaves, distances }: NearestLeaves, index: number, count: number) {
+export function visitedLists(
+  block: IndexedBlock,
+  { blocks, leaves, distances }: NearestLeaves,
+  index: number,
+  count: number,
+) {
   const { clusters, lists, admitted } = block;
-  const { codes } = lists;
+  const { codes, codeStarts } = lists;
   const starts: number[] = [];
   const rowCounts: number[] = [];
   const offsets: number[] = [];
@@ -193,7 +199,7 @@ function visitedLists(block: IndexedBlock, { blocks, leaves, distances }: Neares
     rowCounts.push(rowCount);
     leafDistances.push(distances[i] as number);
     offsets.push(
-      codes === undefined ? block.valuesOffset + start * block.rowBytes : codes.offset + (codes.starts[leaf] as number),
+      codes === undefined ? block.valuesOffset + start * block.rowBytes : codes.offset + (codeStarts?.[leaf] as number),
     );
     if (codes === undefined) inverseNormOffsets.push(block.inverseNorms.byteOffset + 4 * start);
   }
@@ -209,7 +215,7 @@ function visitedLists(block: IndexedBlock, { blocks, leaves, distances }: Neares
   };
 }
 
-function rerank(
+export function rerank(
   scorer: ListScorer,
   target: VectorTarget,
   { position, lists, memoryIndex, valuesOffset, rowBytes, inverseNorms }: IndexedBlock,

@@ -2,7 +2,7 @@ import { type Clock, deadlineSignal, LagoonError, type Log, toLagoonError } from
 import type { LiveNamespace, Manifest, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import { createPendingEvents, type PendingBatch } from './pending-events.ts';
 import { createProbeQueue } from './probe-queue.ts';
-import { noNeeds, type QueryNeeds } from './query-needs.ts';
+import type { QueryNeeds } from './query-needs.ts';
 import type { ConsistencySpec } from './query-spec.ts';
 import { type ContentDeps, createReplicaContent, type ReadUsage } from './replica-content.ts';
 import type { ResidentBlock } from './resident-block.ts';
@@ -36,10 +36,14 @@ export interface Replica {
 export interface HeldSnapshot extends Disposable {
   readonly snapshot: Snapshot;
   /**
-   * Brings what a query needs of it into the arena; of the blocks that are ruled out only texts, which all statistics are of. It is
-   * remembered for segments that come later.
+   * Brings what a query needs of it into the arena; of some blocks something else. What is needed of all others is remembered for
+   * segments that come later.
    */
-  ensure(needs: QueryNeeds, isRuledOut?: (block: ResidentBlock) => boolean, signal?: AbortSignal): Promise<void>;
+  ensure(
+    needs: QueryNeeds,
+    exceptOf?: (block: ResidentBlock) => QueryNeeds | undefined,
+    signal?: AbortSignal,
+  ): Promise<void>;
   /** A hold of its own, for somebody who outlives this one. */
   share(): Disposable;
 }
@@ -171,10 +175,9 @@ export function createReplica(name: string, deps: ReplicaDeps, options: ReplicaO
     const held = snapshot.hold();
     return {
       snapshot,
-      ensure: (needs, isRuledOut = () => false, waiting) => {
+      ensure: (needs, exceptOf = () => undefined, waiting) => {
         content.remember(needs);
-        const texts: QueryNeeds = { ...noNeeds, ids: needs.texts.size === 0 ? 'none' : 'live', texts: needs.texts };
-        return snapshot.ensure((block) => (isRuledOut(block) ? texts : needs), waiting);
+        return snapshot.ensure((block) => exceptOf(block) ?? needs, waiting);
       },
       share: () => snapshot.hold(),
       [Symbol.dispose]: () => held[Symbol.dispose](),

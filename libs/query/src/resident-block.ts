@@ -4,10 +4,11 @@ import { openBlock } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
 import type { PinList } from './index-granules.ts';
 import type { IndexedFilter } from './indexed-filter.ts';
+import type { VisitedLeaves } from './piece-step.ts';
 import type { QueryNeeds } from './query-needs.ts';
 import type { FilterPlan } from './query-plan.ts';
 import type { RowBlock } from './row-ranks.ts';
-import type { StoredSegment } from './stored-segment.ts';
+import type { StoredPlace, StoredSegment } from './stored-segment.ts';
 
 /**
  * A block of a replica in the arena, pinned as long as anybody counts on it: the replica, snapshots and running queries. Opened
@@ -38,6 +39,16 @@ export interface ResidentBlock {
   mayMatch(filter: FilterPlan): boolean;
   /** Looks up what the indexes of a segment know of a filter; undefined: nothing. What it brings into the arena is the pin list's. */
   lookUp(filter: FilterPlan, pins: PinList, signal?: AbortSignal): Promise<IndexedFilter | undefined>;
+  /** Bytes that ANN over an attribute needs and that are not in memory. */
+  missingBytes(attribute: string): number;
+  /** The lists of the leaves that are visited, in their order. What it brings into the arena is the pin list's. */
+  loadPieces(
+    attribute: string,
+    visited: VisitedLeaves,
+    requestCountMax: number,
+    pins: PinList,
+    signal?: AbortSignal,
+  ): Promise<readonly StoredPlace[]>;
   retain(): void;
   /** The last one unpins. */
   release(): void;
@@ -67,6 +78,8 @@ export function createResidentBlock(
     ensure: async () => {},
     mayMatch: () => true,
     lookUp: async () => undefined,
+    missingBytes: () => 0,
+    loadPieces: async () => [],
     retain: () => {
       assert(holderCount > 0, 'a block that is retained is held by somebody');
       holderCount++;

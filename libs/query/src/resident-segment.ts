@@ -2,6 +2,7 @@ import { assert, corrupt, LagoonError, mapBounded } from '@lagoon/base';
 import type { BlockCache, PinnedBlock } from '@lagoon/cache';
 import { type AttributeRange, columnSize, type FullTextSearch, type NamedColumn } from '@lagoon/format';
 import type { SegmentColumn, SegmentLists, SegmentPart, SegmentReader } from '@lagoon/segment';
+import { loadPieces } from './load-pieces.ts';
 import { lookUpFilter } from './look-up-filter.ts';
 import { mayMatch } from './may-match.ts';
 import { hasValueIndex, planLookup } from './plan-lookup.ts';
@@ -99,30 +100,36 @@ export function createResidentSegment(
     texts.push({ ...placeOf(pinned), attribute: column.name, settings, indexSize, hasNulls: column.hasNulls });
   };
 
-  /** All parts or none: a scorer wants them together. */
-  const loadLists = async (column: SegmentColumn, parts: SegmentLists, waiting?: AbortSignal): Promise<void> => {
+  /** Leaves, and the rows of positions with them. */
+  const loadLeaves = async (column: SegmentColumn, parts: SegmentLists, waiting?: AbortSignal): Promise<void> => {
     const isThere = (): boolean => lists.some(({ attribute }) => attribute === column.name);
     if (isThere()) return;
     const load = (name: string, part: SegmentPart): Promise<PinnedBlock> =>
       acquire(`${name} ${column.name}`, part.size, (inner) => part.read(inner), waiting);
-    const loaded: PinnedBlock[] = [];
+    const clusters = await load('clusters', parts.clusters);
+    let rows: PinnedBlock | undefined;
     try {
-      for (const name of ['clusters', 'codes', 'rows'] as const) {
-        const part = parts[name];
-        if (part !== undefined) loaded.push(await load(name, part));
-      }
+      rows = parts.rows && (await load('rows', parts.rows));
     } catch (error) {
-      for (const pinned of loaded) pinned[Symbol.dispose]();
+      clusters[Symbol.dispose]();
       throw error;
     }
-    if (!keep(loaded, isThere())) return;
-    const placeAt = (name: 'codes' | 'rows'): StoredPlace | undefined => {
-      const at = name === 'rows' ? loaded.length - 1 : 1;
-      return parts[name] === undefined ? undefined : placeOf(loaded[at] as PinnedBlock);
-    };
-    const [clusters] = loaded;
-    assert(clusters !== undefined, 'lists have clusters');
-    lists.push({ attribute: column.name, clusters: placeOf(clusters), codes: placeAt('codes'), rows: placeAt('rows') });
+    if (!keep(rows === undefined ? [clusters] : [clusters, rows], isThere())) return;
+    const places = { clusters: placeOf(clusters), rows: rows && placeOf(rows), codes: undefined };
+    lists.push({ attribute: column.name, ...places });
+  };
+  const loadLists = async (column: SegmentColumn, parts: SegmentLists, waiting?: AbortSignal): Promise<void> => {
+    const { codes } = parts;
+    const loadCodes = async (): Promise<PinnedBlock | undefined> =>
+      codes && (await acquire(`codes ${column.name}`, codes.size, (inner) => codes.read(inner), waiting));
+    const indexOfLists = (): number => lists.findIndex(({ attribute }) => attribute === column.name);
+    if (lists[indexOfLists()]?.codes !== undefined) return;
+    const pinned = await settleBoth(loadCodes(), loadLeaves(column, parts, waiting));
+    const at = indexOfLists();
+    const stored = lists[at];
+    assert(stored !== undefined, 'leaves come with their codes');
+    if (pinned === undefined || !keep([pinned], stored.codes !== undefined)) return;
+    lists[at] = { ...stored, codes: placeOf(pinned) };
   };
 
   const loadedColumns = new Map<string, NamedColumn>();
@@ -159,7 +166,7 @@ export function createResidentSegment(
       return pins.reduce((sum, pinned) => sum + pinned.block.size, 0);
     },
     ensure: async (needs, waiting) => {
-      const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists);
+      const loads = loadsFor(reader, needs, loadColumn, loadText, loadLists, loadLeaves);
       if (needs.ids === 'all') loads.push(loadIds);
       await mapBounded(loads, concurrentPartCountMax, (load, _index, inner) => load(inner), waiting);
       ensured = uniteNeeds(ensured, needs);
@@ -168,6 +175,25 @@ export function createResidentSegment(
     lookUp: async (filter, lookedUp, waiting) => {
       const lookup = planLookup(reader, filter);
       return lookup && (await lookUpFilter(deps, key, lookup, lookedUp, waiting));
+    },
+    missingBytes: (attribute) => {
+      const stored = lists.find((one) => one.attribute === attribute);
+      const hasColumn = loadedColumns.has(attribute);
+      if (ids !== undefined && hasColumn && stored?.codes !== undefined) return 0;
+      const column = footer.columns.find(({ name }) => name === attribute);
+      const parts = column && reader.lists(column);
+      if (column === undefined) return 0;
+      const sizeOf = (part: string, size: number): number => (cache.has(`${key}#${part}`) ? 0 : size);
+      return (
+        (ids === undefined ? sizeOf('ids', idPartSize(shape)) : 0) +
+        (hasColumn ? 0 : sizeOf(`column ${attribute}`, columnSize(reader.shapeOf(column)))) +
+        (stored?.codes === undefined ? sizeOf(`codes ${attribute}`, parts?.codes?.size ?? 0) : 0)
+      );
+    },
+    loadPieces: async (attribute, visited, requestCountMax, pins, waiting) => {
+      const column = footer.columns.find(({ name }) => name === attribute);
+      assert(column !== undefined, 'a column whose leaves are visited is in the segment');
+      return await loadPieces(deps, reader, column, visited, requestCountMax, pins, waiting);
     },
     retain: () => {
       assert(holderCount > 0, 'a block that is retained is held by somebody');
@@ -189,14 +215,16 @@ function loadsFor(
   loadColumn: (column: SegmentColumn, signal: AbortSignal) => Promise<void>,
   loadText: (column: SegmentColumn, settings: FullTextSearch, signal: AbortSignal) => Promise<void>,
   loadLists: (column: SegmentColumn, parts: SegmentLists, signal: AbortSignal) => Promise<void>,
+  loadLeaves: (column: SegmentColumn, parts: SegmentLists, signal: AbortSignal) => Promise<void>,
 ): ((signal: AbortSignal) => Promise<void>)[] {
   return reader.footer.columns.flatMap((column) => {
     const settings = needs.texts.get(column.name);
     const stored = column.fullTextSearch;
     const isStored = settings !== undefined && stored !== undefined && termsKey(settings) === termsKey(stored);
     const loads: ((signal: AbortSignal) => Promise<void>)[] = [];
-    const lists = needs.lists.has(column.name) ? reader.lists(column) : undefined;
-    if (lists !== undefined) loads.push((signal) => loadLists(column, lists, signal));
+    const isListed = needs.lists.has(column.name);
+    const lists = isListed || needs.leaves.has(column.name) ? reader.lists(column) : undefined;
+    if (lists !== undefined) loads.push((signal) => (isListed ? loadLists : loadLeaves)(column, lists, signal));
     if (isStored) loads.push((signal) => loadText(column, stored, signal));
     const type = needs.filtered.get(column.name);
     const isScanned = type !== undefined && !hasValueIndex(reader, column.name, type);
@@ -205,6 +233,18 @@ function loadsFor(
     }
     return loads;
   });
+}
+
+/** The block is let go where the other one fails. */
+async function settleBoth(
+  block: Promise<PinnedBlock | undefined>,
+  other: Promise<void>,
+): Promise<PinnedBlock | undefined> {
+  const [loaded, done] = await Promise.allSettled([block, other]);
+  if (loaded.status === 'rejected') throw loaded.reason;
+  if (done.status === 'fulfilled') return loaded.value;
+  loaded.value?.[Symbol.dispose]();
+  throw done.reason;
 }
 
 const nowhere: StoredPlace = { memoryIndex: 0, offset: 0, size: 0 };

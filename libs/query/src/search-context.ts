@@ -50,7 +50,7 @@ interface OpenedBlock {
   readonly location: BlockLocation;
   readonly block: RowBlock;
   readonly texts: Map<string, BlockText>;
-  readonly lists: Map<string, OpenedLists>;
+  readonly lists: Map<string, { readonly stored: StoredLists; readonly opened: OpenedLists }>;
 }
 
 function countParts({ segment }: BlockLocation): number {
@@ -136,9 +136,10 @@ export function createSearchContext(
       const opened = blocks.get(location.blockId);
       assert(opened !== undefined, 'a block is opened before its lists');
       const known = opened.lists.get(stored.attribute);
-      if (known !== undefined) return known;
+      if (known !== undefined && (known.stored.codes === undefined) === (stored.codes === undefined))
+        return known.opened;
       const lists = openLists(stored, bytesAt);
-      opened.lists.set(stored.attribute, lists);
+      opened.lists.set(stored.attribute, { stored, opened: lists });
       return lists;
     },
     get listScorer() {

@@ -6,11 +6,14 @@ import { createFilterContext, type FilterTarget } from './filter-context.ts';
 import { evaluateIndexedFilter, type IndexedFilter, type IndexedFilterTarget } from './indexed-filter.ts';
 import type { BlockLocation, SearchOutcome } from './job-block.ts';
 import { type KnownIds, withKnownIds } from './known-ids.ts';
+import type { PieceStep } from './piece-step.ts';
 import type { FilterPlan, RankPlan } from './query-plan.ts';
 import { rankByOrder } from './rank-order.ts';
+import { compareVectors, runPieceStep } from './rank-pieces.ts';
 import { rankBySparse } from './rank-sparse.ts';
 import { rankByText } from './rank-text.ts';
 import { rankByVector } from './rank-vector.ts';
+import { targetOf } from './scan-rows.ts';
 import type { SearchContext } from './search-context.ts';
 import { createSearchTrace, noTrace, type SearchTrace } from './search-trace.ts';
 
@@ -24,6 +27,8 @@ export interface SearchJob {
   readonly indexed: readonly (IndexedFilter | undefined)[];
   /** Per block the ids of the only rows of it that can be met, where its ids are not in memory. */
   readonly known: readonly (KnownIds | undefined)[];
+  /** One step of a search by pieces; undefined: the whole search. */
+  readonly step?: PieceStep | undefined;
   /** Whether the outcome says what was done. */
   readonly traced: boolean;
 }
@@ -45,6 +50,8 @@ function rankBlocks(
   trace: SearchTrace,
   checkCancelled: () => void,
 ): SearchOutcome {
+  const { rank, step } = job;
+  if (rank.kind === 'vector' && step?.kind === 'compare') return compareVectors(context, targetOf(rank), step);
   const { analyzerOf } = context.textIndexes;
   const filtering = createFilterContext({ analyzerOf, checkCancelled });
   const blocks = job.blocks.map((location, i) => {
@@ -62,6 +69,10 @@ function rankBlocks(
     const filterRows = (filter: FilterPlan): Bitmap => evaluate(filter, admitted);
     return { location, block, admitted, filterRows };
   });
+  if (rank.kind === 'vector' && step !== undefined && step.kind !== 'compare') {
+    const search = { context, target: targetOf(rank), limit: job.limit, trace };
+    return runPieceStep(search, rank.recall ?? 1, step, blocks);
+  }
   switch (job.rank.kind) {
     case 'vector':
       return rankByVector(context, job.rank, job.limit, blocks, trace);

@@ -43,11 +43,11 @@ function answer(message: Extract<ToWorker, { readonly kind: 'job' }>): void {
   try {
     const blocks = snapshots.get(message.snapshotId);
     assert(blocks !== undefined, 'a snapshot is announced before its jobs');
-    const { number, rank, filter, limit, indexed, known, traced } = message;
+    const { number, rank, filter, limit, indexed, known, step, traced } = message;
     const checkCancelled = (): void => {
       if (Atomics.load(cancelled, 0) === number) throw new LagoonError('cancelled', 'nobody waits for the search');
     };
-    const job = { rank, filter, limit, indexed, known, traced, blocks };
+    const job = { rank, filter, limit, indexed, known, step, traced, blocks };
     send({ kind: 'done', outcome: runSearchJob(context, job, checkCancelled) });
   } catch (error) {
     send({ kind: 'failed', error: toPlainError(error) });

@@ -41,7 +41,7 @@ export interface StoredColumn extends StoredPlace {
   readonly shape: ColumnShape;
 }
 
-/** Lists of a vector column: clusters; codes but for flat lists; the row of each position where positions are no rows. */
+/** Lists of a vector column: clusters; codes, but for flat lists and where only the leaves are there; the row of each position where positions are no rows. */
 export interface StoredLists {
   readonly attribute: string;
   readonly clusters: StoredPlace;
@@ -95,7 +95,8 @@ export function partCount({
   texts,
   lists,
 }: Pick<StoredSegment, 'ids' | 'columns' | 'texts' | 'lists'>): number {
-  return (ids === undefined ? 0 : 1) + columns.length + texts.length + lists.length;
+  const codeCount = lists.filter(({ codes }) => codes !== undefined).length;
+  return (ids === undefined ? 0 : 1) + columns.length + texts.length + lists.length + codeCount;
 }
 
 /** How ids lie in the arena: as a column of their own. */

@@ -111,9 +111,9 @@ export function createWorkerSlot(deps: WorkerSlotDeps, options: SearchContextOpt
       running ??= start();
       const { worker } = running;
       announce(running, request);
-      const { rank, filter, limit, indexed, known, traced, snapshotId } = request;
+      const { rank, filter, limit, indexed, known, step, traced, snapshotId } = request;
       const number = ++jobNumber;
-      const message: ToWorker = { kind: 'job', number, snapshotId, rank, filter, limit, indexed, known, traced };
+      const message: ToWorker = { kind: 'job', number, snapshotId, rank, filter, limit, indexed, known, step, traced };
       const onAbort = (): void => void Atomics.store(cancelled, 0, number);
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
