@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type Log, type Metrics, noMetrics, silentLog } from '@lagoon/base';
+import { LagoonError, type Log, type Metrics, noMetrics, silentLog } from '@lagoon/base';
 import type { AttributeSchema, Schema } from '@lagoon/format';
 import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import type { QueryEngine, QueryEngineOptions } from './query-engine.ts';
@@ -49,8 +49,10 @@ describe('a pinned namespace', () => {
       (await (namespaces.get(name) as TestNamespace).log.open(name)).view.live?.family ?? '';
     const families = new Map(await Promise.all(names.map(async (name) => [await familyOf(name), name] as const)));
     const reads = new Map<string, number>();
-    const get: ObjectStore['get'] = (key, getOptions, signal) => {
+    const faults = { count: 0 };
+    const get: ObjectStore['get'] = async (key, getOptions, signal) => {
       const name = families.get(key.split('/')[1] ?? '');
+      if (key.startsWith('data/') && faults.count-- > 0) throw new LagoonError('unavailable', 'scripted');
       if (key.startsWith('data/') && name !== undefined) reads.set(name, (reads.get(name) ?? 0) + 1);
       return memory.get(key, getOptions, signal);
     };
@@ -67,7 +69,15 @@ describe('a pinned namespace', () => {
     );
     engine = made.engine;
     const query = async (name: string) => await made.engine.query(name, nearest, strong);
-    return { engine: made.engine, namespaces, query, readOf: (name: string) => reads.get(name) ?? 0, gauges, warnings };
+    return {
+      engine: made.engine,
+      faults,
+      namespaces,
+      query,
+      readOf: (name: string) => reads.get(name) ?? 0,
+      gauges,
+      warnings,
+    };
   };
 
   /** Work that nobody waits for goes on in turns of the event loop. */
@@ -131,6 +141,18 @@ describe('a pinned namespace', () => {
     expect(ahead).toBeGreaterThan(loaded);
     await query('pinned');
     expect(readOf('pinned')).toBe(ahead);
+  });
+
+  test('is tried again when it could not be loaded', async () => {
+    const { engine, faults, namespaces, gauges, warnings } = await start(['pinned']);
+    await namespaces.get('pinned')?.set({ pinnedReplicaCount: 1 });
+    faults.count = 1;
+    await engine.metadata('pinned');
+    await until(() => warnings.length === 1);
+    expect(warnings).toEqual(['reading ahead failed']);
+    faults.count = 0;
+    await engine.metadata('pinned');
+    await until(() => (gauges.get('lagoon_pinned_namespace_bytes kept') ?? 0) > 1e6);
   });
 
   test('beyond the share is told, is no outage, and does not cost smaller pins their place', async () => {

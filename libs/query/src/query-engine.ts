@@ -251,7 +251,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   };
 
   /** Work that nobody waits for: bounded, ends with the engine, failures are logged. */
-  const inBackground = (name: string, work: (signal: AbortSignal) => Promise<void>): void => {
+  const inBackground = (name: string, work: (signal: AbortSignal) => Promise<void>): Promise<void> => {
     const run = async (): Promise<void> => {
       try {
         using _permit = await background.acquire(closing.signal);
@@ -264,6 +264,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     };
     const done = run().finally(() => running.delete(done));
     running.add(done);
+    return done;
   };
   const bringUp = async (
     name: string,
@@ -277,17 +278,18 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     if (isWhole) await withRoom(() => held.ensure(allNeeds(held.snapshot.schema), undefined, signal));
   };
 
+  const loadingPins = new Set<string>();
   /** A pinned namespace is loaded whole beside the queries. */
   const keepPinned = (name: string, live: LiveNamespace | undefined): void => {
-    if (!pins.isDue(name, live, replicas.peek(name), () => replicas.newestFirst)) return;
-    inBackground(name, async (signal) => {
-      let isLoaded = false;
-      try {
-        await bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal);
-        isLoaded = true;
-      } finally {
-        pins.loaded(replicas.peek(name), isLoaded, replicas.newestFirst);
-      }
+    if (loadingPins.has(name) || !pins.isDue(name, live, replicas.peek(name), () => replicas.newestFirst)) return;
+    loadingPins.add(name);
+    let isLoaded = false;
+    void inBackground(name, async (signal) => {
+      await bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal);
+      isLoaded = true;
+    }).then(() => {
+      loadingPins.delete(name);
+      pins.loaded(replicas.peek(name), isLoaded, replicas.newestFirst);
     });
   };
 
@@ -352,16 +354,17 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       documents.purge((key) => objects.has(key.split('#', 1)[0] ?? key));
       await deps.diskCache?.purge((key) => objects.has(key));
     },
-    warm: (name) =>
-      inBackground(name, (signal) =>
+    warm: (name) => {
+      void inBackground(name, (signal) =>
         bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal),
-      ),
+      );
+    },
     notify: (name, generation) => {
       const replica = replicas.peek(name);
       if (replica === undefined || replica.generation >= generation) return;
       const queriedMs = lastQueriedMs.get(replica) ?? Number.NEGATIVE_INFINITY;
       if (clock.monotonicMs() - queriedMs > readAheadMs && !isPinned(replica.live)) return;
-      inBackground(name, async (signal) => {
+      void inBackground(name, async (signal) => {
         if (replica.generation >= generation) return;
         await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, false, signal);
         keepPinned(name, replica.live);
