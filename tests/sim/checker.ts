@@ -4,6 +4,7 @@ import {
   type History,
   type ListRecord,
   type ReadRecord,
+  type SeenVector,
   stalenessMsMax,
   type WriteRecord,
 } from './history.ts';
@@ -15,7 +16,8 @@ import type { LogModel, ModelGeneration } from './log-model.ts';
  * 1. An acknowledged write is in the log, whole, at the generation that was named. No incarnation holds a write twice, whatever was
  *    retried; one without a key, which nobody retries, is there at most once.
  * 2. A write that was refused for good is not in the log. One that took another's idempotency key is in no incarnation of the other.
- * 3. A read shows exactly what the log says at the generation that it names: rows, or the schema's attributes.
+ * 3. A read shows exactly what the log says at the generation that it names: rows, or the schema's attributes. One by ANN shows as many of these
+ *    rows as it asks for; distances are those of the rows' vectors, whatever found them.
  * 4. A strong read is not behind any write that was acknowledged, nor any read that had ended, before it began; an eventual one not
  *    behind those of so long before it as it may be stale.
  * 5. A read is not behind its least generation, nor behind a read that the same query node had answered before it began.
@@ -139,7 +141,7 @@ function checkRead(read: ReadRecord, least: number, model: LogModel, wrong: stri
     if (!possible) wrong.push(`${name} found no namespace, but it was there from generation ${least} on`);
     return;
   }
-  const { generation, rows, attributes } = read.seen;
+  const { generation, rows, attributes, vectors = [] } = read.seen;
   if (generation < least) wrong.push(`${name} saw generation ${generation}, but ${least} was known before`);
   const expected = model.generations[generation - 1];
   if (expected === undefined) {
@@ -147,7 +149,9 @@ function checkRead(read: ReadRecord, least: number, model: LogModel, wrong: stri
     return;
   }
   if (!expected.alive) wrong.push(`${name} shows generation ${generation}, where there is no namespace`);
-  const difference = rows === undefined ? undefined : differenceOf(expected.rows, rows);
+  const difference = rows === undefined ? undefined : differenceOf(read, expected.rows, rows);
+  const distance = wrongDistance(vectors);
+  if (distance !== undefined) wrong.push(`${name} at generation ${generation}: ${distance}`);
   if (difference !== undefined) wrong.push(`${name} at generation ${generation}: ${difference}`);
   if (attributes !== undefined && attributes.join() !== expected.attributes.join())
     wrong.push(
@@ -155,9 +159,27 @@ function checkRead(read: ReadRecord, least: number, model: LogModel, wrong: stri
     );
 }
 
-function differenceOf(expected: ReadonlyMap<number, number>, seen: ReadonlyMap<number, number>): string | undefined {
+/** [1, 1] is asked for: sums are exact, so these are the steps of every kernel. */
+function wrongDistance(vectors: readonly SeenVector[]): string | undefined {
+  const inverseNorm = (x: number): number => Math.fround(1 / Math.sqrt(x * x + 1));
+  for (const { id, x, distance } of vectors) {
+    const exact = Math.fround(1 - Math.fround(Math.fround((x + 1) * inverseNorm(x)) * inverseNorm(1)));
+    if (distance !== exact) return `id ${id} with [${x}, 1] is ${distance} away, not ${exact}`;
+  }
+  return undefined;
+}
+
+function differenceOf(
+  { limit }: ReadRecord,
+  expected: ReadonlyMap<number, number>,
+  seen: ReadonlyMap<number, number>,
+): string | undefined {
+  const count = Math.min(limit ?? expected.size, expected.size);
+  if (limit !== undefined && seen.size !== count) return `${seen.size} rows are in the answer, not ${count}`;
   for (const [id, w] of expected) {
-    if (seen.get(id) !== w) return `id ${id} is ${w} in the log and ${seen.get(id) ?? 'missing'} in the answer`;
+    const isMissing = limit === undefined && !seen.has(id);
+    if (isMissing || (seen.has(id) && seen.get(id) !== w))
+      return `id ${id} is ${w} in the log and ${seen.get(id) ?? 'missing'} in the answer`;
   }
   for (const [id, w] of seen) {
     if (!expected.has(id)) return `id ${id} is not in the log and ${w} in the answer`;

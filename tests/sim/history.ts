@@ -53,8 +53,10 @@ export interface ReadRecord {
   /** Index of the query node that answered. */
   readonly node: number;
   readonly level: 'strong' | 'eventual';
-  readonly kind: 'id' | 'kNN' | 'BM25' | 'metadata' | 'export';
+  readonly kind: 'id' | 'kNN' | 'ANN' | 'BM25' | 'metadata' | 'export';
   readonly generationMin: number;
+  /** Of ANN: rows asked for. All other reads ask for all. */
+  readonly limit?: number;
   readonly startedMs: number;
   readonly endedMs: number;
   /** Undefined: there is no such namespace. */
@@ -65,8 +67,17 @@ export interface SeenState {
   readonly generation: number;
   /** `w` by id; undefined for metadata. */
   readonly rows: ReadonlyMap<number, number> | undefined;
+  /** Of a search by vector. */
+  readonly vectors?: readonly SeenVector[];
   /** Names, sorted; undefined for queries. */
   readonly attributes: readonly string[] | undefined;
+}
+
+/** A row's vector, [x, 1], and how far away it was said to be. */
+export interface SeenVector {
+  readonly id: number;
+  readonly x: number;
+  readonly distance: number;
 }
 
 export interface ListRecord {

@@ -2,7 +2,14 @@ import type { Random } from '@lagoon/base';
 import type { Actor } from './actor.ts';
 import { type Answer, isFinal, request, requestUntilKnown, type Send } from './client-call.ts';
 import { createConditionalWorkload } from './conditional-workload.ts';
-import { type History, type ReadRecord, stalenessMsMax, type WriteRecord, witnessOf } from './history.ts';
+import {
+  type History,
+  type ReadRecord,
+  type SeenVector,
+  stalenessMsMax,
+  type WriteRecord,
+  witnessOf,
+} from './history.ts';
 import { createLineageWorkload } from './lineage-workload.ts';
 
 /** One client of the cluster: does one thing after the other, retries what may be retried, and writes down what it saw. */
@@ -33,6 +40,8 @@ const idCount = 12;
 const wideAttributeCount = 5;
 /** More than the cluster of the simulation keeps in an entry. */
 const paddingLength = 4_000;
+const limitMax = 10_000;
+const annLimits = [limitMax, 3];
 
 export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
   const { actor, random, history } = deps;
@@ -45,6 +54,7 @@ export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
   const chance = (probability: number): boolean => random.float() < probability;
   const nowMs = () => actor.clock.wallMs();
   const known = new Map<string, number>();
+  let vectorReadCount = 0;
   const learn = (namespace: string, generation: number): void => {
     known.set(namespace, Math.max(known.get(namespace) ?? 0, generation));
   };
@@ -167,15 +177,19 @@ export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
   async function read(namespace: string, given?: ReadRecord['level']): Promise<void> {
     const level = given ?? (chance(0.6) ? 'strong' : 'eventual');
     const generationMin = chance(0.25) ? (known.get(namespace) ?? 0) : 0;
-    const kind = pick(['id', 'kNN', 'BM25'] as const);
+    const drawn = pick(['id', 'kNN', 'BM25'] as const);
+    // By count, so that what is drawn stays what it was.
+    const kind = drawn === 'kNN' && ++vectorReadCount % 3 > 0 ? 'ANN' : drawn;
+    const limit = kind === 'ANN' ? (annLimits[vectorReadCount % annLimits.length] as number) : limitMax;
     const rankBy =
-      kind === 'id' ? ['id', 'asc'] : kind === 'kNN' ? ['vector', 'kNN', [1, 1]] : ['text', 'BM25', 'common'];
+      kind === 'id' ? ['id', 'asc'] : kind === 'BM25' ? ['text', 'BM25', 'common'] : ['vector', kind, [1, 1]];
     const consistency = {
       level,
       ...(level === 'eventual' ? { max_staleness_seconds: stalenessMsMax / 1_000 } : {}),
       ...(generationMin > 0 ? { min_manifest_generation: generationMin } : {}),
     };
-    const body = { rank_by: rankBy, limit: 10_000, include_attributes: ['w'], consistency };
+    const names = Array.isArray(rankBy[2]) ? ['w', 'vector'] : ['w'];
+    const body = { rank_by: rankBy, limit, include_attributes: names, consistency };
     const node = random.integer(deps.queryNodeCount);
     const startedMs = nowMs();
     const answer = await request(actor, send, { method: 'POST', path: `${pathOf(namespace)}/query`, body, node });
@@ -191,7 +205,9 @@ export function createWorkloadClient(deps: WorkloadDeps): WorkloadClient {
       generationMin,
       startedMs,
       endedMs: nowMs(),
-      seen: rows === undefined ? undefined : { generation, rows, attributes: undefined },
+      ...(kind === 'ANN' ? { limit } : {}),
+      seen:
+        rows === undefined ? undefined : { generation, rows, vectors: readVectors(answer.body), attributes: undefined },
     });
   }
 
@@ -239,4 +255,12 @@ function readRows(body: Record<string, unknown>): Map<number, number> {
     rows.set(row.id, row.w);
   }
   return rows;
+}
+
+/** Distances are printed as the shortest decimal of an f32. */
+function readVectors(body: Record<string, unknown>): SeenVector[] {
+  const rows = body.rows as { readonly id: number; readonly $dist?: number; readonly vector?: number[] }[];
+  return rows.flatMap(({ id, $dist, vector: [x] = [] }) =>
+    $dist === undefined || x === undefined ? [] : [{ id, x, distance: Math.fround($dist) }],
+  );
 }
