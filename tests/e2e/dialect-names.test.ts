@@ -135,7 +135,7 @@ describe('queries', () => {
   const ask = (part: object) => ({ rank_by: ['id', 'asc'], ...part });
   const bm25 = ['text', 'BM25', 'fox'];
   test.each<readonly [string, object]>([
-    ['compute_attributes', ask({ compute_attributes: { d: ['vector', 'VectorDist', [1, 0]] } })],
+    ['Embed', ask({ compute_attributes: { d: ['Embed', 'text'] } })],
     ['disable_cache', ask({ disable_cache: true })],
     ['Embed', { rank_by: ['vector', 'ANN', ['Embed', 'text']] }],
   ])('%s is 501', async (name, body) => {

@@ -29,6 +29,7 @@ export type {
   Projection,
   QuerySpec,
   RankBy,
+  ValueSpec,
 } from './query-spec.ts';
 export { createRowMatcher, type RowMatcher } from './row-matcher.ts';
 export type { ScoreExpression } from './score-expression.ts';

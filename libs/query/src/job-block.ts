@@ -50,9 +50,14 @@ export interface SearchOutcome {
   readonly known?: readonly (KnownIds | undefined)[];
   /** Of a step of a search by pieces. */
   readonly pieces?: PieceOutcome;
+  /** Only of a job that computes values: per value and found row. */
+  readonly values?: readonly ComputedValues[];
   /** Only of a traced job. */
   readonly trace?: readonly TraceLine[];
 }
+
+/** NaN: the row has none. */
+export type ComputedValues = Float64Array;
 
 /** Ties are broken by id, ascending. */
 export function createIdOrder(blocks: readonly JobBlock[]): RowOrder {

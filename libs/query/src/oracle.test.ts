@@ -4,7 +4,7 @@ import type { DistanceMetric, DocumentId, IdKind, Schema } from '@lagoon/format'
 import type { Arena } from '@lagoon/vector';
 import fc from 'fast-check';
 import type { Filter } from './filter.ts';
-import { answer } from './oracle.ts';
+import { answer, computedOf } from './oracle.ts';
 import { filter, ids, nullable, rankBy, schemaOf, values } from './oracle-samples.ts';
 import type { QueryEngine } from './query-engine.ts';
 import type { ConsistencySpec, QuerySpec, RankBy } from './query-spec.ts';
@@ -50,7 +50,12 @@ const scenario = fc.constantFrom<IdKind>('u64', 'uuid', 'string').chain((idKind)
     metric: fc.constantFrom<DistanceMetric>('cosine_distance', 'euclidean_squared', 'dot_product'),
     steps: fc.array(step(idKind), { minLength: 1, maxLength: 8 }),
     queries: fc.array(
-      fc.record({ rankBy: rankBy(idKind), filter: nullable(filter(idKind)), limit: fc.integer({ min: 1, max: 12 }) }),
+      fc.record({
+        rankBy: rankBy(idKind),
+        filter: nullable(filter(idKind)),
+        limit: fc.integer({ min: 1, max: 12 }),
+        computed: fc.array(rankBy(idKind), { maxLength: 2 }),
+      }),
       {
         minLength: 1,
         maxLength: 6,
@@ -63,8 +68,18 @@ type Scenario = typeof scenario extends fc.Arbitrary<infer T> ? T : never;
 
 const strong: ConsistencySpec = { level: 'strong', stalenessMsMax: 0, generationMin: 0 };
 
-function toSpec({ rankBy, filter, limit }: { rankBy: RankBy; filter: Filter | null; limit: number }): QuerySpec {
-  return { rankBy, limit, projection: { kind: 'all' }, ...(filter === null ? {} : { filter }) };
+interface Asked {
+  readonly rankBy: RankBy;
+  readonly filter: Filter | null;
+  readonly limit: number;
+  readonly computed: readonly RankBy[];
+}
+
+function toSpec({ rankBy, filter, limit, computed }: Asked): QuerySpec {
+  const values = computed.flatMap((of, i) =>
+    of.kind === 'order' || of.kind === 'aggregate' ? [] : [{ name: `computed${i}`, of }],
+  );
+  return { rankBy, limit, projection: { kind: 'all' }, values, ...(filter === null ? {} : { filter }) };
 }
 
 async function expectAnswers(
@@ -78,7 +93,11 @@ async function expectAnswers(
     const found = rows.map(({ id, dist }) => (dist === undefined ? { id } : { id, dist }));
     expect(found).toEqual(answer(schema, [...model.values()], spec));
     expect(statistics.rowCount).toBeGreaterThanOrEqual(model.size); // more where nobody needed to know which rows died
-    for (const { id, attributes } of rows) {
+    const documents = [...model.values()];
+    for (const { id, attributes, values = [] } of rows) {
+      const document = model.get(id) as TestDocument;
+      const wanted = (spec.values ?? []).map((value) => computedOf(schema, documents, document, value));
+      expect([id, ...values.map(({ value }) => value)]).toEqual([id, ...wanted]);
       for (const { name, value } of attributes) {
         const plain = value instanceof Float32Array ? [...value] : value;
         expect([id, name, plain]).toEqual([id, name, model.get(id)?.values[name] ?? null]);

@@ -2,7 +2,7 @@ import { compareBytes, utf8Encode } from '@lagoon/base';
 import { type AttributeValue, type DocumentId, type Schema, type SparseEntry, unpackSparseEntry } from '@lagoon/format';
 import type { Comparison, Filter, FuzzyFilter, PatternFilter, TokenFilter } from './filter.ts';
 import type { AggregateGroup } from './query-result.ts';
-import type { Aggregate, OrderKey, QuerySpec } from './query-spec.ts';
+import type { Aggregate, OrderKey, QuerySpec, ValueSpec } from './query-spec.ts';
 import { createScorer, orZero } from './score-oracle.ts';
 import type { TestDocument } from './testing.ts';
 
@@ -108,6 +108,19 @@ function rank(
     .map((document) => ({ id: document.id, dist: orZero(scorer(document)) }))
     .filter(({ dist }) => dist > 0)
     .sort((a, b) => b.dist - a.dist || byId(a, b));
+}
+
+/** What a row has by one ranking, whether or not it would be ranked; null where it has nothing. */
+export function computedOf(
+  schema: Schema,
+  documents: readonly TestDocument[],
+  document: TestDocument,
+  { of }: ValueSpec,
+): number | null {
+  if (of.kind !== 'text') return rank(schema, [document], [document], of)[0]?.dist ?? null;
+  const scorer = createScorer(schema, documents, of.expression, (one, filter) => admits(schema, one, filter));
+  const score = scorer(document);
+  return Number.isNaN(score) ? null : score;
 }
 
 function sparseDot(entries: readonly bigint[], query: readonly SparseEntry[]): number {

@@ -1,11 +1,12 @@
 import { invalidAt } from '@lagoon/base';
-import { type AttributeSchema, formatAttributeType, limits, queryLimits, type Schema } from '@lagoon/format';
+import { formatAttributeType, limits, queryLimits, type Schema } from '@lagoon/format';
 import { checkLimitPer } from './limit-per.ts';
 import { planAggregation } from './plan-aggregation.ts';
+import { planSparse, planVector, rankedAttribute } from './plan-distance.ts';
 import { planFilter } from './plan-filter.ts';
 import { planHighlights } from './plan-highlights.ts';
-import { planQueryVector } from './plan-query-vector.ts';
 import { planScore } from './plan-score.ts';
+import { planValues } from './plan-values.ts';
 import type { OrderKeyPlan, QueryPlan, RankPlan } from './query-plan.ts';
 import type { LimitPer, OrderKey, Projection, QuerySpec, RankBy } from './query-spec.ts';
 
@@ -26,6 +27,7 @@ export function planQuery(schema: Schema, spec: QuerySpec, recall = recallDefaul
     limitPer: planLimitPer(schema, spec),
     projection: planProjection(schema, spec.projection),
     highlights: planHighlights(schema, rank, spec.highlights ?? []),
+    values: planValues(schema, spec),
     traced: spec.traced ?? false,
   };
 }
@@ -40,11 +42,11 @@ function planLimitPer(schema: Schema, { limitPer, rankBy }: QuerySpec): LimitPer
 function planRank(schema: Schema, rankBy: RankBy, recall: number): RankPlan {
   switch (rankBy.kind) {
     case 'vector':
-      return planVector(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), { recall, ...rankBy });
+      return planVector(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), { recall, ...rankBy }, 'rank_by');
     case 'text':
       return { kind: 'text', score: planScore(schema, rankBy.expression, 'rank_by') };
     case 'sparse':
-      return planSparse(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), rankBy);
+      return planSparse(rankedAttribute(schema, rankBy.attribute, 'rank_by[0]'), rankBy, 'rank_by');
     case 'order':
       return planOrder(schema, rankBy.keys);
     case 'aggregate':
@@ -52,56 +54,8 @@ function planRank(schema: Schema, rankBy: RankBy, recall: number): RankPlan {
   }
 }
 
-function rankedAttribute(schema: Schema, name: string, path: string): AttributeSchema {
-  const attribute = schema.attributes.get(name);
-  if (attribute === undefined) throw invalidAt(path, 'unknown attribute in rank_by', { attribute: name });
-  return attribute;
-}
-
 /** Of ANN queries where neither they nor the namespace name one. */
 const recallDefault = 0.95;
-
-function planVector(
-  attribute: AttributeSchema,
-  { attribute: name, query, exact, recall }: Required<Extract<RankBy, { readonly kind: 'vector' }>>,
-): RankPlan {
-  const { type } = attribute;
-  if (type.kind !== 'vector') {
-    throw invalidAt('rank_by[0]', 'attribute is not a vector', { attribute: name, type: formatAttributeType(type) });
-  }
-  if (query.length !== type.dims) {
-    throw invalidAt('rank_by[2]', 'query vector has the wrong number of dimensions', {
-      attribute: name,
-      expected: type.dims,
-      found: query.length,
-    });
-  }
-  const vector = planQueryVector(type, query, name);
-  if (!(recall > 0 && recall <= 1)) throw invalidAt('recall', 'out of range', { recall, above: 0, max: 1 });
-  const metric = attribute.ann?.distanceMetric ?? 'cosine_distance';
-  return {
-    ...{ kind: 'vector', attribute: name, metric, element: type.element, query: vector },
-    recall: exact || recall === 1 ? undefined : recall,
-  };
-}
-
-function planSparse(
-  { type, sparseKnn }: AttributeSchema,
-  { attribute, query }: Extract<RankBy, { readonly kind: 'sparse' }>,
-): RankPlan {
-  if (sparseKnn !== true) {
-    throw invalidAt('rank_by[0]', 'attribute has no sparse_knn', { attribute, type: formatAttributeType(type) });
-  }
-  if (query.length > queryLimits.sparseEntryCountMax) {
-    const countMax = queryLimits.sparseEntryCountMax;
-    throw invalidAt('rank_by[2]', 'sparse query has too many dimensions', { attribute, count: query.length, countMax });
-  }
-  const isInOrder = query.every(({ dimension }, i) => i === 0 || dimension > (query[i - 1]?.dimension ?? 0));
-  if (!isInOrder || !query.every(({ weight }) => Number.isFinite(weight))) {
-    throw invalidAt('rank_by[2]', 'sparse query is not in the order of its dimensions, or not finite', { attribute });
-  }
-  return { kind: 'sparse', attribute, query };
-}
 
 function planOrder(schema: Schema, keys: readonly OrderKey[]): RankPlan {
   if (keys.length === 0 || keys.length > queryLimits.orderKeyCountMax) {

@@ -16,6 +16,7 @@ import {
 import type { BlockCache, DiskCache } from '@lagoon/cache';
 import type { LiveNamespace, NamespaceLog, NamespaceView } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
+import { computeFound } from './compute-found.ts';
 import { createDocumentCache } from './document-cache.ts';
 import { createEngineMeter } from './engine-meter.ts';
 import { createHeadSearch } from './head-search.ts';
@@ -208,9 +209,10 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     };
     const outcome =
       limitPer === undefined ? await run(limit, filter) : await searchPer(run, snapshot, limitPer, limit, filter);
+    const values = await computeFound({ pool, withRoom }, held, plan, outcome.top, affinity, signal);
     return {
       idKind: snapshot.schema.idKind,
-      rows: await readRows(snapshot, plan, outcome, documents, signal),
+      rows: await readRows(snapshot, plan, { ...outcome, values }, documents, signal),
       generation: snapshot.generation,
       ...groupsOf(plan, outcome),
       ...(plan.traced ? { steps: planSteps(snapshot, plan, outcome) } : {}),
@@ -390,8 +392,11 @@ function groupsOf({ rank }: QueryPlan, { groups }: SearchOutcome): Pick<QueryRes
 }
 
 /** Text indexes of a namespace's tail are kept by one thread. */
-function usesTextIndexes({ rank, filter }: QueryPlan): boolean {
-  return rank.kind === 'text' || rank.kind === 'sparse' || (filter !== undefined && hasTokens(filter));
+function usesTextIndexes({ rank, filter, values }: QueryPlan): boolean {
+  const computesScores = values.some(({ of }) => of.kind !== 'vector');
+  return (
+    rank.kind === 'text' || rank.kind === 'sparse' || (filter !== undefined && hasTokens(filter)) || computesScores
+  );
 }
 
 /** What the newest snapshot names is gone time and again: that is damage, not a race. */

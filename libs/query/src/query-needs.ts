@@ -1,5 +1,5 @@
 import type { AttributeType, FullTextSearch, Schema } from '@lagoon/format';
-import type { FilterPlan, QueryPlan, ScorePlan } from './query-plan.ts';
+import type { FilterPlan, QueryPlan, RankPlan, ScorePlan } from './query-plan.ts';
 
 /** What of a segment must lie in the arena before a query runs. */
 export interface QueryNeeds {
@@ -26,21 +26,42 @@ export const noNeeds: QueryNeeds = {
 };
 
 /** Vectors that are answered too: other answered attributes are read from the documents. */
-export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: QueryPlan): QueryNeeds {
+export function needsOf(
+  schema: Schema,
+  { rank, filter, projection, limitPer }: Pick<QueryPlan, 'rank' | 'filter' | 'projection' | 'limitPer'>,
+): QueryNeeds {
   const columns = new Set<string>();
   const filtered = new Map<string, AttributeType>();
   const texts = new Map<string, FullTextSearch>();
   const lists = new Set<string>();
+  addRanked({ columns, texts, lists }, rank);
+  if (filter !== undefined) addFiltered({ columns, filtered, texts }, filter);
+  for (const name of limitPer?.attributes ?? []) columns.add(name);
+  for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
+  return { ids: idNeedsOf(rank, filter), columns, filtered, texts, lists, leaves: new Set() };
+}
+
+function idNeedsOf(rank: RankPlan, filter: FilterPlan | undefined): QueryNeeds['ids'] {
+  if (rank.kind === 'values') return rank.values.some(({ of }) => of.kind === 'text') ? 'all' : 'none';
+  const countsOnly = rank.kind === 'aggregate' && (filter === undefined || !usesIds(filter));
+  return countsOnly ? 'live' : 'all';
+}
+
+function addRanked(needs: Omit<Needs, 'filtered'> & { readonly lists: Set<string> }, rank: RankPlan): void {
+  const { columns, lists } = needs;
   switch (rank.kind) {
     case 'vector':
       columns.add(rank.attribute);
       if (rank.recall !== undefined) lists.add(rank.attribute);
       break;
     case 'text':
-      addScored({ columns, texts }, rank.score);
+      addScored(needs, rank.score);
       break;
     case 'sparse':
       columns.add(rank.attribute);
+      break;
+    case 'values':
+      for (const { of } of rank.values) addRanked(needs, of);
       break;
     case 'order':
       for (const key of rank.keys) if (key.scalar !== undefined) columns.add(key.attribute);
@@ -50,11 +71,6 @@ export function needsOf(schema: Schema, { rank, filter, projection, limitPer }: 
         if (attribute !== undefined) columns.add(attribute);
       }
   }
-  if (filter !== undefined) addFiltered({ columns, filtered, texts }, filter);
-  for (const name of limitPer?.attributes ?? []) columns.add(name);
-  for (const name of projection) if (schema.attributes.get(name)?.type.kind === 'vector') columns.add(name);
-  const countsOnly = rank.kind === 'aggregate' && (filter === undefined || !usesIds(filter));
-  return { ids: countsOnly ? 'live' : 'all', columns, filtered, texts, lists, leaves: new Set() };
 }
 
 /** Everything that a query may need without another read of columns. */

@@ -23,7 +23,14 @@ export interface QueryPlan {
   /** Attributes to answer, in the schema's order. */
   readonly projection: readonly string[];
   readonly highlights: readonly HighlightPlan[];
+  readonly values: readonly ValuePlan[];
   readonly traced: boolean;
+}
+
+/** A number that is computed for each answered row. */
+export interface ValuePlan {
+  readonly name: string;
+  readonly of: Extract<RankPlan, { readonly kind: 'vector' | 'text' | 'sparse' }>;
 }
 
 export interface HighlightPlan {
@@ -57,7 +64,15 @@ export type RankPlan =
       readonly kind: 'aggregate';
       readonly aggregates: readonly AggregatePlan[];
       readonly groupBy: readonly GroupKeyPlan[];
-    };
+    }
+  /** No ranking: values of rows that another job has found. */
+  | { readonly kind: 'values'; readonly values: readonly ValuePlan[]; readonly rows: FoundRows };
+
+/** Row `rows[i]` of block `blocks[i]`. */
+export interface FoundRows {
+  readonly blocks: Uint32Array;
+  readonly rows: Uint32Array;
+}
 
 /** `attribute` and `type` undefined: counts rows. */
 export interface AggregatePlan {

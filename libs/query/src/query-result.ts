@@ -35,6 +35,13 @@ export interface ResultRow {
   readonly dist?: number;
   readonly attributes: readonly ResultAttribute[];
   readonly highlights?: readonly Highlighted[];
+  readonly values?: readonly ComputedValue[];
+}
+
+export interface ComputedValue {
+  readonly name: string;
+  /** Null: the row has none. */
+  readonly value: number | null;
 }
 
 /** Best first. */

@@ -13,10 +13,18 @@ export interface QuerySpec {
   readonly limitPer?: LimitPer;
   readonly projection: Projection;
   readonly highlights?: readonly HighlightSpec[];
+  readonly values?: readonly ValueSpec[];
   /** Says what was done, step by step. */
   readonly traced?: boolean;
   /** Of one of several, as `queries[1].`: in front of what is wrong with it. */
   readonly place?: string;
+}
+
+/** A number that is computed for each answered row: its distance, product or score by another ranking than that of the query. */
+export interface ValueSpec {
+  /** What the answer calls it. */
+  readonly name: string;
+  readonly of: Extract<RankBy, { readonly kind: 'vector' | 'text' | 'sparse' }>;
 }
 
 /** Fragments of a text that hold words of the query, answered beside the attributes of each row. */

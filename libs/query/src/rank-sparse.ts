@@ -54,7 +54,7 @@ export function rankBySparse(
   return { top: negated(top.takeSorted()), scoredRowCount, exhaustiveRowCount: 0 };
 }
 
-function openSparseBlock(
+export function openSparseBlock(
   context: SearchContext,
   { attribute, query }: SparsePlan,
   job: JobBlock,
@@ -80,11 +80,11 @@ function listsOf(index: SparseIndex, query: readonly SparseEntry[]): WeightedLis
   });
 }
 
-function cursorsOf(lists: readonly WeightedList[]): ListCursor[] {
+export function cursorsOf(lists: readonly WeightedList[]): ListCursor[] {
   return lists.map(({ list, weight }) => createListCursor(list, weight));
 }
 
-function dot(cursors: readonly ListCursor[], row: number): number {
+export function dot(cursors: readonly ListCursor[], row: number): number {
   let sum = 0;
   for (const cursor of cursors) sum += cursor.weight * gainOfRow(cursor, row);
   return sum;

@@ -59,7 +59,7 @@ export function rankByText(
   return { top: negated(top.takeSorted()), scoredRowCount, exhaustiveRowCount };
 }
 
-function openLeaves(
+export function openLeaves(
   context: SearchContext,
   plan: ScorePlan,
   blocks: readonly JobBlock[],

@@ -3,10 +3,10 @@ import { type AttributeValue, type Block, type Column, valueAt } from '@lagoon/f
 import type { SegmentReader } from '@lagoon/segment';
 import type { DocumentCache } from './document-cache.ts';
 import { createHighlightBudget, createHighlighter } from './highlighter.ts';
-import type { SearchOutcome } from './job-block.ts';
+import type { ComputedValues, SearchOutcome } from './job-block.ts';
 import { idOfRow, type KnownIds } from './known-ids.ts';
 import type { QueryPlan } from './query-plan.ts';
-import type { ResultRow } from './query-result.ts';
+import type { ComputedValue, ResultRow } from './query-result.ts';
 import type { ResidentBlock } from './resident-block.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { RankedRows } from './top-rows.ts';
@@ -21,7 +21,7 @@ const concurrentReadCountMax = 8;
 export async function readRows(
   snapshot: Snapshot,
   plan: QueryPlan,
-  { top, known }: Pick<SearchOutcome, 'top' | 'known'>,
+  { top, known, values = [] }: Pick<SearchOutcome, 'top' | 'known' | 'values'>,
   documents: DocumentCache,
   signal?: AbortSignal,
 ): Promise<ResultRow[]> {
@@ -44,8 +44,16 @@ export async function readRows(
     const read = (name: string): AttributeValue => storedValue(resident, row, name, stored);
     const highlights =
       highlighters.length === 0 ? undefined : { highlights: highlighters.map((highlight) => highlight(read)) };
-    if (plan.rank.kind === 'order') return { id, attributes, ...highlights };
-    return { id, dist: top.scores[i] as number, attributes, ...highlights };
+    const computed = values.length === 0 ? undefined : { values: valuesOf(plan, values, i) };
+    if (plan.rank.kind === 'order') return { id, attributes, ...highlights, ...computed };
+    return { id, dist: top.scores[i] as number, attributes, ...highlights, ...computed };
+  });
+}
+
+function valuesOf(plan: QueryPlan, values: readonly ComputedValues[], i: number): ComputedValue[] {
+  return plan.values.map(({ name }, number) => {
+    const value = values[number]?.[i] ?? Number.NaN;
+    return { name, value: Number.isNaN(value) ? null : value };
   });
 }
 

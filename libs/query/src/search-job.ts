@@ -1,6 +1,7 @@
 import { andInPlace, type Bitmap } from '@lagoon/format';
 import { aggregate } from './aggregate.ts';
 import { textOfBlock } from './block-text.ts';
+import { computeValues } from './compute-values.ts';
 import { evaluateFilter } from './evaluate-filter.ts';
 import { createFilterContext, type FilterTarget } from './filter-context.ts';
 import { evaluateIndexedFilter, type IndexedFilter, type IndexedFilterTarget } from './indexed-filter.ts';
@@ -84,6 +85,8 @@ function rankBlocks(
       return rankByOrder(job.rank, job.limit, blocks);
     case 'aggregate':
       return aggregate(job.rank, job.limit, blocks);
+    case 'values':
+      return computeValues(context, job.rank, blocks);
   }
 }
 

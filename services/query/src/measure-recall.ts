@@ -4,7 +4,7 @@ import { limits } from '@lagoon/format';
 import type { MeasureRecallRequest, MeasureRecallResponseSchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { QueryEngine, QueryResult, QuerySpec, SampledVectors } from '@lagoon/query';
 import { readFilter } from '@lagoon/query-message';
-import { readVectorRank } from './read-query.ts';
+import { readVectorRank } from './read-rank.ts';
 import { resultRow } from './write-result.ts';
 
 const searchCountDefault = 25;
@@ -62,7 +62,7 @@ async function targetsOf(
     return await engine.sampleVectors(namespace, num === 0 ? searchCountDefault : num, random, signal);
   }
   if (num > 1) throw invalidAt('num', 'with rank_by there is one search', { num });
-  const { attribute, query } = readVectorRank(rankBy);
+  const { attribute, query } = readVectorRank(rankBy, 'rank_by');
   return { attribute, vectors: [query] };
 }
 

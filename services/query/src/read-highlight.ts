@@ -1,15 +1,13 @@
 import { invalidAt } from '@lagoon/base';
-import type { ComputedAttribute } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type { Highlight } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { fragmentUnits, type HighlightSpec, offsetUnits } from '@lagoon/query';
 import { readScore } from './read-score.ts';
 
 const fragmentLimitDefault = 3;
 
-/** A computed attribute as the engine's plain values; `invalid_argument` for units that do not exist. */
-export function readComputed({ name, kind }: ComputedAttribute): HighlightSpec {
-  const path = `compute_attributes.${name}`;
-  if (kind.case === undefined) throw invalidAt(path, 'expected Highlight, found nothing');
-  const { attribute, fragmentBy, fragmentLimit, offsetUnit, wordsOf } = kind.value;
+/** Highlights as the engine's plain values; `invalid_argument` for units that do not exist. */
+export function readHighlight(name: string, message: Highlight, path: string): HighlightSpec {
+  const { attribute, fragmentBy, fragmentLimit, offsetUnit, wordsOf } = message;
   return {
     ...{ name, attribute },
     fragmentBy: oneOf(fragmentUnits, fragmentBy === '' ? 'sentence' : fragmentBy, `${path}[2].fragment_by`),

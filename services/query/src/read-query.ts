@@ -1,5 +1,5 @@
 import { inPlace, invalidAt } from '@lagoon/base';
-import { limits, queryLimits } from '@lagoon/format';
+import { queryLimits } from '@lagoon/format';
 import {
   AggregateFunction,
   type Consistency,
@@ -7,12 +7,11 @@ import {
   type Projection as ProjectionMessage,
   type QueryRequest,
   type RankBy as RankByMessage,
-  type SparseRank,
-  type VectorRank,
 } from '@lagoon/proto/lagoon/v1/query_pb.js';
 import type { ConsistencySpec, Projection, QuerySpec, RankBy } from '@lagoon/query';
 import { readFilter } from '@lagoon/query-message';
-import { readComputed } from './read-highlight.ts';
+import { readComputed } from './read-computed.ts';
+import { readSparseRank, readVectorRank } from './read-rank.ts';
 import { readScore, readText } from './read-score.ts';
 
 /** A query as it came, as the engine's plain values; `invalid_argument` for messages that say nothing. */
@@ -25,7 +24,7 @@ export function readQuery(request: QueryRequest): QuerySpec {
       ? {}
       : { limitPer: { attributes: request.limitPer.attributes, limit: request.limitPer.limit } }),
     projection: readProjection(request.projection),
-    highlights: request.compute.map(readComputed),
+    ...readComputed(request.compute),
     traced: request.traced,
   };
 }
@@ -56,13 +55,13 @@ function readRankBy(message: RankByMessage | undefined): RankBy {
   const kind = message?.kind;
   switch (kind?.case) {
     case 'vector':
-      return readVectorRank(kind.value);
+      return readVectorRank(kind.value, 'rank_by');
     case 'text':
       return { kind: 'text', expression: readText(kind.value, 'rank_by') };
     case 'score':
       return { kind: 'text', expression: readScore(kind.value, 'rank_by') };
     case 'sparse':
-      return readSparseRank(kind.value);
+      return readSparseRank(kind.value, 'rank_by');
     case 'orderBy':
       return {
         kind: 'order',
@@ -91,23 +90,6 @@ function readAggregateFunction(message: AggregateFunction, label: string): 'coun
   if (message === AggregateFunction.COUNT) return 'count';
   if (message === AggregateFunction.SUM) return 'sum';
   throw invalidAt(`aggregate_by.${label}[0]`, 'unknown function of an aggregate', { found: message });
-}
-
-function readSparseRank({ attribute, query }: SparseRank): RankBy {
-  const { dimensions = [], weights = [] } = query ?? {};
-  if (dimensions.length !== weights.length)
-    throw invalidAt('rank_by[2]', 'each dimension has one weight', { attribute });
-  const entries = dimensions.map((dimension, i) => ({ dimension, weight: weights[i] as number }));
-  return { kind: 'sparse', attribute, query: entries.sort((a, b) => a.dimension - b.dimension) };
-}
-
-export function readVectorRank({ attribute, query, exact, recall }: VectorRank): Extract<RankBy, { kind: 'vector' }> {
-  if (query.length % 4 !== 0 || query.length > 4 * limits.dimensionsMax) {
-    throw invalidAt('rank_by[2]', 'query vector is no packed f32', { attribute, bytes: query.length });
-  }
-  const vector = new Float32Array(query.length / 4);
-  new Uint8Array(vector.buffer).set(query); // little-endian, as every machine that runs Node is
-  return { kind: 'vector', attribute, query: vector, exact, ...(recall === 0 ? {} : { recall }) };
 }
 
 function readProjection(message: ProjectionMessage | undefined): Projection {

@@ -85,7 +85,10 @@ export function resultRow(idKind: IdKind, row: ResultRow): MessageInitShape<type
   return {
     id: idMessage(idKind, row.id),
     ...(row.dist === undefined ? {} : { dist: row.dist }),
-    attributes: row.attributes.map(({ name, type, value }) => ({ name, value: valueMessage(type, value) })),
+    attributes: [
+      ...row.attributes.map(({ name, type, value }) => ({ name, value: valueMessage(type, value) })),
+      ...(row.values ?? []).map(({ name, value }) => ({ name, value: value === null ? {} : numberMessage(value) })),
+    ],
     highlights: (row.highlights ?? []).map(({ name, fragments }) => ({
       name,
       fragments: fragments.map(({ text, range, matches = [] }) => ({

@@ -204,6 +204,28 @@ export declare type ComputedAttribute = Message<"lagoon.v1.ComputedAttribute"> &
      */
     value: Highlight;
     case: "highlight";
+  } | {
+    /**
+     * A number, or nothing where the row has none; answered among the attributes of a row.
+     *
+     * @generated from field: lagoon.v1.ScoreExpression score = 55;
+     */
+    value: ScoreExpression;
+    case: "score";
+  } | {
+    /**
+     * The exact distance, whether or not it says so.
+     *
+     * @generated from field: lagoon.v1.VectorRank distance = 56;
+     */
+    value: VectorRank;
+    case: "distance";
+  } | {
+    /**
+     * @generated from field: lagoon.v1.SparseRank product = 57;
+     */
+    value: SparseRank;
+    case: "product";
   } | { case: undefined; value?: undefined };
 };
 

@@ -88,9 +88,28 @@ function checkComputed(compute: readonly ComputedAttribute[]): void {
     throw wrongValue('compute', 'too many computed attributes', { found: compute.length });
   for (const [i, { name, kind }] of compute.entries()) {
     checkAttributeName(name, `compute[${i}].name`);
-    if (kind.case === undefined) throw wrongValue(`compute[${i}]`, 'a computed attribute says nothing', { name });
-    const { wordsOf } = kind.value;
-    if (wordsOf !== undefined) checkScore(wordsOf, `compute[${i}].highlight.words_of`, { nodeCount: 0 }, 1);
+    checkComputedKind(kind, name, `compute[${i}]`);
+  }
+}
+
+function checkComputedKind(kind: ComputedAttribute['kind'], name: string, path: string): void {
+  switch (kind.case) {
+    case 'highlight': {
+      const { wordsOf } = kind.value;
+      if (wordsOf !== undefined) checkScore(wordsOf, `${path}.highlight.words_of`, { nodeCount: 0 }, 1);
+      return;
+    }
+    case 'score':
+      checkScore(kind.value, `${path}.score`, { nodeCount: 0 }, 1);
+      return;
+    case 'distance':
+      readVector(kind.value.query, `${path}.distance.query`);
+      return;
+    case 'product':
+      readSparseMessage(kind.value.query, `${path}.product.query`);
+      return;
+    default:
+      throw wrongValue(path, 'a computed attribute says nothing', { name });
   }
 }
 

@@ -15,10 +15,13 @@ import {
 } from '../json/shape.ts';
 import { isGiven } from '../schema/parse-schema.ts';
 import { checkAttributeName } from '../write/names.ts';
-import { parseScore } from './parse-score.ts';
+import { parseSparseRank, parseVectorRank } from './parse-rank-by.ts';
+import { isScore, parseScore } from './parse-score.ts';
 
-/** Reads `{name: ["Highlight", attribute, config?]}`. */
-export function parseComputed(value: unknown, path: string): MessageInitShape<typeof ComputedAttributeSchema>[] {
+type ComputedInit = MessageInitShape<typeof ComputedAttributeSchema>;
+
+/** Reads `{name: ["Highlight", attribute, config?]}`, a distance as `{name: [attribute, "VectorDist", vector]}`, or a score. */
+export function parseComputed(value: unknown, path: string): ComputedInit[] {
   const object = asObject(value, path);
   const names = Object.keys(object);
   if (names.length > queryLimits.highlightCountMax) {
@@ -27,10 +30,27 @@ export function parseComputed(value: unknown, path: string): MessageInitShape<ty
   return names.map((name) => {
     const where = at(path, clip(name));
     checkAttributeName(name, where);
-    const parts = asArray(object[name], where, '["Highlight", attribute]');
-    if (parts[0] !== 'Highlight') throw unimplemented(`${where}: computed attributes but Highlight`);
-    return { name, kind: { case: 'highlight', value: parseHighlight(parts, where) } };
+    return { name, kind: parseKind(asArray(object[name], where, grammar), where) };
   });
+}
+
+const grammar = '["Highlight", attribute], [attribute, "VectorDist", vector] or the expression of a score';
+
+function parseKind(parts: readonly unknown[], path: string): NonNullable<ComputedInit['kind']> {
+  if (parts[0] === 'Highlight') return { case: 'highlight', value: parseHighlight(parts, path) };
+  if (parts[0] === 'Embed') throw unimplemented(`Embed (${path})`);
+  if (isScore(parts)) return { case: 'score', value: parseScore(parts, path) };
+  const attribute = asString(parts[0], `${path}[0]`, grammar);
+  switch (parts[1]) {
+    case 'VectorDist':
+    case 'ANN':
+    case 'kNN':
+      return { case: 'distance', value: parseVectorRank(attribute, true, parts, path) };
+    case 'SparseKNN':
+      return { case: 'product', value: parseSparseRank(attribute, parts, path) };
+    default:
+      throw wrongValue(path, `expected ${grammar}`, { found: clip(attribute) });
+  }
 }
 
 const highlightFields = new Set(['fragment_by', 'fragment_limit', 'include_offsets', 'rank_fragments_by']);

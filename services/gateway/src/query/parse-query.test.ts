@@ -237,7 +237,7 @@ describe('query: bad input', () => {
   });
 
   test.each<[string, Record<string, unknown>]>([
-    ['compute_attributes', { rank_by: order, compute_attributes: { d: ['v', 'VectorDist', [1]] } }],
+    ['Embed', { rank_by: order, compute_attributes: { d: ['Embed', 'text'] } }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
     ['disable_cache', { rank_by: order, disable_cache: true }],
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],

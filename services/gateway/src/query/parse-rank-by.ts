@@ -1,7 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { unimplemented } from '@lagoon/base';
 import { queryLimits } from '@lagoon/format';
-import type { OrderKeySchema, RankBySchema } from '@lagoon/proto/lagoon/v1/query_pb.js';
+import type {
+  OrderKeySchema,
+  RankBySchema,
+  SparseRankSchema,
+  VectorRankSchema,
+} from '@lagoon/proto/lagoon/v1/query_pb.js';
 import { asArray, asString, clip, isObject, wrongShape, wrongValue } from '../json/shape.ts';
 import { readSparse, sparseMessage } from '../write/sparse-values.ts';
 import { readVector } from '../write/vector-values.ts';
@@ -29,9 +34,9 @@ export function parseRankBy(value: unknown, path: string): RankByInit {
   switch (kind) {
     case 'ANN':
     case 'kNN':
-      return parseVectorRank(attribute, kind, parts, path);
+      return { kind: { case: 'vector', value: parseVectorRank(attribute, kind === 'kNN', parts, path) } };
     case 'SparseKNN':
-      return parseSparseRank(attribute, parts, path);
+      return { kind: { case: 'sparse', value: parseSparseRank(attribute, parts, path) } };
     default:
       throw wrongValue(`${path}[1]`, 'expected ANN, kNN, BM25, asc, desc or a filter', { found: clip(kind) });
   }
@@ -41,20 +46,28 @@ function isDirection(value: unknown): value is 'asc' | 'desc' {
   return value === 'asc' || value === 'desc';
 }
 
-function parseVectorRank(attribute: string, kind: 'ANN' | 'kNN', parts: readonly unknown[], path: string): RankByInit {
+export function parseVectorRank(
+  attribute: string,
+  exact: boolean,
+  parts: readonly unknown[],
+  path: string,
+): MessageInitShape<typeof VectorRankSchema> {
   checkLength(parts, 3, path);
   const target = parts[2];
   if (isObject(target)) throw unimplemented(`an expression as the vector of ${path}`);
   if (Array.isArray(target) && target[0] === 'Embed') throw unimplemented(`Embed (${path}[2])`);
   const vector = readVector(target, `${path}[2]`);
   const query = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength);
-  return { kind: { case: 'vector', value: { attribute, query, exact: kind === 'kNN' } } };
+  return { attribute, query, exact };
 }
 
-function parseSparseRank(attribute: string, parts: readonly unknown[], path: string): RankByInit {
+export function parseSparseRank(
+  attribute: string,
+  parts: readonly unknown[],
+  path: string,
+): MessageInitShape<typeof SparseRankSchema> {
   checkLength(parts, 3, path);
-  const query = sparseMessage(readSparse(parts[2], `${path}[2]`));
-  return { kind: { case: 'sparse', value: { attribute, query } } };
+  return { attribute, query: sparseMessage(readSparse(parts[2], `${path}[2]`)) };
 }
 
 function parseOrderKey(value: unknown, path: string): OrderKeyInit {

@@ -36,7 +36,8 @@ export function multiQueryResponseToJson(
   const isFused = request.fusion !== undefined;
   const results = response.results.map((result, i) => {
     const query = queries[i] as ParsedQuery;
-    return resultToJson(result, isFused ? { ...query, offset, isF32Distance: false } : query);
+    if (!isFused) return resultToJson(result, query);
+    return resultToJson(result, { ...query, offset, isF32Distance: false }, f32Names(queries));
   });
   const logicalBytes = results.reduce((sum, one) => sum + one.logicalBytes, 0);
   const statistics = sumStatistics(response.results);
@@ -51,13 +52,14 @@ export function multiQueryResponseToJson(
 function resultToJson(
   response: QueryResponse,
   query: ParsedQuery & { readonly isF32Distance?: boolean },
+  f32 = f32Names([query]),
 ): { readonly result: JsonObject; readonly logicalBytes: number } {
   const writer = createValueWriter(query.vectorEncoding);
   const isF32Distance = query.isF32Distance ?? query.request.rankBy?.kind?.case === 'vector';
   const { aggregation } = query.request;
   const result =
     aggregation === undefined
-      ? { rows: response.rows.slice(query.offset).map((row) => rowToJson(row, writer, isF32Distance)) }
+      ? { rows: response.rows.slice(query.offset).map((row) => rowToJson(row, writer, isF32Distance, f32)) }
       : groupsToJson(response.groups, (aggregation.groupBy ?? []).length > 0, writer);
   return {
     result: { ...result, ...(query.profile ? { profile: profileToJson(response) } : {}) },
@@ -94,15 +96,35 @@ function aroundResults(
   };
 }
 
-/** With its distance or score, where it has one. */
-export function rowToJson(row: ResultRow, writer: ValueWriter, isF32Distance: boolean): JsonObject {
+const noNames: ReadonlySet<string> = new Set();
+
+/** Names of computed distances. */
+function f32Names(queries: readonly ParsedQuery[]): ReadonlySet<string> {
+  const names = queries.flatMap(({ request: { compute = [] } }) =>
+    compute.flatMap(({ name, kind }) => (kind?.case === 'distance' && name !== undefined ? [name] : [])),
+  );
+  return names.length === 0 ? noNames : new Set(names);
+}
+
+function distanceToJson(distance: number): number {
+  return Math.fround(distance) === distance ? shortestF32(distance) : distance;
+}
+
+/** With its distance or score, where it has one; `f32`: attributes that are distances too. */
+export function rowToJson(
+  row: ResultRow,
+  writer: ValueWriter,
+  isF32Distance: boolean,
+  f32: ReadonlySet<string> = noNames,
+): JsonObject {
   // Without a prototype an attribute may have any name.
   const out: Record<string, unknown> = Object.create(null);
   out.id = writer.id(row.id);
-  if (row.dist !== undefined) {
-    out.$dist = isF32Distance && Math.fround(row.dist) === row.dist ? shortestF32(row.dist) : row.dist;
+  if (row.dist !== undefined) out.$dist = isF32Distance ? distanceToJson(row.dist) : row.dist;
+  for (const { name, value } of row.attributes) {
+    const told = writer.value(value);
+    out[name] = f32.has(name) && typeof told === 'number' ? distanceToJson(told) : told;
   }
-  for (const attribute of row.attributes) out[attribute.name] = writer.value(attribute.value);
   for (const { name, fragments } of row.highlights) out[name] = fragments.map(fragmentToJson);
   return out;
 }
