@@ -18,6 +18,14 @@ export interface VectorSearch {
   readonly filter?: Filter;
 }
 
+export interface VectorAnswer {
+  /** Nearest first. */
+  readonly rows: number[];
+  readonly ms: number;
+  /** Rows whose codes or vectors were compared. */
+  readonly scoredRowCount: number;
+}
+
 /** Vectors under cosine in one segment with lists, searched in the engine (plan, search, ids) on the calling thread. */
 export interface VectorEngine {
   readonly index: IvfIndex;
@@ -25,8 +33,7 @@ export interface VectorEngine {
   readonly buildSeconds: number;
   /** Of the segment around them, by one. */
   readonly writeSeconds: number;
-  /** Rows nearest first, and what the query took. */
-  search(query: Float32Array, search: VectorSearch): Promise<{ readonly rows: number[]; readonly ms: number }>;
+  search(query: Float32Array, search: VectorSearch): Promise<VectorAnswer>;
   close(): Promise<void>;
 }
 
@@ -81,7 +88,8 @@ export async function openVectorEngine(rows: Vectors, options: VectorEngineOptio
       const spec = { rankBy, ...filtered, limit: k, projection: { kind: 'none' } } as const;
       const from = performance.now();
       const found = await engine.query('bench', spec, consistency);
-      return { rows: found.rows.map(({ id }) => Number(id)), ms: performance.now() - from };
+      const ms = performance.now() - from;
+      return { rows: found.rows.map(({ id }) => Number(id)), ms, scoredRowCount: found.statistics.scoredRowCount };
     },
     close: () => engine.close(),
   };
