@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createSeededRandom } from '@lagoon/base';
-import type { AttributeSchema, DistanceMetric, Schema } from '@lagoon/format';
+import type { AttributeSchema, DistanceMetric, Schema, VectorElement } from '@lagoon/format';
 import type { ObjectStore } from '@lagoon/object-store';
 import { buildIvf, createInlineExecutor, type ListCodec, loadKernelModule } from '@lagoon/vector';
 import type { Filter } from './filter.ts';
@@ -23,19 +23,19 @@ const cluster = {
 const random = createSeededRandom(5);
 const normal = (): number => random.float() + random.float() + random.float() - 1.5;
 const centers = Array.from({ length: clusterCount }, () => Array.from({ length: dims }, () => 2.5 * normal()));
-const documents = Array.from({ length: rowCount }, (_, n): TestDocument => {
+const vectorDocuments = Array.from({ length: rowCount }, (_, n): TestDocument => {
   const center = centers[random.integer(clusterCount)] as number[];
   return {
     id: BigInt((n * 7919) % 100_003),
     values: { v: center.map((x) => x + normal()), size: BigInt((n * 7907) % 1_000), note: `note ${n}` },
   };
 });
-const queries = documents
+const queries = vectorDocuments
   .filter((_, n) => n % 1_600 === 5)
   .map(({ values }) => Float32Array.from(values.v as number[], (x) => x * 1.01));
 
-function schemaOf(distanceMetric: DistanceMetric, codec: ListCodec): Schema {
-  const type = { kind: 'vector', element: 'f32', dims } as const;
+function schemaOf(distanceMetric: DistanceMetric, codec: ListCodec, element: VectorElement): Schema {
+  const type = { kind: 'vector', element, dims } as const;
   return {
     idKind: 'u64',
     attributes: new Map<string, AttributeSchema>([
@@ -55,9 +55,18 @@ const below = (value: number): Filter => ({
   ...{ kind: 'comparison', attribute: 'size', operator: 'lt', values: [BigInt(value)] },
 });
 
+/** Components that the element holds. */
+function held(element: VectorElement, vector: Float32Array): Float32Array {
+  return element === 'i8' ? vector.map((x) => Math.max(-128, Math.min(127, Math.round(15 * x)))) : vector;
+}
+
 /** Two segments, of which the first has dead rows, and a tail. */
-async function open(metric: DistanceMetric, codec: ListCodec): Promise<TestNamespace> {
-  const namespace = createTestNamespace(schemaOf(metric, codec), { cluster });
+async function open(metric: DistanceMetric, codec: ListCodec, element: VectorElement = 'f32'): Promise<TestNamespace> {
+  const namespace = createTestNamespace(schemaOf(metric, codec, element), { cluster });
+  const documents = vectorDocuments.map(({ id, values }) => ({
+    id,
+    values: { ...values, v: held(element, Float32Array.from(values.v as number[])) },
+  }));
   await namespace.write(documents.slice(0, 5_000));
   await namespace.index();
   await namespace.write(
@@ -96,37 +105,45 @@ async function cold(
   }
 }
 
-async function warm(namespace: TestNamespace): Promise<QueryEngine> {
+async function warm(namespace: TestNamespace, element: VectorElement): Promise<QueryEngine> {
   const { engine } = createTestEngine(namespace, { wholeBytesMax: 1 << 30, budgetBytes: 128 << 20 });
-  await engine.query('docs', nearest(queries[0] as Float32Array), strong);
+  await engine.query('docs', nearest(held(element, queries[0] as Float32Array)), strong);
   return engine;
 }
 
 const cases = [
-  { codec: 'flat', metric: 'cosine_distance' },
-  { codec: 'flat', metric: 'euclidean_squared' },
-  { codec: 'int8', metric: 'dot_product' },
-  { codec: 'pq4', metric: 'cosine_distance' },
+  { codec: 'flat', metric: 'cosine_distance', element: 'f32' },
+  { codec: 'flat', metric: 'euclidean_squared', element: 'f32' },
+  { codec: 'int8', metric: 'dot_product', element: 'f32' },
+  { codec: 'pq4', metric: 'cosine_distance', element: 'f32' },
+  { codec: 'flat', metric: 'cosine_distance', element: 'f16' },
+  { codec: 'pq4', metric: 'cosine_distance', element: 'f16' },
+  { codec: 'flat', metric: 'cosine_distance', element: 'i8' },
+  { codec: 'pq4', metric: 'euclidean_squared', element: 'i8' },
 ] as const;
 
 describe('search by pieces', () => {
-  test.each(cases)('answers what a warm node answers, to the bit, $codec, $metric', async ({ codec, metric }) => {
-    const namespace = await open(metric, codec);
-    const whole = await warm(namespace);
-    for (const [i, query] of queries.entries()) {
-      for (const filter of [undefined, below(500), below(3)]) {
-        const isLarge = i === 0;
-        const spec = nearest(query, { ...(filter === undefined ? {} : { filter }), limit: isLarge ? 60 : 10 });
-        const expected = await whole.query('docs', spec, strong);
-        const found = await cold(namespace, spec);
-        expect(found.rows).toEqual(expected.rows);
-        if (!isLarge) expect(stepsOf(found)).toContain('pieces');
-        expect(stepsOf(expected)).not.toContain('pieces');
-        if (!isLarge) expect(found.statistics.storeBytes).toBeLessThan(rowCount * dims * 4 * 0.8);
+  test.each(cases)(
+    'answers what a warm node answers, to the bit, $codec, $metric, $element',
+    async ({ codec, metric, element }) => {
+      const namespace = await open(metric, codec, element);
+      const whole = await warm(namespace, element);
+      for (const [i, float] of queries.entries()) {
+        const query = held(element, float);
+        for (const filter of [undefined, below(500), below(3)]) {
+          const isLarge = i === 0;
+          const spec = nearest(query, { ...(filter === undefined ? {} : { filter }), limit: isLarge ? 60 : 10 });
+          const expected = await whole.query('docs', spec, strong);
+          const found = await cold(namespace, spec);
+          expect(found.rows).toEqual(expected.rows);
+          if (!isLarge) expect(stepsOf(found)).toContain('pieces');
+          expect(stepsOf(expected)).not.toContain('pieces');
+          if (!isLarge) expect(found.statistics.storeBytes).toBeLessThan(rowCount * dims * 4 * 0.8);
+        }
       }
-    }
-    await whole.close();
-  });
+      await whole.close();
+    },
+  );
 
   describe('where the tail has killed rows of segments', () => {
     let namespace: TestNamespace;
@@ -165,14 +182,14 @@ describe('search by pieces', () => {
   });
 
   test('a segment that is in memory is searched there, beside pieces of another', async () => {
-    const namespace = createTestNamespace(schemaOf('cosine_distance', 'int8'), { cluster });
-    await namespace.write(documents.slice(0, 4_000));
+    const namespace = createTestNamespace(schemaOf('cosine_distance', 'int8', 'f32'), { cluster });
+    await namespace.write(vectorDocuments.slice(0, 4_000));
     await namespace.index();
     const { engine } = createTestEngine(namespace, byPieces);
     const exactSpec = (query: Float32Array) =>
       nearest(query, { rankBy: { kind: 'vector', attribute: 'v', query, exact: true } });
     await engine.query('docs', exactSpec(queries[0] as Float32Array), strong); // brings its vectors and ids
-    await namespace.write(documents.slice(4_000));
+    await namespace.write(vectorDocuments.slice(4_000));
     await namespace.index();
     const { engine: whole } = createTestEngine(namespace, { wholeBytesMax: 1 << 30, budgetBytes: 128 << 20 });
     for (const query of queries) {
