@@ -13,6 +13,7 @@ import { loadGlove } from './glove.ts';
 import { createHttpClient, type HttpClient, untilIndexed } from './http-client.ts';
 import { startLagoon } from './lagoon-process.ts';
 import { indexLance, loadLance, searchLance } from './lance.ts';
+import { createLeanClient, type LeanClient } from './lean-client.ts';
 import { exactNeighbours } from './list-engine.ts';
 import { quantile } from './statistics.ts';
 import { holdOut, rowOf, type Vectors } from './vectors.ts';
@@ -22,7 +23,7 @@ const queryCount = 1_000;
 const roundCount = 3;
 const clientCount = 8;
 const recallAim = 0.965;
-const recalls = [0.8, 0.85, 0.9, 0.92, 0.93, 0.94, 0.95, 0.965, 0.98, 0.99];
+const recalls = [0.8, 0.85, 0.9, 0.925, 0.93, 0.935, 0.94, 0.95, 0.965, 0.98, 0.99];
 const probeCounts = [20, 40, 60, 80, 90, 100, 120, 200];
 const namespace = '/v2/namespaces/glove';
 const settledSeconds = 60;
@@ -75,7 +76,8 @@ async function measureSettled(
   await write(client, rows, 2_000);
   print(`index lag zero ${(await untilIndexed(client, 'glove', 300)).toFixed(1)} s after the last write`);
   print(`${await untilSettled(client)} segment(s) when compaction has settled, ${rows.rowCount} × ${rows.dims}`);
-  const ours = pointsOf(client, queries);
+  using lean = await createLeanClient(lagoon.url, clientCount);
+  const ours = pointsOf(lean, queries);
   const measured = await measureAll([...ours, ...lance], truth);
   const [best, theirs] = [fastest(measured, 'Lagoon'), fastest(measured, 'LanceDB')];
   const name = `through HTTP at recall ≥ ${recallAim}, against LanceDB IVF_FLAT embedded`;
@@ -98,7 +100,8 @@ async function measureTen(
   const tenth = Math.ceil(rows.rowCount / 10);
   await write(client, rows, tenth, async () => void (await untilIndexed(client, 'glove', 300)));
   print(`${blocksOf(await planOf(client, queries))} segments of ${tenth} rows, as index jobs leave them`);
-  await measureAll(pointsOf(client, queries), truth);
+  using lean = await createLeanClient(lagoon.url, 1);
+  await measureAll(pointsOf(lean, queries), truth);
 }
 
 async function write(
@@ -142,7 +145,7 @@ async function planOf(client: HttpClient, queries: readonly Float32Array[]): Pro
 }
 
 /** Bodies are made before the clock runs, as LanceDB is given its vectors. */
-function pointsOf(client: HttpClient, queries: readonly Float32Array[]): readonly Point[] {
+function pointsOf(client: LeanClient, queries: readonly Float32Array[]): readonly Point[] {
   return recalls.map((recall) => {
     const bodies = queries.map((query) =>
       JSON.stringify({ rank_by: ['vector', 'ANN', base64(query)], limit: k, recall }),

@@ -24,6 +24,7 @@ import { noTracer } from '@lagoon/telemetry';
 
 const documentCount = 1_000_000;
 const writeCount = 1_000;
+const quietMs = 5_000;
 
 /** Counters by name and label, and everything that histograms were told. */
 function createTally() {
@@ -57,7 +58,7 @@ async function run(title: string, config: Partial<CompactorConfig>): Promise<voi
   });
   const compactor = createCompactorRole(
     { ...base, store, buildPool, ingester: () => ingesterClient, queryNodes: () => [] },
-    { tailAgeMs: 500, smallTailAgeMs: 500, ...config },
+    { tailAgeMs: 500, smallTailAgeMs: 500, mergeQuietMs: quietMs, ...config },
   );
   const compactorClient = createLocalClient(CompactorService, compactor.service, base);
   const ingester = createIngesterRole({ ...base, store, queryNodes: () => [], compactor: () => compactorClient });
@@ -87,8 +88,10 @@ async function run(title: string, config: Partial<CompactorConfig>): Promise<voi
     if (answer.status !== 200) throw new Error(`write answered ${answer.status}`);
   }
   const loadedAt = performance.now();
-  // The rest of the tail is due half a second after the last write.
+  // The rest of the tail is due half a second after the last write; what is merged because nothing is written any more, after a while without jobs.
   await new Promise((resolve) => setTimeout(resolve, 2_000));
+  await compactor.settled();
+  await new Promise((resolve) => setTimeout(resolve, quietMs + 1_000));
   await compactor.settled();
   const doneAt = performance.now();
   const data = tally.count('lagoon_compactor_ingested_bytes_total');
