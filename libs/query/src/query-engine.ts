@@ -23,6 +23,7 @@ import { createHeadSearch } from './head-search.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { type Search, searchPer } from './limit-per.ts';
 import { createNamespacePins, isPinned } from './namespace-pins.ts';
+import { createPiecePrefetch } from './piece-prefetch.ts';
 import { planQuery } from './plan.ts';
 import { planSteps } from './plan-steps.ts';
 import { prepareSearch } from './prepare-search.ts';
@@ -103,11 +104,16 @@ export interface QueryEngineOptions {
   readonly readAheadMs?: number;
   /** Bytes of pinned namespaces that are not put out of memory for others; default: none. */
   readonly pinnedBytesMax?: number;
+  /** Within this time a second search by pieces brings into memory what it needs; 0: none does. */
+  readonly prefetchWithinMs?: number;
   /** Segments that lack no more for an ANN query are loaded whole for it; of others pieces are read, where these are fewer bytes. */
   readonly wholeBytesMax?: number;
   /** Decompressed documents that are kept, in bytes of the heap. */
   readonly documentBytesMax?: number;
 }
+
+/** For work that nobody waits for. */
+const recent: ConsistencySpec = { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 };
 
 /** Snapshots that a query tries when objects of older ones are gone. */
 const attemptCountMax = 3;
@@ -187,7 +193,10 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     const run: Search = async (rowCount, rowFilter) => {
       const wanted = { ...plan, limit: rowCount, filter: rowFilter };
       const byPieces = await searchByPieces(pieceDeps, held, wanted, affinity, signal);
-      if (byPieces !== undefined) return byPieces;
+      if (byPieces !== undefined) {
+        prefetch.searched(replica, held, plan);
+        return byPieces;
+      }
       const { indexed, known, prunedSegmentCount, hold } = await prepareSearch(
         held,
         { ...plan, filter: rowFilter },
@@ -271,14 +280,23 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   const bringUp = async (
     name: string,
     consistency: ConsistencySpec,
-    isWhole: boolean,
+    load: (held: HeldSnapshot, signal: AbortSignal) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> => {
     using used = replicas.use(name);
     await used.replica.reach(consistency, signal);
     using held = await takeSnapshot(used.replica, signal);
-    if (isWhole) await withRoom(() => held.ensure(allNeeds(held.snapshot.schema), undefined, signal));
+    await withRoom(() => load(held, signal));
   };
+  const loadAll = (held: HeldSnapshot, signal: AbortSignal): Promise<void> =>
+    held.ensure(allNeeds(held.snapshot.schema), undefined, signal);
+  const prefetch = createPiecePrefetch(
+    {
+      ...{ clock, cache: deps.cache },
+      bringUp: (name, load) => void inBackground(name, (signal) => bringUp(name, recent, load, signal)),
+    },
+    options.prefetchWithinMs ?? 60_000,
+  );
 
   const loadingPins = new Set<string>();
   /** A pinned namespace is loaded whole beside the queries. */
@@ -287,7 +305,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     loadingPins.add(name);
     let isLoaded = false;
     void inBackground(name, async (signal) => {
-      await bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal);
+      await bringUp(name, recent, loadAll, signal);
       isLoaded = true;
     }).then(() => {
       loadingPins.delete(name);
@@ -357,9 +375,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       await deps.diskCache?.purge((key) => objects.has(key));
     },
     warm: (name) => {
-      void inBackground(name, (signal) =>
-        bringUp(name, { level: 'eventual', stalenessMsMax: 60_000, generationMin: 0 }, true, signal),
-      );
+      void inBackground(name, (signal) => bringUp(name, recent, loadAll, signal));
     },
     notify: (name, generation) => {
       const replica = replicas.peek(name);
@@ -368,7 +384,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
       if (clock.monotonicMs() - queriedMs > readAheadMs && !isPinned(replica.live)) return;
       void inBackground(name, async (signal) => {
         if (replica.generation >= generation) return;
-        await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, false, signal);
+        await bringUp(name, { level: 'strong', stalenessMsMax: 0, generationMin: 0 }, async () => {}, signal);
         keepPinned(name, replica.live);
       });
     },

@@ -22,6 +22,9 @@ export interface ReadCandidates {
   readonly vectors: Uint8Array | undefined;
 }
 
+/** Requests for vectors to one for ids: what is read between two rows to save a request is that much more. */
+const vectorWeight = 5;
+
 /** Requests of one round over all segments. */
 export const requestCountMax = 48;
 
@@ -39,7 +42,7 @@ export async function readCandidates(
     candidates === undefined || candidates.rows.length === 0 ? [] : [{ candidates, position }],
   );
   const weightOf = (position: number, { rows, distances }: PieceCandidates): number =>
-    rows.length * ((blocks[position]?.hasIds === true ? 0 : 1) + (distances === undefined ? 2 : 0));
+    rows.length * ((blocks[position]?.hasIds === true ? 0 : 1) + (distances === undefined ? vectorWeight : 0));
   const total = reads.reduce((sum, { candidates, position }) => sum + weightOf(position, candidates), 0);
   const share = (weight: number): number => Math.max(1, Math.floor((requestCountMax * weight) / total));
   return await settleAll(
@@ -51,7 +54,9 @@ export async function readCandidates(
       assert(column !== undefined, 'candidates have the vector');
       const [ids, vectors] = await settleAll([
         readIds(block, rows, share(rows.length), signal),
-        distances === undefined ? reader.readVectors(column, rows, share(2 * rows.length), signal) : undefined,
+        distances === undefined
+          ? reader.readVectors(column, rows, share(vectorWeight * rows.length), signal)
+          : undefined,
       ] as const);
       const candidates = Array.from(rows, (row, i) => ({ block: position, row, ...ids(i) }));
       return { candidates, distances, vectors };

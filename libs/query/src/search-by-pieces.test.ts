@@ -200,6 +200,24 @@ describe('search by pieces', () => {
     await whole.close();
   });
 
+  test('a namespace that is searched so twice within a minute is brought into memory, where it fits', async () => {
+    const namespace = await open('cosine_distance', 'int8');
+    const spec = nearest(queries[1] as Float32Array);
+    const isByPieces = async (engine: QueryEngine) =>
+      stepsOf(await engine.query('docs', spec, strong)).includes('pieces');
+    const { engine } = createTestEngine(namespace, byPieces);
+    expect([await isByPieces(engine), await isByPieces(engine)]).toEqual([true, true]);
+    let queryCount = 0;
+    while ((await isByPieces(engine)) && queryCount < 1_000) queryCount++;
+    expect(queryCount).toBeLessThan(1_000);
+    const before = (await engine.query('docs', spec, strong)).statistics.storeBytes;
+    expect(before).toBeLessThan(1_000);
+    await engine.close();
+    const { engine: small } = createTestEngine(namespace, { ...byPieces, budgetBytes: 3 << 20 });
+    for (let i = 0; i < 20; i++) expect(await isByPieces(small)).toBe(true);
+    await small.close();
+  });
+
   test('a damaged piece is corrupt and names its segment', async () => {
     const namespace = await open('cosine_distance', 'int8');
     const spec = nearest(queries[3] as Float32Array);
