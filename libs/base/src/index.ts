@@ -1,3 +1,4 @@
+export { createBreather } from './breather.ts';
 export { type ByteReader, createByteReader } from './byte-reader.ts';
 export { type ByteWriter, createByteWriter } from './byte-writer.ts';
 export {

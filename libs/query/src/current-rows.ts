@@ -1,7 +1,6 @@
-import { andInPlace, type Block, countBits, forEachCommonId, getBit, type IdColumn, type Schema } from '@lagoon/format';
+import { type Block, forEachCommonId, getBit, type IdColumn, type Schema } from '@lagoon/format';
 import type { Manifest } from '@lagoon/namespace';
-import { evaluateFilter } from './evaluate-filter.ts';
-import { createFilterContext } from './filter-context.ts';
+import { createPreparedMatches } from './prepared-matches.ts';
 import type { FilterPlan } from './query-plan.ts';
 import { type ContentDeps, createReplicaContent } from './replica-content.ts';
 import { rowOfRank } from './row-ranks.ts';
@@ -28,6 +27,8 @@ export interface RowSnapshot {
   find(ids: IdColumn, onFound: (index: number, block: Block, row: number) => void): void;
   /** The rows that a checked filter admits, by block; blocks without any are left out. */
   match(filter: FilterPlan): Map<Block, Uint8Array>;
+  /** Finds what `match` will answer, a few rows at a time, where that takes long: filters that read texts. */
+  prepare(filter: FilterPlan, breathe: () => Promise<void>): Promise<void>;
 }
 
 export function createCurrentRows(deps: Omit<ContentDeps, 'nextId' | 'onBlockGone' | 'onSnapshotGone'>): CurrentRows {
@@ -81,15 +82,6 @@ function rowsOf(snapshot: Snapshot): RowSnapshot {
         });
       }
     },
-    match: (filter) => {
-      const matched = new Map<Block, Uint8Array>();
-      const context = createFilterContext();
-      for (const { block, live } of parts) {
-        const rows = evaluateFilter(context, { block }, filter, live);
-        if (live !== undefined) andInPlace(rows, live);
-        if (countBits(rows) > 0) matched.set(block, rows);
-      }
-      return matched;
-    },
+    ...createPreparedMatches(parts),
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@lagoon/base';
+import { createBreather } from '@lagoon/base';
 import type { AttributeRange, Bitmap, Schema } from '@lagoon/format';
 import {
   createMemoryScratch,
@@ -7,7 +8,6 @@ import {
   type SegmentIdentity,
   type WrittenSegment,
 } from '@lagoon/segment';
-import { createBreather } from './breather.ts';
 import { runBlockTask, runMergeTask, runSegmentTask } from './build-tasks.ts';
 
 /**

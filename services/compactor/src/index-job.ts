@@ -1,4 +1,4 @@
-import { assert, type Clock, createRandomId, type Random } from '@lagoon/base';
+import { assert, type Clock, createBreather, createRandomId, type Random } from '@lagoon/base';
 import { openBlock } from '@lagoon/format';
 import {
   applyIndexEdit,
@@ -14,7 +14,6 @@ import {
 } from '@lagoon/namespace';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { TailWeight } from './backlog.ts';
-import { createBreather } from './breather.ts';
 import type { BuildPool } from './build-pool.ts';
 import { buildSegments, type TakenTail } from './build-segments.ts';
 import type { CompactorConfig } from './config.ts';

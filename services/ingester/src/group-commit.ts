@@ -1,10 +1,11 @@
-import { type Clock, createRandomId, isLagoonError, LagoonError, type Random } from '@lagoon/base';
+import { type Clock, createBreather, createRandomId, isLagoonError, LagoonError, type Random } from '@lagoon/base';
 import { type Block, openBlock } from '@lagoon/format';
 import type { EntryDraft, NamespaceLog, NamespaceView, ReadResult } from '@lagoon/namespace';
 import type { IngesterConfig } from './config.ts';
 import { type ResolvedGroup, resolveGroup } from './group.ts';
 import type { IdempotencyTable } from './idempotency-table.ts';
 import type { NamespaceRows } from './namespace-rows.ts';
+import { prepareFilters } from './prepare-filters.ts';
 import type { RowBasis } from './row-state.ts';
 import type { WriteRequest, WriteResolver } from './write-request.ts';
 
@@ -23,6 +24,9 @@ export interface CommittedGroup {
   readonly view: NamespaceView;
   readonly isCommitted: boolean;
 }
+
+/** The longest that filters are searched before other work of the process runs. */
+const sliceMs = 8;
 
 /** How often a group is resolved anew because records or rows have to be read first. */
 const loadCountMax = 8;
@@ -75,6 +79,10 @@ export async function commitGroup(
     if (readsRows) {
       reached = await reachRows(deps.rows, at, signal);
       at = reached.view;
+      const { live } = at;
+      if (reached.base !== undefined && live !== undefined) {
+        await prepareFilters(writes, reached.base, live.schema, createBreather(deps.clock, sliceMs, signal));
+      }
     }
     try {
       const result = await deps.namespaceLog.append(at, build, signal);
@@ -102,6 +110,8 @@ const nothingLives: RowBasis = { base: undefined, layers: [] };
 interface GroupRows {
   /** Behind which to append first. */
   readonly view: NamespaceView;
+  /** Its rows; undefined where there are none, or they cannot be had. */
+  readonly base: RowBasis['base'];
   lost(read: ReadResult): void;
   /** Throws what kept the rows from being read; then only the writes that need them fail. */
   at(view: NamespaceView): RowBasis;
@@ -121,6 +131,7 @@ async function reachRows(rows: NamespaceRows, from: NamespaceView, signal: Abort
   let isFollowed = true;
   return {
     view: reached.view,
+    base: reached.rows,
     lost: (read) => {
       generation = read.view.generation;
       isFollowed &&= !read.restarted;

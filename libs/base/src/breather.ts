@@ -1,4 +1,4 @@
-import type { Clock } from '@lagoon/base';
+import type { Clock } from './clock.ts';
 
 /** Lets other work of the process run where the caller has computed for `sliceMs` since it last did. */
 export function createBreather(clock: Clock, sliceMs: number, signal?: AbortSignal): () => Promise<void> {
