@@ -1,5 +1,5 @@
 import { assert, type Clock, createBreather, createRandomId, type Random } from '@lagoon/base';
-import { openBlock } from '@lagoon/format';
+import { openBlock, type Schema } from '@lagoon/format';
 import {
   applyIndexEdit,
   type JobLeases,
@@ -54,6 +54,7 @@ export type IndexJobResult =
       readonly rowCount: number;
       /** Of the new manifest. */
       readonly segments: readonly SegmentReference[];
+      readonly schema: Schema;
       /** After an append of our own: whoever appends writes the hint and sends the notices. */
       readonly view: NamespaceView | undefined;
     }
@@ -118,6 +119,7 @@ async function indexTail(
         writtenBytes: objects.writtenBytes,
         rowCount: manifest.rows.added - live.manifest.rows.added,
         segments: manifest.segments,
+        schema: manifest.schema,
         view: result.view,
       };
     }

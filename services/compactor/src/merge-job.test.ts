@@ -10,6 +10,7 @@ import {
   mortal,
   settleMicrotasks,
   type TestWorld,
+  titlesWithVectors,
 } from './testing.ts';
 
 /** Every index job leaves a segment of its own, two of one tier are merged. */
@@ -60,7 +61,7 @@ describe('merge job', () => {
   });
 
   test('merges what fills no tier when no job has committed for a while, and nothing waits to be indexed', async () => {
-    const world = createTestWorld();
+    const world = createTestWorld(undefined, createTestClock(), titlesWithVectors);
     const compactor = world.compactor({ config: { ...noMerges, mergeQuietMs: 20_000 } });
     const advance = async (durationMs: number) => {
       world.clock.advance(durationMs);
@@ -78,6 +79,18 @@ describe('merge job', () => {
     expect(await advance(19_999)).toBe(4);
     expect(await advance(1)).toBe(1);
     expect((await world.content()).size).toBe(4);
+  });
+
+  test('merges nothing for quiet where no vectors are searched', async () => {
+    const world = createTestWorld();
+    const compactor = world.compactor({ config: { ...noMerges, mergeQuietMs: 20_000 } });
+    for (const id of [1, 2, 3]) {
+      await world.write([[id, 'one']]);
+      await compact(compactor);
+    }
+    world.clock.advance(60_000);
+    await compactor.settled();
+    expect((await segmentsOf(world)).length).toBe(3);
   });
 
   test('rewrites a segment by itself when too much of it is dead', async () => {

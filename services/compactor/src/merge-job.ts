@@ -1,4 +1,5 @@
 import { createRandomId } from '@lagoon/base';
+import type { Schema } from '@lagoon/format';
 import {
   applyMergeEdit,
   findSegments,
@@ -15,7 +16,7 @@ import { handOver } from './hand-over.ts';
 import type { IndexJobDeps } from './index-job.ts';
 import { createJobObjects, type JobObjects, removeUnnamed } from './job-objects.ts';
 import { type MergedSegment, mergeIntoSegment } from './merge-into-segment.ts';
-import { chooseMerge, chooseQuietMerge, weightOf } from './merge-policy.ts';
+import { chooseMerge, chooseQuietMerge, gainsByQuiet, weightOf } from './merge-policy.ts';
 import type { NamespaceTurns } from './namespace-turns.ts';
 
 export interface MergeJobDeps extends IndexJobDeps {
@@ -33,6 +34,7 @@ export type MergeJobResult =
       readonly writtenBytes: number;
       /** Of the new manifest. */
       readonly segments: readonly SegmentReference[];
+      readonly schema: Schema;
       /** After an append of our own: whoever appends writes the hint and sends the notices. */
       readonly view: NamespaceView | undefined;
     }
@@ -81,7 +83,8 @@ export async function runMergeJob(
 function segmentsToMerge({ manifest, tail }: LiveNamespace, isQuiet: boolean, config: CompactorConfig) {
   const weights = manifest.segments.map(weightOf);
   const due = chooseMerge(weights, config);
-  const chosen = due.length === 0 && isQuiet && tail.length === 0 ? chooseQuietMerge(weights, config) : due;
+  const quiet = isQuiet && tail.length === 0 && gainsByQuiet(manifest.schema) ? chooseQuietMerge(weights, config) : [];
+  const chosen = due.length === 0 ? quiet : due;
   return chosen.map((index) => manifest.segments[index] as SegmentReference);
 }
 
@@ -129,6 +132,7 @@ async function commitMerge(
         readBytes: inputs.reduce((sum, { object }) => sum + object.size, 0),
         writtenBytes: objects.writtenBytes,
         segments: manifest.segments,
+        schema: manifest.schema,
         view: result.view,
       };
     }

@@ -1,4 +1,5 @@
 import { assert } from '@lagoon/base';
+import type { Schema } from '@lagoon/format';
 import type { SegmentReference } from '@lagoon/namespace';
 import type { CompactorConfig } from './config.ts';
 
@@ -10,7 +11,7 @@ import type { CompactorConfig } from './config.ts';
  * - In the highest tier below, a merge takes as many as fill one segment, so its result is at the top.
  * - All sizes below a bound are one tier: there a manifest costs more than its rows.
  * - A segment with too many dead rows is rewritten by itself.
- * - A quiet namespace is left with fewer: see `chooseQuietMerge`.
+ * - A quiet namespace with lists of vectors is left with fewer: see `chooseQuietMerge`.
  */
 export type MergePolicy = Pick<
   CompactorConfig,
@@ -41,6 +42,11 @@ export function chooseMerge(segments: readonly SegmentWeight[], policy: MergePol
   }
   const wasteful = segments.findIndex((segment) => isWasteful(segment, policy));
   return wasteful < 0 ? [] : [wasteful];
+}
+
+/** Leaves and candidates of every segment compete: a query by vectors pays for each. Others pay little, and all would pay for the writing. */
+export function gainsByQuiet({ attributes }: Schema): boolean {
+  return attributes.values().some(({ ann }) => ann !== undefined);
 }
 
 /** Nobody writes: a result is so many times as large as the largest of its sources, at least. */

@@ -1,6 +1,6 @@
-import type { SegmentReference } from '@lagoon/namespace';
+import type { Manifest } from '@lagoon/namespace';
 import type { CompactorConfig } from './config.ts';
-import { chooseMerge, chooseQuietMerge, type MergePolicy, weightOf } from './merge-policy.ts';
+import { chooseMerge, chooseQuietMerge, gainsByQuiet, type MergePolicy, weightOf } from './merge-policy.ts';
 
 /**
  * Namespaces of which a manifest was seen that calls for a merge. Nobody looks for them: an index or a merge job that commits tells what it
@@ -8,8 +8,8 @@ import { chooseMerge, chooseQuietMerge, type MergePolicy, weightOf } from './mer
  * What is worth while only where nothing is written any more waits until no job has committed for a while.
  */
 export interface MergeQueue {
-  /** The segments of a manifest that was just committed. */
-  consider(namespace: string, segments: readonly SegmentReference[], nowMs: number): void;
+  /** A manifest that was just committed. */
+  consider(namespace: string, manifest: Pick<Manifest, 'segments' | 'schema'>, nowMs: number): void;
   /** Takes the one that waits for longest; it is running until `finish` or `postpone`. */
   take(nowMs: number): { readonly namespace: string; readonly isQuiet: boolean } | undefined;
   /** Undefined: nothing waits. */
@@ -41,14 +41,15 @@ export function createMergeQueue(policy: QueuePolicy, countMax: number): MergeQu
     return found;
   };
   return {
-    consider: (namespace, segments, nowMs) => {
+    consider: (namespace, { segments, schema }, nowMs) => {
       const present = states.get(namespace);
       if (present !== undefined && (!present.isQuiet || present.running)) return;
       states.delete(namespace);
       if (states.size >= countMax) return;
       const weights = segments.map(weightOf);
       const isQuiet = chooseMerge(weights, policy).length === 0;
-      if (isQuiet && (policy.mergeQuietMs === 0 || chooseQuietMerge(weights, policy).length === 0)) return;
+      if (isQuiet && (policy.mergeQuietMs === 0 || !gainsByQuiet(schema))) return;
+      if (isQuiet && chooseQuietMerge(weights, policy).length === 0) return;
       const notBeforeMs = isQuiet ? nowMs + policy.mergeQuietMs : nowMs;
       states.set(namespace, { notBeforeMs, failureCount: 0, running: false, isQuiet });
     },

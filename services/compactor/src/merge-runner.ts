@@ -1,5 +1,5 @@
 import { backoffMs, type Log, type Timer, toLagoonError } from '@lagoon/base';
-import type { NamespaceView, SegmentReference } from '@lagoon/namespace';
+import type { Manifest, NamespaceView } from '@lagoon/namespace';
 import { noTracer, type Tracer } from '@lagoon/telemetry';
 import type { CompactorMetrics } from './compactor-metrics.ts';
 import type { CompactorConfig } from './config.ts';
@@ -18,8 +18,8 @@ export interface MergeRunnerDeps extends MergeJobDeps {
 
 /** Runs merges beside the index jobs, a few at a time. */
 export interface MergeRunner {
-  /** The segments of a manifest that was just committed. */
-  consider(namespace: string, segments: readonly SegmentReference[]): void;
+  /** A manifest that was just committed. */
+  consider(namespace: string, manifest: Pick<Manifest, 'segments' | 'schema'>): void;
   start(): void;
   /** Takes no new merge and abandons those that run: they may take hours, and nothing but work is lost. */
   close(): void;
@@ -54,8 +54,8 @@ export function createMergeRunner(deps: MergeRunnerDeps, config: CompactorConfig
     if (dueMs !== undefined) wakeTimer = clock.setTimer(Math.max(1, dueMs - nowMs()), pump);
   };
 
-  const consider: MergeRunner['consider'] = (namespace, segments) => {
-    queue.consider(namespace, segments, nowMs());
+  const consider: MergeRunner['consider'] = (namespace, manifest) => {
+    queue.consider(namespace, manifest, nowMs());
     pump();
   };
 
@@ -77,7 +77,7 @@ export function createMergeRunner(deps: MergeRunnerDeps, config: CompactorConfig
       metrics.writtenBytes.add(result.writtenBytes, { kind: 'merge' });
       metrics.mergeReadBytes.add(result.readBytes);
       if (result.view !== undefined) await deps.announce(namespace, result.generation, result.view);
-      consider(namespace, result.segments);
+      consider(namespace, result);
     } catch (error) {
       const failure = toLagoonError(error);
       span.recordError(failure);

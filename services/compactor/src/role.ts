@@ -186,7 +186,7 @@ export function createCompactorRole(
         metrics.indexedRows.add(result.rowCount);
         metrics.segmentCounts.observe(result.segments.length);
         if (result.view !== undefined) await announce(namespace, result.generation, result.view);
-        merges.consider(namespace, result.segments);
+        merges.consider(namespace, result);
         if (result.tail.entryCount > 0) backlog.keep(namespace, result.tail, nowMs());
         else {
           clearing.add([...markers, indexedMarker(namespace, result.generationFirst)]);

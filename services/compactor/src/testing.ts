@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Clock, createSeededRandom, createSystemClock, noMetrics, silentLog } from '@lagoon/base';
-import { type Block, encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
+import { type AttributeSchema, type Block, encodeBlock, getBit, openBlock, type Schema } from '@lagoon/format';
 import {
   createManifestCommitter,
   createNamespaceLog,
@@ -72,15 +72,25 @@ export interface CompactorOptions {
 
 export const testName = 'words';
 
-const schema: Schema = {
+const title = { type: { kind: 'scalar', scalar: 'string' }, filterable: true } as const;
+const titles: Schema = { idKind: 'u64', attributes: new Map([['title', title]]) };
+
+/** Rows may have a vector, too, that is searched by ANN. */
+export const titlesWithVectors: Schema = {
   idKind: 'u64',
-  attributes: new Map([['title', { type: { kind: 'scalar', scalar: 'string' }, filterable: true }]]),
+  attributes: new Map<string, AttributeSchema>([
+    ['title', title],
+    [
+      'vector',
+      { type: { kind: 'vector', element: 'f32', dims: 2 }, filterable: false, ann: { distanceMetric: 'dot_product' } },
+    ],
+  ]),
 };
 
 /** Everything due at once: tests say when. */
 export const eager: Partial<CompactorConfig> = { tailAgeMs: 0, smallTailAgeMs: 0 };
 
-export function createTestWorld(given?: ObjectStore, clock = createTestClock()): TestWorld {
+export function createTestWorld(given?: ObjectStore, clock = createTestClock(), schema = titles): TestWorld {
   const store = given ?? createMemoryStore({ clock });
   const random = createSeededRandom(7);
   const base = { store, clock, random, log: silentLog, metrics: noMetrics };

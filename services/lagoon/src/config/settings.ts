@@ -286,7 +286,7 @@ export const settings = {
     max: 86_400_000,
     default: 20_000,
     description:
-      'Where nothing was indexed for so long, segments are merged that make one three times as large as each of them; 0: never.',
+      'Where nothing was indexed for so long and an attribute is searched by ANN, segments are merged that make one three times as large as each; 0: never.',
   }),
   'merge-bytes-max': bytes({
     group: 'compactor',
