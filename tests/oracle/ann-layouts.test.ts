@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createSeededRandom, type Random } from '@lagoon/base';
 import { defaultClusterOptions } from '../sim/cluster.ts';
+import { noFaults } from '../sim/faults.ts';
 import { createWorld, sleepVirtual, type World } from '../sim/world.ts';
 import type { OracleTarget } from './play-random.ts';
 import { simulatedTarget } from './simulated-target.ts';
@@ -49,6 +50,7 @@ describe.each([
     const { compactor } = defaultClusterOptions;
     const merging = { mergeFanIn: 2, absorbBytesMax: 0, clusterRowCountMin: 300 };
     const world = createWorld(7, { ...defaultClusterOptions, compactor: { ...compactor, ...merging } });
+    world.store.policy = { ...noFaults, slowSegment: 0.1 }; // so that rows die while their segments are merged
     const target = simulatedTarget(world);
     const totals: Totals = { found: 0, wanted: 0, probes: 0, queries: 0 };
     let version = 0;
