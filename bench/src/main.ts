@@ -14,6 +14,7 @@ const benches = [
   ['sentence', 'lists of 384-dimensional sentence vectors: the same curve'],
   ['growth', 'time of an ANN query from ten thousand rows to a million'],
   ['filtered-ann', 'recall and time of ANN under filters'],
+  ['cold', 'ANN on a node that has nothing in memory, 50 ms per request'],
   ['hybrid', 'vectors, BM25 and a filter in one query, beside its parts'],
   ['filter', 'filters by attribute indexes against scans of columns'],
   ['group-commit', 'group commit on a slow store'],

@@ -2,7 +2,7 @@ import { createRandomId, createSeededRandom, createSystemClock, noMetrics, sha25
 import { createBlockCache } from '@lagoon/cache';
 import { type Block, encodeBlock, type Schema } from '@lagoon/format';
 import { applyIndexEdit, createManifestCommitter, createNamespaceLog } from '@lagoon/namespace';
-import { createMemoryStore } from '@lagoon/object-store';
+import { createMemoryStore, type ObjectStore } from '@lagoon/object-store';
 import { createInlinePool, createQueryEngine, type QueryEngine, searchScratchBytes } from '@lagoon/query';
 import { type ClusterOptions, clusterRows, writeSegment } from '@lagoon/segment';
 import { createArena } from '@lagoon/vector';
@@ -13,19 +13,23 @@ export interface OneSegmentOptions {
   /** How lists of vectors are built; absent: there are none. */
   readonly cluster?: ClusterOptions;
   readonly arenaBytes: number;
+  /** Where the namespace is written to; default: memory. */
+  readonly store?: ObjectStore;
+  /** What the engine reads the store through. */
+  readonly through?: (store: ObjectStore) => ObjectStore;
   readonly textIndexBytesMax: number;
 }
 
-/** The namespace `bench` with these rows as its one segment on a memory store, and an engine that searches it on the calling thread. */
+/** The namespace `bench` with these rows as its one segment, its hint current, and an engine that searches it on the calling thread. */
 export async function openOneSegment(
   block: Block,
   schema: Schema,
-  { indexedRowCountMin, cluster, arenaBytes, textIndexBytesMax }: OneSegmentOptions,
+  { indexedRowCountMin, cluster, arenaBytes, textIndexBytesMax, store, through }: OneSegmentOptions,
 ): Promise<{ readonly engine: QueryEngine; readonly segmentBytes: number; readonly buildMs: number }> {
   const { rowCount } = block;
   const clock = createSystemClock();
   const random = createSeededRandom(2);
-  const base = { clock, random, log: silentLog, metrics: noMetrics, store: createMemoryStore({ clock }) };
+  const base = { clock, random, log: silentLog, metrics: noMetrics, store: store ?? createMemoryStore({ clock }) };
   const log = createNamespaceLog(base);
   const incarnation = createRandomId(random);
   const part = encodeBlock({ idKind: 'u64', ids: [], deletes: [], columns: [] });
@@ -58,8 +62,11 @@ export async function openOneSegment(
   const committer = createManifestCommitter(base);
   const job = { job: createRandomId(random), startedAtMs: clock.wallMs() };
   await committer.append(log, born.view, await committer.prepare(born.view, edited, job));
+  await log.writeHint((await log.open('bench')).view);
   const arena = createArena({ budgetBytes: arenaBytes, scratchBytes: searchScratchBytes });
   const pool = createInlinePool(arena, { textIndexBytesMax });
-  const engine = createQueryEngine({ ...base, namespaceLog: log, cache: createBlockCache({ arena }), pool });
+  const read = { ...base, store: through?.(base.store) ?? base.store };
+  const namespaceLog = createNamespaceLog(read);
+  const engine = createQueryEngine({ ...read, namespaceLog, cache: createBlockCache({ arena }), pool });
   return { engine, segmentBytes: bytes.length, buildMs };
 }

@@ -1,4 +1,5 @@
 import { type AttributeSchema, encodeBlock, type ListCodec, openBlock, type Schema } from '@lagoon/format';
+import type { ObjectStore } from '@lagoon/object-store';
 import type { Filter } from '@lagoon/query';
 import { buildIvf, createThreadExecutor, type IvfIndex, loadKernelModule } from '@lagoon/vector';
 import { openOneSegment } from './one-segment-engine.ts';
@@ -9,6 +10,9 @@ export interface VectorEngineOptions {
   readonly codec?: ListCodec;
   /** Filterable integers, one per row. */
   readonly attributes?: ReadonlyMap<string, Uint32Array>;
+  /** Where the segment is written to, and what the engine reads it through. */
+  readonly store?: ObjectStore;
+  readonly through?: (store: ObjectStore) => ObjectStore;
 }
 
 export interface VectorSearch {
@@ -34,6 +38,8 @@ export interface VectorEngine {
   /** Of the segment around them, by one. */
   readonly writeSeconds: number;
   search(query: Float32Array, search: VectorSearch): Promise<VectorAnswer>;
+  /** The next search finds nothing in memory. */
+  purge(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,7 +48,7 @@ const buildThreadCount = 2;
 
 export async function openVectorEngine(rows: Vectors, options: VectorEngineOptions = {}): Promise<VectorEngine> {
   const { rowCount, dims, values } = rows;
-  const { codec, attributes = new Map<string, Uint32Array>() } = options;
+  const { codec, attributes = new Map<string, Uint32Array>(), store, through } = options;
   const type = { kind: 'vector', element: 'f32', dims } as const;
   const integer = { kind: 'scalar', scalar: 'int' } as const;
   const ann = { distanceMetric: 'cosine_distance' as const, ...(codec === undefined ? {} : { codec }) };
@@ -63,6 +69,8 @@ export async function openVectorEngine(rows: Vectors, options: VectorEngineOptio
   const { engine, buildMs } = await openOneSegment(block, schema, {
     arenaBytes: (256 << 20) + 2 * values.byteLength,
     textIndexBytesMax: 1 << 20,
+    ...(store === undefined ? {} : { store }),
+    ...(through === undefined ? {} : { through }),
     cluster: {
       rowCountMin: 1,
       build: async (source, asked) => {
@@ -91,6 +99,7 @@ export async function openVectorEngine(rows: Vectors, options: VectorEngineOptio
       const ms = performance.now() - from;
       return { rows: found.rows.map(({ id }) => Number(id)), ms, scoredRowCount: found.statistics.scoredRowCount };
     },
+    purge: () => engine.purge('bench'),
     close: () => engine.close(),
   };
 }

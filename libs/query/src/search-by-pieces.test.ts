@@ -249,6 +249,24 @@ describe('search by pieces', () => {
     }
   });
 
+  test('an object that is gone under it makes the query start over', async () => {
+    const namespace = await open('cosine_distance', 'int8');
+    const spec = nearest(queries[3] as Float32Array);
+    const expected = await cold(namespace, spec);
+    for (const goneAt of [4, 6, 9]) {
+      let readCount = 0;
+      const store: ObjectStore = {
+        ...namespace.store,
+        get: async (key, options, signal) => {
+          const isGone = key.startsWith('data/') && ++readCount === goneAt;
+          return isGone ? undefined : await namespace.store.get(key, options, signal);
+        },
+      };
+      expect((await cold(namespace, spec, store)).rows).toEqual(expected.rows);
+      expect(readCount).toBeGreaterThan(goneAt);
+    }
+  });
+
   test('a caller that leaves lets everything go', async () => {
     const namespace = await open('cosine_distance', 'int8');
     for (let leaveAt = 1; leaveAt < 30; leaveAt += 3) {
