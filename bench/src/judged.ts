@@ -87,7 +87,7 @@ for (const collection of folder === undefined
   const found = await searchByTantivy(directory, {
     texts: texts.map((text) => analyzer.tokenize(text).join(' ')),
     queries: queries.map((query) => analyzer.tokenize(query)),
-    ...{ limit, rows: true },
+    ...{ limit, rows: true, rounds: 1 },
   });
   rmSync(directory, { recursive: true });
   const tantivy = found && mean(found.map(({ rows }, i) => ndcg(rows, relevant[i] ?? new Set())));

@@ -8,6 +8,8 @@ export interface TantivyTask {
   readonly texts: readonly string[];
   readonly queries: readonly (readonly string[])[];
   readonly limit: number;
+  /** Of each query the fastest run counts. */
+  readonly rounds: number;
   /** Whether to answer the rows that were found. */
   readonly rows: boolean;
 }
