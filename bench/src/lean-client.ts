@@ -12,18 +12,18 @@ interface Connection {
   readonly socket: Socket;
 }
 
-/** Answers have a content-length. One request at a time on each connection; more wait for one. */
+/** Answers have a content-length. One request at a time on each connection; more wait for one. A server closes idle connections: they are opened again. */
 export async function createLeanClient(url: string, connectionCount: number): Promise<LeanClient> {
   const { hostname, port, host } = new URL(url);
-  const connections = await Promise.all(
-    Array.from({ length: connectionCount }, () => openConnection(hostname, Number(port))),
-  );
-  const free = [...connections];
+  const free = await Promise.all(Array.from({ length: connectionCount }, () => openConnection(hostname, Number(port))));
+  const connections = new Set(free);
   const waiting: ((connection: Connection) => void)[] = [];
   return {
     post: async (path, body) => {
       const head = `POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\n`;
-      const connection = free.pop() ?? (await new Promise<Connection>((resolve) => void waiting.push(resolve)));
+      const taken = free.pop() ?? (await new Promise<Connection>((resolve) => void waiting.push(resolve)));
+      const connection = taken.socket.readyState === 'open' ? taken : await openConnection(hostname, Number(port));
+      connections.add(connection);
       try {
         const answer = await connection.send(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
         return JSON.parse(answer);
