@@ -136,7 +136,6 @@ describe('queries', () => {
   const bm25 = ['text', 'BM25', 'fox'];
   test.each<readonly [string, object]>([
     ['Embed', ask({ compute_attributes: { d: ['Embed', 'text'] } })],
-    ['disable_cache', ask({ disable_cache: true })],
     ['Embed', { rank_by: ['vector', 'ANN', ['Embed', 'text']] }],
   ])('%s is 501', async (name, body) => {
     await expectAnswer('POST', `${path}/query`, body, 501, name);

@@ -296,6 +296,23 @@ export function describeDialect(name: string, start: () => Promise<DialectTarget
       await expect(ns.metadata()).rejects.toMatchObject({ status: 404 });
     });
 
+    check('a query past the caches reads everything again and answers the same', async () => {
+      const name = freshName();
+      await client.namespace(name).write({ upsert_rows: [{ id: 1, n: 3 }, { id: 2 }] });
+      const ask = async (body: object) =>
+        JSON.parse((await raw('POST', `/v2/namespaces/${name}/query`, JSON.stringify(body))).text);
+      const query = { rank_by: ['n', 'desc'], profile: true };
+      await ask(query);
+      const warm = await ask(query);
+      const past = await ask({ ...query, disable_cache: true });
+      expect(past.rows).toEqual(warm.rows);
+      expect(past.profile.store_request_count).toBeGreaterThan(warm.profile.store_request_count);
+      const several = await ask({ queries: [{ rank_by: ['n', 'desc'] }], disable_cache: true });
+      expect(several.results[0].rows).toEqual(warm.rows);
+      const inside = await ask({ queries: [{ rank_by: ['n', 'desc'], disable_cache: true }] });
+      expect(inside.error).toContain('queries[0].disable_cache');
+    });
+
     check('a namespace is pinned and let go', async () => {
       const ns = fresh();
       await ns.write({ upsert_rows: [{ id: 1, n: 1 }] });

@@ -6,6 +6,7 @@ import { openDiskCache } from '@lagoon/cache';
 import type { AttributeSchema, Schema } from '@lagoon/format';
 import type { ObjectStore } from '@lagoon/object-store';
 import type { QuerySpec } from './query-spec.ts';
+import { searchScratchBytes } from './search-context.ts';
 import { createTestEngine, createTestNamespace, type TestNamespace } from './testing.ts';
 
 const schema: Schema = {
@@ -55,12 +56,12 @@ describe('disk tier', () => {
   const start = async () => {
     const { counted, store } = countingSegments(namespace.store);
     const diskCache = await openDiskCache({}, { folder, bytesMax: 1 << 30 });
-    const { engine } = createTestEngine({ store }, { diskCache });
+    const { engine, cache } = createTestEngine({ store }, { diskCache });
     const close = async () => {
       await engine.close();
       await diskCache.close();
     };
-    return { engine, counted, diskCache, close };
+    return { engine, cache, counted, diskCache, close };
   };
 
   test('after a restart no segment is read from the store, and the answer is the same', async () => {
@@ -74,6 +75,39 @@ describe('disk tier', () => {
     expect(second.counted.count).toBe(0);
     expect(warm.statistics.storeBytes).toBeLessThan(cold.statistics.storeBytes / 10);
     await second.close();
+  });
+
+  test('a query past the caches reads all it needs from the store each time, and leaves nothing behind', async () => {
+    const { engine, cache, counted, diskCache, close } = await start();
+    const [before, onDisk] = [cache.statistics.cachedBytes, diskCache.statistics.bytes];
+    const [first] = await engine.queryPastCaches('docs', [nearest], strong);
+    const readOnce = counted.count;
+    expect(readOnce).toBeGreaterThan(0);
+    expect([cache.statistics.cachedBytes, diskCache.statistics.bytes]).toEqual([before, onDisk]);
+    expect((await engine.query('docs', nearest, strong)).rows).toEqual(first?.rows);
+    const readTwice = counted.count;
+    expect(readTwice).toBe(2 * readOnce);
+    const kept = cache.statistics.cachedBytes;
+    const [again] = await engine.queryPastCaches('docs', [nearest], strong);
+    expect(again?.rows).toEqual(first?.rows);
+    expect(again?.statistics.cacheHitCount).toBe(0);
+    expect(counted.count).toBe(readTwice + readOnce);
+    expect(cache.statistics.cachedBytes).toBe(kept);
+    await engine.query('docs', nearest, strong);
+    expect(counted.count).toBe(readTwice + readOnce);
+    await close();
+  });
+
+  test('a query past the caches gets the room of namespaces that are not in use', async () => {
+    const other = createTestNamespace(schema, { name: 'other', seed: 5, store: namespace.store });
+    const values = (id: number) => ({ v: Array.from({ length: 64 }, (_, i) => (id * 7 + i) % 91), size: BigInt(id) });
+    await other.write(Array.from({ length: 3_000 }, (_, id) => ({ id: BigInt(id), values: values(id) })));
+    await other.index();
+    const { engine } = createTestEngine(namespace, { budgetBytes: searchScratchBytes * 4 + (5 << 18) });
+    await engine.query('docs', nearest, strong);
+    const [result] = await engine.queryPastCaches('other', [nearest], strong);
+    expect(result?.rows).toHaveLength(5);
+    await engine.close();
   });
 
   test('files that were damaged meanwhile are noticed, and what was in them is read again, once', async () => {

@@ -10,6 +10,7 @@ import {
   LagoonError,
   type Log,
   type Metrics,
+  noMetrics,
   type Random,
   toLagoonError,
 } from '@lagoon/base';
@@ -27,6 +28,7 @@ import { createPiecePrefetch } from './piece-prefetch.ts';
 import { planQuery } from './plan.ts';
 import { planSteps } from './plan-steps.ts';
 import { prepareSearch } from './prepare-search.ts';
+import { createPrivateCache } from './private-cache.ts';
 import { allNeeds, hasTokens, noNeeds } from './query-needs.ts';
 import type { QueryPlan } from './query-plan.ts';
 import type { QueryResult, QueryStatistics } from './query-result.ts';
@@ -52,6 +54,16 @@ export interface QueryEngine {
    * is told once, with the first result.
    */
   queryAll(
+    name: string,
+    specs: readonly QuerySpec[],
+    consistency: ConsistencySpec,
+    signal?: AbortSignal,
+  ): Promise<readonly QueryResult[]>;
+  /**
+   * As `queryAll`, past every cache: what it needs is read from the store, and nothing of it is kept. For measurements. It takes room in the
+   * arena while it runs.
+   */
+  queryPastCaches(
     name: string,
     specs: readonly QuerySpec[],
     consistency: ConsistencySpec,
@@ -121,6 +133,12 @@ const backgroundCountMax = 4;
 const backgroundWaitingCountMax = 256;
 
 export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOptions = {}): QueryEngine {
+  let lastId = 0;
+  return createEngine(deps, options, () => ++lastId);
+}
+
+/** `nextId` numbers blocks and snapshots for the pool, whichever engine they are of. */
+function createEngine(deps: QueryEngineDeps, options: QueryEngineOptions, nextId: () => number): QueryEngine {
   const { clock, log, pool } = deps;
   const { replicaCountMax = 1024, readAheadMs = 10_000 } = options;
   const replicaOptions = {
@@ -139,11 +157,10 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   const running = new Set<Promise<void>>();
   const lastQueriedMs = new WeakMap<Replica, number>();
   const headSearch = createHeadSearch(clock);
-  let lastId = 0;
   const replicaDeps = {
     ...deps,
     byColumn: true,
-    nextId: () => ++lastId,
+    nextId,
     onBlockGone: (blockId: number) => pool.forgetBlock(blockId),
     onSnapshotGone: (snapshotId: number) => pool.forgetSnapshot(snapshotId),
   };
@@ -169,7 +186,7 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
   };
 
   const pieceDeps = {
-    ...{ pool, cache: deps.cache, nextId: () => ++lastId, withRoom },
+    ...{ pool, cache: deps.cache, nextId, withRoom },
     wholeBytesMax: options.wholeBytesMax ?? 1 << 20,
   };
 
@@ -343,7 +360,30 @@ export function createQueryEngine(deps: QueryEngineDeps, options: QueryEngineOpt
     }
   };
 
+  /** An engine that lives for these queries alone, with a part of the cache of its own. */
+  const queryPastCaches: QueryEngine['queryPastCaches'] = async (name, specs, consistency, signal) => {
+    const { diskCache: _passedBy, ...rest } = deps;
+    using cache = createPrivateCache(deps.cache, `past caches ${nextId()}`);
+    const ownPool: SearchPool = { ...pool, close: async () => {} };
+    const startedMs = clock.monotonicMs();
+    const results = await withRoom(async () => {
+      const engine = createEngine(
+        { ...rest, cache, pool: ownPool, metrics: noMetrics },
+        { ...options, pinnedBytesMax: 0, prefetchWithinMs: 0 },
+        nextId,
+      );
+      try {
+        return await engine.queryAll(name, specs, consistency, signal);
+      } finally {
+        await engine.close();
+      }
+    });
+    for (const { rankBy } of specs) meter.queried(rankBy.kind, clock.monotonicMs() - startedMs);
+    return results;
+  };
+
   return {
+    queryPastCaches,
     query: async (name, spec, consistency, signal) => {
       const [result] = await queryAll(name, [spec], consistency, signal);
       assert(result !== undefined, 'a query has a result');

@@ -1,4 +1,4 @@
-import { type Clock, invalidArgument, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
+import { assert, type Clock, invalidArgument, LagoonError, type Log, type Metrics, type Random } from '@lagoon/base';
 import { createBlockCache, type DiskCache } from '@lagoon/cache';
 import {
   checkNamespaceName,
@@ -118,17 +118,20 @@ export function createQueryRole(deps: QueryDeps, given: Partial<QueryConfig> = {
         const spec = readQuery(request);
         const consistency = readConsistency(request.consistency);
         return await traced({ namespace }, traceparent, async () => {
-          const answer = () => engine.query(namespace, spec, consistency, signal);
-          return queryResponse(await limiter.run(namespace, answer, signal), spec);
+          const ask = request.disableCache ? engine.queryPastCaches : engine.queryAll;
+          const [result] = await limiter.run(namespace, () => ask(namespace, [spec], consistency, signal), signal);
+          assert(result !== undefined, 'a query has a result');
+          return queryResponse(result, spec);
         });
       }),
-    multiQuery: ({ namespace, queries, consistency, fusion }, { signal, traceparent }) =>
+    multiQuery: ({ namespace, queries, consistency, fusion, disableCache }, { signal, traceparent }) =>
       accept(async () => {
         checkNamespaceName(namespace);
         if (fusion !== undefined) throw invalidArgument('a query node does not fuse: ask the gateway');
         const specs = readQueries(queries);
         return await traced({ namespace, queries: specs.length }, traceparent, async () => {
-          const answer = () => engine.queryAll(namespace, specs, readConsistency(consistency), signal);
+          const ask = disableCache ? engine.queryPastCaches : engine.queryAll;
+          const answer = () => ask(namespace, specs, readConsistency(consistency), signal);
           const results = await limiter.run(namespace, answer, signal);
           return {
             results: results.map((result, i) => queryResponse(result, specs[i] as QuerySpec)),

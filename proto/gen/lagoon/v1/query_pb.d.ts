@@ -74,6 +74,13 @@ export declare type QueryRequest = Message<"lagoon.v1.QueryRequest"> & {
    * @generated from field: bool traced = 22;
    */
   traced: boolean;
+
+  /**
+   * Everything is read from the store, and nothing of it is kept. For measurements.
+   *
+   * @generated from field: bool disable_cache = 45;
+   */
+  disableCache: boolean;
 };
 
 /**
@@ -1134,6 +1141,13 @@ export declare type MultiQueryRequest = Message<"lagoon.v1.MultiQueryRequest"> &
    * @generated from field: lagoon.v1.Fusion fusion = 4;
    */
   fusion?: Fusion | undefined;
+
+  /**
+   * As of a single query; that of each of these says nothing.
+   *
+   * @generated from field: bool disable_cache = 45;
+   */
+  disableCache: boolean;
 };
 
 /**

@@ -38,6 +38,7 @@ export function checkMultiQuery({ queries, fusion }: MultiQueryRequest): void {
   for (const [i, query] of queries.entries()) {
     if (query.consistency !== undefined)
       throw wrongValue(`queries[${i}].consistency`, 'queries of one instant have one consistency');
+    if (query.disableCache) throw wrongValue(`queries[${i}].disable_cache`, 'goes beside queries');
     inPlace(`queries[${i}].`, () => checkQuery(query));
   }
   if (fusion === undefined) return;

@@ -5,7 +5,7 @@ import type { MultiQueryRequestSchema } from '@lagoon/proto/lagoon/v1/query_pb.j
 import { asArray, asObject, isObject, refuseUnknownFields, wrongValue } from '../json/shape.ts';
 import { isGiven } from '../schema/parse-schema.ts';
 import { parseFusion } from './parse-fusion.ts';
-import { type ParsedQuery, parseConsistency, parseQuery, parseRange } from './parse-query.ts';
+import { type ParsedQuery, parseConsistency, parseDisableCache, parseQuery, parseRange } from './parse-query.ts';
 
 export interface ParsedMultiQuery {
   readonly request: MessageInitShape<typeof MultiQueryRequestSchema>;
@@ -14,7 +14,7 @@ export interface ParsedMultiQuery {
   readonly offset: number;
 }
 
-const knownFields = new Set(['queries', 'rerank_by', 'limit', 'top_k', 'offset', 'consistency']);
+const knownFields = new Set(['queries', 'rerank_by', 'limit', 'top_k', 'offset', 'consistency', 'disable_cache']);
 
 /** Whether a body asks several queries of one instant. */
 export function isMultiQuery(value: unknown): boolean {
@@ -40,6 +40,7 @@ export function parseMultiQuery(value: unknown, namespace: string): ParsedMultiQ
       namespace,
       queries: queries.map(({ request }) => request),
       consistency: parseConsistency(body.consistency),
+      disableCache: parseDisableCache(body),
       ...(isFused ? { fusion: parseFusion(body.rerank_by, queries.length, limit) } : {}),
     },
     queries,
@@ -50,7 +51,9 @@ export function parseMultiQuery(value: unknown, namespace: string): ParsedMultiQ
 /** Messages name the place inside the list. */
 function parseOne(value: unknown, index: number): ParsedQuery {
   const path = `queries[${index}]`;
-  const { consistency } = asObject(value, path);
-  if (isGiven(consistency)) throw wrongValue(`${path}.consistency`, 'goes beside queries: they are of one instant');
+  const query = asObject(value, path);
+  for (const name of ['consistency', 'disable_cache'] as const) {
+    if (isGiven(query[name])) throw wrongValue(`${path}.${name}`, 'goes beside queries: they are of one instant');
+  }
   return inPlace(`${path}.`, () => parseQuery(value, ''));
 }

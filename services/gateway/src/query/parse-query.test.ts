@@ -239,7 +239,6 @@ describe('query: bad input', () => {
   test.each<[string, Record<string, unknown>]>([
     ['Embed', { rank_by: order, compute_attributes: { d: ['Embed', 'text'] } }],
     ['distance_metric', { rank_by: order, distance_metric: 'cosine_distance' }],
-    ['disable_cache', { rank_by: order, disable_cache: true }],
     ['Embed', { rank_by: ['a', 'ANN', ['Embed', 'x']] }],
   ])('%s answers 501 with its name', async (name, body) => {
     const { call, backends } = createTestGateway();

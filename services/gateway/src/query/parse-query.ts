@@ -54,13 +54,12 @@ const servedFields = [
   'rerank_by',
   'compute_attributes',
   'recall',
+  'disable_cache',
 ] as const;
 
 const unservedFields = ['distance_metric'] as const;
 
-const unservedFlags = ['disable_cache'] as const;
-
-const knownFields: ReadonlySet<string> = new Set([...servedFields, ...unservedFields, ...unservedFlags]);
+const knownFields: ReadonlySet<string> = new Set([...servedFields, ...unservedFields]);
 
 const limitDefault = 10;
 
@@ -86,11 +85,16 @@ export function parseQuery(value: unknown, namespace: string): ParsedQuery {
         : {}),
       consistency: parseConsistency(body.consistency),
       traced: profile,
+      disableCache: parseDisableCache(body),
     },
     offset,
     vectorEncoding: asOneOf(body.vector_encoding ?? 'float', 'vector_encoding', ['float', 'base64']),
     profile,
   };
+}
+
+export function parseDisableCache({ disable_cache: value }: JsonObject): boolean {
+  return isGiven(value) && asBoolean(value, 'disable_cache');
 }
 
 function parseRank(body: JsonObject): MessageInitShape<typeof RankBySchema> {
@@ -130,9 +134,6 @@ export function parseRange(body: JsonObject): { readonly offset: number; readonl
 function refuseUnserved(body: JsonObject): void {
   for (const name of unservedFields) {
     if (isGiven(body[name])) throw unimplemented(`${name} in a query`);
-  }
-  for (const name of unservedFlags) {
-    if (isGiven(body[name]) && asBoolean(body[name], name)) throw unimplemented(`${name} in a query`);
   }
 }
 
