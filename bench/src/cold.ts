@@ -69,6 +69,7 @@ async function measure(
   for (const query of [...queries, ...queries]) await engine.search(query, { k, recall }); // brings everything into memory
   for (const query of [...queries, ...queries]) warm.push((await engine.search(query, { k, recall })).ms);
   await engine.close();
+  await store.close();
   await rm(folder, { recursive: true, force: true });
   const times = cold.map(({ ms }) => ms);
   const share = mean(cold.map(({ bytes }) => bytes)) / rows.values.byteLength;

@@ -43,7 +43,7 @@ function compareClusterings(
 const folder = await mkdtemp(join(tmpdir(), 'lagoon-bench-'));
 try {
   const { rows, queries } = holdOut(await loadGlove(), queryCount);
-  const { indexes, truth } = await measureCurve('GloVe', rows, queries, folder, subVectors);
+  const { indexes, truth } = await measureCurve('GloVe', rows, queries, folder, subVectors, true);
   compareClusterings(rows, indexes.get('flat') as IvfIndex, queries, truth);
 } finally {
   await rm(folder, { recursive: true, force: true });

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'lagoon-bench-'));
   try {
     const { rows, queries } = holdOut(sentences.vectors, queryCount);
-    await measureCurve('sentences', rows, queries, folder, subVectors);
+    await measureCurve('sentences', rows, queries, folder, subVectors, false);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
