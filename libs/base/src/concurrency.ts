@@ -38,6 +38,18 @@ export async function mapBounded<T, R>(
   return results;
 }
 
+/** Waits for all, so that nothing is under way any more when it fails: with the first failure in their order. */
+export async function settleAll<T extends readonly unknown[]>(
+  promises: readonly [...T],
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  if (promises.length === 1) return await Promise.all(promises); // costs less, and there are no others
+  const settled = await Promise.allSettled(promises);
+  return settled.map((one) => {
+    if (one.status === 'rejected') throw one.reason;
+    return one.value;
+  }) as { -readonly [K in keyof T]: Awaited<T[K]> };
+}
+
 /** A counting semaphore with a bounded queue: a caller past both bounds gets `resource_exhausted` at once. */
 export interface Semaphore {
   /** Waits for a permit; dispose of it to give it back. */

@@ -23,6 +23,7 @@ export {
   mapBounded,
   type Semaphore,
   type SemaphoreOptions,
+  settleAll,
 } from './concurrency.ts';
 export {
   assert,

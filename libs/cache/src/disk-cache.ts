@@ -6,6 +6,7 @@ import {
   type Log,
   type Metrics,
   noMetrics,
+  settleAll,
   sha256,
   silentLog,
   toHex,
@@ -215,6 +216,7 @@ export async function openDiskCache(deps: DiskCacheDeps, options: DiskCacheOptio
     const present = async (run: PageRun): Promise<void> => {
       put(run.first, await readPages(entry, disk, size, run, read, signal));
     };
+    // files are not closed under a read
     await settleAll([...runs.map(fetch), ...gapsBetween(runs, first, end).map(present)]);
     return bytes;
   };
@@ -277,11 +279,6 @@ function newEntry(name: string, bytes: number): Entry {
 
 function bytesOnDisk(disk: DiskObject): number {
   return disk.pageCount * pageBytes;
-}
-
-/** Every read ends before anybody goes on, so that files are not closed under one. */
-async function settleAll(reads: readonly Promise<void>[]): Promise<void> {
-  for (const read of await Promise.allSettled(reads)) if (read.status === 'rejected') throw read.reason;
 }
 
 function gapsBetween(runs: readonly PageRun[], first: number, end: number): readonly PageRun[] {

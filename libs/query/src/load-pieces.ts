@@ -1,8 +1,8 @@
 import { assert } from '@lagoon/base';
-import type { BlockLoader, PinnedBlock } from '@lagoon/cache';
+import type { PinnedBlock } from '@lagoon/cache';
 import { vectorElementBytes } from '@lagoon/format';
 import type { SegmentColumn, SegmentReader } from '@lagoon/segment';
-import type { IndexGranulesDeps, PinList } from './index-granules.ts';
+import { type AcquireDeps, acquireParts, type PinList } from './acquire-parts.ts';
 import { inverseNormsOf } from './inverse-norms.ts';
 import type { VisitedLeaves } from './piece-step.ts';
 import { normsOffset } from './rank-pieces.ts';
@@ -13,7 +13,7 @@ import type { StoredPlace } from './stored-segment.ts';
  * together by at most so many requests. They are the pin list's, also where one of them fails.
  */
 export async function loadPieces(
-  deps: IndexGranulesDeps,
+  deps: AcquireDeps,
   reader: SegmentReader,
   column: SegmentColumn,
   visited: VisitedLeaves,
@@ -23,25 +23,15 @@ export async function loadPieces(
 ): Promise<readonly StoredPlace[]> {
   const { sizeOf, readAll } =
     visited.codes === undefined ? vectorPieces(reader, column, visited) : codePieces(reader, column, visited.codes);
-  const reads = createGatheredRead((wanted, inner) => readAll(wanted, requestCountMax, inner));
   const kind = visited.codes === undefined ? 'vectors' : 'codes';
-  const acquired = Array.from(visited.leaves, (leaf, i) =>
-    deps.cache.acquire(`${reader.key}#${kind} ${column.name}/${leaf}`, sizeOf(i), reads.loaderOf(i), signal),
-  );
-  reads.start(); // every loader that is needed has been called
-  const settled = await Promise.allSettled(acquired);
-  const places: StoredPlace[] = [];
-  let failure: unknown;
-  for (const one of settled) {
-    if (one.status === 'rejected') failure ??= one.reason;
-    else {
-      pins.add(one.value);
-      deps.onAcquired(one.value.hit);
-      places.push(placeOf(one.value));
-    }
-  }
-  if (places.length < visited.leaves.length) throw failure;
-  return places;
+  const reads = {
+    keyOf: (piece: number) => `${reader.key}#${kind} ${column.name}/${visited.leaves[piece]}`,
+    sizeOf,
+    runsOf: (absent: readonly number[]) => (absent.length === 0 ? [] : [absent]),
+    readRun: (absent: readonly number[], inner: AbortSignal) => readAll(absent, requestCountMax, inner),
+  };
+  const acquired = await acquireParts(deps, [...visited.leaves.keys()], reads, pins, signal);
+  return acquired.map(placeOf);
 }
 
 interface Pieces {
@@ -80,47 +70,6 @@ function vectorPieces(reader: SegmentReader, column: SegmentColumn, { froms, tos
         norms.set(inverseNormsOf(element, dims, bytes.subarray(0, part.length), norms.keys()));
         return bytes;
       });
-    },
-  };
-}
-
-interface Wanted {
-  readonly index: number;
-  readonly target: Uint8Array;
-  readonly signal: AbortSignal;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** One reading for all that turn out to be absent; given up when nobody waits for any of them. */
-function createGatheredRead(
-  read: (indexes: readonly number[], signal: AbortSignal) => Promise<readonly Uint8Array[]>,
-): { loaderOf(index: number): BlockLoader; start(): void } {
-  const wanted: Wanted[] = [];
-  const readWanted = async (): Promise<void> => {
-    const controller = new AbortController();
-    let waitingCount = wanted.length;
-    for (const { signal } of wanted) {
-      signal.addEventListener('abort', () => {
-        if (--waitingCount === 0) controller.abort(signal.reason);
-      });
-    }
-    try {
-      const indexes = wanted.map(({ index }) => index);
-      const parts = await read(indexes, controller.signal);
-      for (const [i, { target, resolve }] of wanted.entries()) {
-        target.set(parts[i] as Uint8Array);
-        resolve();
-      }
-    } catch (error) {
-      for (const { reject } of wanted) reject(error);
-    }
-  };
-  return {
-    loaderOf: (index) => (target, signal) =>
-      new Promise((resolve, reject) => void wanted.push({ index, target, signal, resolve, reject })),
-    start: () => {
-      if (wanted.length > 0) void readWanted();
     },
   };
 }

@@ -1,7 +1,8 @@
 import { mapBounded } from '@lagoon/base';
 import type { PinnedBlock } from '@lagoon/cache';
 import { findKeyRange, findKeys, nullPostings, type PostingsRange, type ReadIndexGranules } from '@lagoon/segment';
-import { acquireGranules, type IndexGranulesDeps, type PinList } from './index-granules.ts';
+import type { AcquireDeps, PinList } from './acquire-parts.ts';
+import { acquireGranules } from './index-granules.ts';
 import type { IndexedFilter, IndexedRows, RowSetsPlace } from './indexed-filter.ts';
 import type { FilterLookup, IndexName, RowsLookup } from './plan-lookup.ts';
 
@@ -13,7 +14,7 @@ const concurrentLookupCountMax = 8;
  * are the pin list's. `key`: of the segment.
  */
 export async function lookUpFilter(
-  deps: IndexGranulesDeps,
+  deps: AcquireDeps,
   key: string,
   lookup: FilterLookup,
   pins: PinList,
@@ -48,7 +49,7 @@ function each<T, R>(
 }
 
 async function lookUpRows(
-  deps: IndexGranulesDeps,
+  deps: AcquireDeps,
   key: string,
   lookup: RowsLookup,
   pins: PinList,

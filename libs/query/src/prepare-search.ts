@@ -1,6 +1,6 @@
 import { mapBounded } from '@lagoon/base';
 import type { Schema } from '@lagoon/format';
-import { createPinList, type PinList } from './index-granules.ts';
+import { createPinList, type PinList } from './acquire-parts.ts';
 import type { IndexedFilter } from './indexed-filter.ts';
 import { gatherIds, type KnownIds } from './known-ids.ts';
 import { findNamed, namedIds } from './named-rows.ts';

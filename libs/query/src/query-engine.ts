@@ -12,6 +12,7 @@ import {
   type Metrics,
   noMetrics,
   type Random,
+  settleAll,
   toLagoonError,
 } from '@lagoon/base';
 import type { BlockCache, DiskCache } from '@lagoon/cache';
@@ -490,14 +491,4 @@ async function placed<R>(place: string | undefined, searched: Promise<R>): Promi
   } catch (error) {
     throw isLagoonError(error, 'invalid_argument') ? atPlace(place ?? '', error) : error;
   }
-}
-
-/** Waits for all, then fails with the first failure in their order. */
-async function settleAll<R>(promises: readonly Promise<R>[]): Promise<readonly R[]> {
-  const [only] = promises;
-  if (only !== undefined && promises.length === 1) return [await only];
-  return (await Promise.allSettled(promises)).map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  });
 }

@@ -138,15 +138,9 @@ function visit(
       ...(block.admitted === undefined ? {} : { positionMask: block.admitted }),
     });
   }
-  const { numbers } = scorer.finish();
-  const found: number[][] = indexed.map(() => []);
-  for (const number of numbers) {
-    let index = indexed.length - 1;
-    while ((bases[index] as number) > number) index--;
-    (found[index] as number[]).push(number - (bases[index] as number));
-  }
+  const found = positionsByBlock(scorer.finish().numbers, bases);
   for (const [index, block] of indexed.entries()) {
-    const positions = found[index] as number[];
+    const positions = found[index] as readonly number[];
     const leafCount = countVisited(nearest, index, access.visitedCount);
     trace.add(leafCount === 0 ? 'skip' : kind, block.position, () => ({
       codec: block.clusters.code.codec,
@@ -157,6 +151,17 @@ function visit(
     }));
     rerank(scorer, target, block, positions, top);
   }
+}
+
+/** The candidates' numbers as positions of each block. */
+export function positionsByBlock(numbers: Uint32Array, bases: readonly number[]): readonly (readonly number[])[] {
+  const found: number[][] = bases.map(() => []);
+  for (const number of numbers) {
+    let index = bases.length - 1;
+    while ((bases[index] as number) > number) index--;
+    (found[index] as number[]).push(number - (bases[index] as number));
+  }
+  return found;
 }
 
 function countVisited({ blocks }: NearestLeaves, index: number, count: number): number {

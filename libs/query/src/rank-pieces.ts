@@ -13,6 +13,7 @@ import {
   leavesOf,
   listsOf,
   metricOf,
+  positionsByBlock,
   rerank,
   rowBasesOf,
   visitedLists,
@@ -227,15 +228,9 @@ function scoreLists(
       }
     }
   }
-  const { numbers } = scorer.finish();
-  const found: number[][] = indexed.map(() => []);
-  for (const number of numbers) {
-    let index = indexed.length - 1;
-    while ((bases[index] as number) > number) index--;
-    (found[index] as number[]).push(number - (bases[index] as number));
-  }
+  const found = positionsByBlock(scorer.finish().numbers, bases);
   for (const [index, one] of indexed.entries()) {
-    const positions = found[index] as number[];
+    const positions = found[index] as readonly number[];
     const { position, clusters, matchCount } = rowsOf(one);
     const leaves = visited[position];
     trace.add(leaves === undefined ? 'skip' : access.kind, position, () => ({

@@ -1,4 +1,4 @@
-import { assert } from '@lagoon/base';
+import { assert, settleAll } from '@lagoon/base';
 import { type IdColumn, vectorElementBytes } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
 import type { PieceCandidates } from './piece-step.ts';
@@ -98,15 +98,4 @@ async function readIds(
   }
   const ids = await reader.readRowIds(rows, countMax, signal);
   return (index) => ({ ids, index });
-}
-
-/** Nothing is under way any more when it fails. */
-async function settleAll<T extends readonly unknown[]>(
-  promises: readonly [...T],
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  const settled = await Promise.allSettled(promises);
-  return settled.map((one) => {
-    if (one.status === 'rejected') throw one.reason;
-    return one.value;
-  }) as { -readonly [K in keyof T]: Awaited<T[K]> };
 }

@@ -2,7 +2,7 @@ import { assert } from '@lagoon/base';
 import type { PinnedBlock } from '@lagoon/cache';
 import { openBlock } from '@lagoon/format';
 import type { SegmentReader } from '@lagoon/segment';
-import type { PinList } from './index-granules.ts';
+import type { PinList } from './acquire-parts.ts';
 import type { IndexedFilter } from './indexed-filter.ts';
 import type { VisitedLeaves } from './piece-step.ts';
 import type { QueryNeeds } from './query-needs.ts';

@@ -1,6 +1,6 @@
 import type { BlockCache } from '@lagoon/cache';
 import { compareIds, type IdColumn, vectorElementBytes } from '@lagoon/format';
-import { createPinList, type PinList } from './index-granules.ts';
+import { createPinList, type PinList } from './acquire-parts.ts';
 import type { SearchOutcome } from './job-block.ts';
 import { gatherIds, isSuperseded, type KnownIds } from './known-ids.ts';
 import { namedIds } from './named-rows.ts';
